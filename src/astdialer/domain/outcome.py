@@ -1,0 +1,78 @@
+"""Reading an attempt's disposition from its facts, once it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from astdialer.domain.amd import Action, Verdict, is_machine
+from astdialer.domain.attempt import Attempt
+from astdialer.domain.disposition import Disposition, unanswered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRules:
+    """What of the campaign decides between dispositions; seconds."""
+
+    not_sure_is_machine: bool = False
+    agent_wait_s: float = 2
+    short_call_s: float = 0
+
+
+def classify(attempt: Attempt, rules: OutcomeRules) -> Disposition:
+    """The final result of an attempt that is over."""
+    if attempt.was_answered:
+        return _of_answered(attempt, rules)
+    if attempt.vanished:
+        return Disposition.UNKNOWN
+    if attempt.refusal:
+        return Disposition.CANCELED if attempt.canceled else Disposition.FAILED
+    return unanswered(
+        canceled=attempt.canceled,
+        reason=attempt.originate_reason,
+        causes=(attempt.cause, attempt.leg_cause),
+        sip_codes=(attempt.sip_code, attempt.leg_sip_code),
+        dial_statuses=(attempt.dial_status, attempt.leg_dial_status),
+    )
+
+
+def _of_answered(attempt: Attempt, rules: OutcomeRules) -> Disposition:
+    if is_machine(attempt.amd_verdict, not_sure_is_machine=rules.not_sure_is_machine):
+        return Disposition.MACHINE
+    if attempt.connected_at is not None:
+        return _of_talk(attempt, attempt.connected_at, rules)
+    if attempt.result == "abandoned":
+        return Disposition.ABANDONED
+    if attempt.result in ("played", "message"):
+        return Disposition.ANSWERED
+    if attempt.vanished:
+        return Disposition.UNKNOWN
+    if attempt.action is Action.QUEUE or attempt.queue_status:
+        return _of_waiting(attempt, rules)
+    return _of_listening(attempt, rules)
+
+
+def _of_talk(attempt: Attempt, connected_at: int, rules: OutcomeRules) -> Disposition:
+    ended_at = attempt.talk_ended_at or attempt.gone_at
+    known_s = None if ended_at is None or attempt.vanished else (ended_at - connected_at) / 1000
+    return Disposition.SHORT if known_s is not None and known_s < rules.short_call_s else Disposition.ANSWERED
+
+
+def _of_waiting(attempt: Attempt, rules: OutcomeRules) -> Disposition:
+    """A person who waited for an agent: past the limit, or by our own hangup, we abandoned them."""
+    patience_over = _seconds_up(attempt) >= rules.agent_wait_s and attempt.amd_verdict is not Verdict.HANGUP
+    return Disposition.ABANDONED if patience_over or attempt.canceled else Disposition.SHORT
+
+
+def _of_listening(attempt: Attempt, rules: OutcomeRules) -> Disposition:
+    """A person in a broadcast or in the administrator's own dialplan."""
+    if attempt.action in (Action.PLAY, Action.GOTO) and attempt.key:
+        return Disposition.ANSWERED
+    listened = attempt.action is Action.GOTO or attempt.action is Action.PLAY
+    enough = rules.short_call_s > 0 and _seconds_up(attempt) >= rules.short_call_s
+    return Disposition.ANSWERED if listened and enough else Disposition.SHORT
+
+
+def _seconds_up(attempt: Attempt) -> float:
+    if attempt.answered_at is None or attempt.gone_at is None:
+        return 0
+    return (attempt.gone_at - attempt.answered_at) / 1000

@@ -1,0 +1,98 @@
+"""How many calls to place now, and which limit binds. One pure function for every mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from astdialer.domain.campaign import CampaignState, Mode
+
+
+class Limit(StrEnum):
+    """What keeps a campaign from placing more calls. The text is what ``campaign explain`` says."""
+
+    NOT_RUNNING = "not running"
+    ASTERISK_DOWN = "Asterisk is down"
+    STORE_DOWN = "the store does not write"
+    NO_TRUNK = "the trunk does not exist or is disabled"
+    REFUSED = "Asterisk refuses the calls"
+    OUTSIDE_HOURS = "outside calling hours"
+    LIST_EMPTY = "no contacts left"
+    NOTHING_DUE = "nothing is due"
+    NO_AGENTS = "no agent is logged in"
+    NO_FREE_AGENT = "no free agent"
+    AGENTS_COVERED = "every free agent has a call on its way"
+    CAMPAIGN_FULL = "the campaign's limit of calls"
+    TRUNK_FULL = "the trunk's limit of calls"
+    TRUNK_RATE = "the trunk's calls per second"
+    LAST_CALLS = "waiting for the last calls to end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that pacing may know about a campaign at one instant."""
+
+    state: CampaignState
+    mode: Mode
+    lines_per_agent: float
+    max_calls: int
+    calls: int  #: live attempts of the campaign, from created on
+    waiting_calls: int  #: those of them that have no agent yet, over every campaign of this queue
+    logged_in_agents: int
+    free_agents: int
+    trunk_usable: bool
+    trunk_max_calls: int
+    trunk_calls: int  #: live attempts on the trunk, over every campaign
+    trunk_rate_room: int  #: calls that may start within the claim's horizon
+    server_up: bool
+    store_writes: bool
+    refused: bool
+    open_zones: int  #: zones of the campaign's contacts that are within calling hours
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Place ``calls`` calls; ``limit`` is why not more."""
+
+    calls: int
+    limit: Limit
+
+
+def decide(s: Snapshot) -> Decision:
+    """How many calls to place now. The first absolute obstacle, or else the smallest room, binds."""
+    obstacle = _obstacle(s)
+    if obstacle:
+        return Decision(0, obstacle)
+    room = {
+        Limit.CAMPAIGN_FULL: s.max_calls - s.calls,
+        Limit.TRUNK_FULL: s.trunk_max_calls - s.trunk_calls,
+        Limit.TRUNK_RATE: s.trunk_rate_room,
+    }
+    if s.mode.needs_agents:
+        room[_agent_limit(s)] = agent_room(s)
+    limit = min(room, key=lambda key: room[key])
+    return Decision(max(0, room[limit]), limit)
+
+
+def agent_room(s: Snapshot) -> int:
+    """Calls that the free agents allow: each call without an agent yet is one that some free agent must take."""
+    lines = s.lines_per_agent if s.mode is Mode.POWER else 1.0
+    return int(s.free_agents * lines) - s.waiting_calls
+
+
+def _agent_limit(s: Snapshot) -> Limit:
+    if not s.logged_in_agents:
+        return Limit.NO_AGENTS
+    return Limit.AGENTS_COVERED if s.free_agents else Limit.NO_FREE_AGENT
+
+
+def _obstacle(s: Snapshot) -> Limit | None:
+    obstacles = {
+        Limit.NOT_RUNNING: s.state is not CampaignState.RUNNING,
+        Limit.STORE_DOWN: not s.store_writes,
+        Limit.NO_TRUNK: not s.trunk_usable,
+        Limit.ASTERISK_DOWN: not s.server_up,
+        Limit.REFUSED: s.refused,
+        Limit.OUTSIDE_HOURS: not s.open_zones,
+    }
+    return next((limit for limit, binds in obstacles.items() if binds), None)
