@@ -1,0 +1,5 @@
+"""``python -m astdialer``."""
+
+from astdialer.cli.main import main
+
+main()

@@ -1,0 +1,31 @@
+"""What the FastAGI scripts ask of the engine about an answered call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from astdialer.domain.amd import Action, AmdParameters, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerPlan:
+    """What to do first with an answered call: AMD with these parameters, or nothing."""
+
+    amd: AmdParameters | None
+
+
+class Answering(Protocol):
+    """The answered path of an attempt, as the scripts see it."""
+
+    async def answered(self, attempt_id: str) -> AnswerPlan:
+        """The call was answered. Raises NotFound for an attempt that is not live."""
+
+    async def amd_finished(self, attempt_id: str, verdict: Verdict, cause: str) -> None:
+        """Keep AMD's verdict with the attempt."""
+
+    async def next_action(self, attempt_id: str) -> Action:
+        """What the call does next, by the campaign's rules and AMD's verdict. Raises NotFound."""
+
+    async def concluded(self, attempt_id: str, *, result: str, queue_status: str, agent: str, key: str) -> None:
+        """What the channel said in its hangup handler. An unknown attempt is ignored."""
