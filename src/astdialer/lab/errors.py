@@ -1,13 +1,13 @@
 """What can go wrong with the lab."""
 
+from astdialer.domain.errors import Unavailable
 
-class LabError(Exception):
+
+class LabError(Unavailable):
     """The lab cannot do what was asked; `remedy` says what its user can do about it."""
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+    code = "lab"
 
-    def __str__(self) -> str:
-        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(f"{message}\n{remedy}" if remedy else message)
+        self.remedy = remedy
