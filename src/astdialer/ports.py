@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -307,8 +306,8 @@ class AttemptStore(Protocol):
     def writes(self) -> bool:
         """Whether the last write went through (a full disk stops dialing)."""
 
-    def watch(self) -> AbstractAsyncContextManager[Callable[[], Any]]:
-        """Changes by other processes: gives an async function that tells whether there were any since its last call."""
+    async def changed_elsewhere(self) -> bool:
+        """Whether another process has changed anything since the last call."""
 
 
 class ReportStore(Protocol):

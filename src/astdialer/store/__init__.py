@@ -1,0 +1,34 @@
+"""The SQLite store."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from astdialer.domain.errors import Unavailable
+from astdialer.ports import Clock
+from astdialer.store.attempts import Attempts
+from astdialer.store.campaigns import Campaigns
+from astdialer.store.database import Database
+from astdialer.store.reports import Reports
+from astdialer.store.uploads import Uploads
+
+
+class SqliteStore(Campaigns, Uploads, Attempts, Reports):
+    """Implements ports.Store over one SQLite file."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+
+@contextlib.asynccontextmanager
+async def open_store(path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
+    """The store in this file, made and migrated if need be. Raises Unavailable and SchemaError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"the store's folder {path.parent} can't be made: {error}") from error
+    async with Database(path) as database:
+        await database.migrate(clock.now())
+        yield SqliteStore(database)

@@ -1,0 +1,127 @@
+"""The engine's part of the store: claim, follow, close."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from astdialer.domain.attempt import Attempt
+from astdialer.ports import CampaignCounts, Claim, ClaimRequest, Closing, Converted, Recording
+from astdialer.store.claim import claim, save_numbers, settle, with_numbers
+from astdialer.store.database import Database, Writing
+from astdialer.store.rows import attempt_of, attempt_row
+
+
+class Attempts:
+    """Implements ports.AttemptStore."""
+
+    _db: Database
+
+    async def zones(self, campaign_id: int) -> Sequence[str]:
+        """The zones of the campaign's published bases."""
+        return [row["timezone"] for row in await self._db.read("zones", {"campaign_id": campaign_id})]
+
+    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+        """Take due contacts and write their attempts."""
+        claims: list[Claim] = await self._db.write(lambda tx: claim(tx, request))
+        return claims
+
+    async def save_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """What became known about open attempts."""
+        rows = [attempt_row(attempt) for attempt in attempts]
+        await self._db.write(lambda tx: tx.execute_many("save_attempt", rows))
+
+    async def close(self, closings: Sequence[Closing]) -> None:
+        """Close attempts, each once."""
+
+        async def close_all(tx: Writing) -> None:
+            await tx.execute_many("save_attempt", [attempt_row(closing.attempt) for closing in closings])
+            for closing in closings:
+                await _close(tx, closing)
+
+        await self._db.write(close_all)
+
+    async def open_attempts(self, server: str | None = None) -> Sequence[Claim]:
+        """Attempts that are not closed, with their contacts."""
+
+        async def find(tx: Writing) -> list[Claim]:
+            rows = [dict(row) for row in await tx.fetch("open_attempts", {"server": server})]
+            ids = json.dumps([row["contact_id"] for row in rows])
+            found = [dict(row) for row in await tx.fetch("contacts_by_id", {"ids": ids})]
+            contacts = {contact.id: contact for contact in await with_numbers(tx, found)}
+            return [
+                Claim(attempt=attempt_of(row), contact=contacts[row["contact_id"]], base=row["base"]) for row in rows
+            ]
+
+        claims: list[Claim] = await self._db.write(find)
+        return claims
+
+    async def is_blacklisted(self, number: str, campaign: str) -> bool:
+        """Whether the number may not be dialed for the campaign."""
+        row = {"numbers": json.dumps([number]), "campaign": campaign}
+        return bool(await self._db.read("blacklisted", row))
+
+    async def counts(self, campaign_id: int) -> CampaignCounts:
+        """How the campaign's contacts stand."""
+        key = {"campaign_id": campaign_id}
+        states = {row["state"]: row["n"] for row in await self._db.read("contact_counts", key)}
+        dispositions = {row["disposition"]: row["n"] for row in await self._db.read("disposition_counts", key)}
+        return CampaignCounts(
+            ready=states.get("ready", 0),
+            waiting=states.get("waiting", 0),
+            in_call=states.get("in_call", 0),
+            done=states.get("done", 0),
+            next_due_at=(await self._db.read("next_due", key))[0]["next_at"],
+            dispositions=dispositions,
+        )
+
+    async def due_recordings(self, now: int, limit: int) -> Sequence[Recording]:
+        """Recordings to convert now."""
+        rows = await self._db.read("due_recordings", {"now": now, "limit": limit})
+        return [Recording(**row) for row in rows]
+
+    async def recording_done(self, attempt_id: str, converted: Converted | None, now: int) -> None:
+        """The MP3 is there, or nothing was recorded."""
+        row = {
+            "attempt_id": attempt_id,
+            "state": "done" if converted else "none",
+            "path": str(converted.path) if converted else "",
+            "duration_s": converted.duration_s if converted else None,
+        }
+        await self._db.write(lambda tx: tx.execute("recording_done", row))
+
+    async def recording_failed(self, attempt_id: str, error: str, retry_at: int | None) -> None:
+        """Try again at ``retry_at``, or never."""
+        state = "failed" if retry_at is None else "pending"
+        row = {"attempt_id": attempt_id, "state": state, "error": error, "retry_at": retry_at}
+        await self._db.write(lambda tx: tx.execute("recording_failed", row))
+
+    async def publish_live_view(self, engine: str, view: Mapping[str, Any], now: int) -> None:
+        """What the engine sees now."""
+        row = {"engine": engine, "now": now, "body": json.dumps(view, ensure_ascii=False)}
+        await self._db.write(lambda tx: tx.execute("publish_live_view", row))
+
+    def writes(self) -> bool:
+        """Whether the last write went through."""
+        return not self._db.last_write_failed
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another process has changed anything since the last call."""
+        return await self._db.changed_elsewhere()
+
+
+async def _close(tx: Writing, closing: Closing) -> None:
+    attempt = closing.attempt
+    key = {"id": attempt.id, "disposition": closing.disposition, "now": closing.now}
+    if not await tx.fetch("close_attempt", key):
+        return
+    await tx.execute("insert_cdr", dataclasses.asdict(closing.cdr))
+    await save_numbers(tx, closing.contact.numbers)
+    await settle(tx, closing.contact)
+    count = {"campaign_id": attempt.campaign_id, "disposition": closing.disposition}
+    await tx.execute("count_disposition", count)
+    if closing.recording:
+        row = {"attempt_id": attempt.id, "date": closing.recording.date, "now": closing.now}
+        await tx.execute("queue_recording", row)

@@ -1,0 +1,179 @@
+"""Two connections to one SQLite file: a writer with group commit, and a reader.
+
+Writes of all callers queue up; whatever waits when the writer is free goes into one transaction, each write in a
+savepoint of its own, so that one caller's error does not undo another's work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from astdialer.domain.errors import Unavailable
+from astdialer.store.migrate import migrate
+from astdialer.store.queries import queries
+
+#: How long to wait for another process's write before giving up, seconds.
+BUSY_TIMEOUT_S = 15.0
+#: Most writes in one transaction.
+GROUP = 256
+
+Parameters = Mapping[str, Any] | Sequence[Any]
+Write = Callable[["Writing"], Awaitable[Any]]
+
+
+class Writing:
+    """The named queries, inside a transaction."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, query: str, parameters: Parameters = ()) -> int:
+        """Rows changed."""
+        cursor = await self._connection.execute(queries()[query], parameters)
+        changed = cursor.rowcount
+        await cursor.close()
+        return changed
+
+    async def insert(self, query: str, parameters: Parameters = ()) -> int:
+        """The new row's id."""
+        async with self._connection.execute(queries()[query], parameters) as cursor:
+            assert cursor.lastrowid is not None
+            return cursor.lastrowid
+
+    async def execute_many(self, query: str, rows: Iterable[Parameters]) -> None:
+        """The same statement for each row."""
+        await (await self._connection.executemany(queries()[query], rows)).close()
+
+    async def fetch(self, query: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """All rows."""
+        return list(await self._connection.execute_fetchall(queries()[query], parameters))
+
+
+class Database:
+    """An open store file. Use ``async with``: an unclosed aiosqlite connection keeps the process from ending."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last_write_failed = False
+        self._queue: asyncio.Queue[tuple[Write, asyncio.Future[Any]]] = asyncio.Queue()
+        self._data_version: int | None = None
+
+    async def __aenter__(self) -> Database:
+        async with contextlib.AsyncExitStack() as stack:
+            self._writer = await stack.enter_async_context(self._connect())
+            self._reader = await stack.enter_async_context(self._connect())
+            task = asyncio.create_task(self._write_groups(), name="store-writer")
+            stack.push_async_callback(_end, task)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def migrate(self, now: int) -> None:
+        """Bring the schema up to date."""
+        await migrate(self._writer, now)
+
+    @contextlib.asynccontextmanager
+    async def _connect(self) -> AsyncIterator[aiosqlite.Connection]:
+        try:
+            connection = await aiosqlite.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the store {self.path} can't be opened: {error}") from error
+        try:
+            connection.row_factory = sqlite3.Row
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
+                await (await connection.execute(f"PRAGMA {pragma}")).close()
+            yield connection
+        finally:
+            await connection.close()
+
+    async def read(self, query: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
+        """All rows of a named query."""
+        try:
+            return [dict(row) for row in await self._reader.execute_fetchall(queries()[query], parameters)]
+        except sqlite3.Error as error:
+            raise Unavailable(f"the store {self.path} can't be read: {error}") from error
+
+    async def stream(self, query: str, parameters: Parameters = ()) -> AsyncIterator[dict[str, Any]]:
+        """Row by row, for answers of any size."""
+        async with self._reader.execute(queries()[query], parameters) as cursor:
+            async for row in cursor:
+                yield dict(row)
+
+    async def write(self, change: Write) -> Any:
+        """Run ``change`` in the next transaction; returns its result once that is committed.
+
+        Raises Unavailable when the store can't write, and whatever ``change`` raises, having undone it.
+        """
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        await self._queue.put((change, done))
+        return await done
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another connection has committed since the last call."""
+        rows = list(await self._writer.execute_fetchall("PRAGMA data_version"))
+        version = int(rows[0][0])
+        changed = version != self._data_version
+        self._data_version = version
+        return changed
+
+    async def _write_groups(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            await self._write_group(group)
+
+    async def _write_group(self, group: list[tuple[Write, asyncio.Future[Any]]]) -> None:
+        try:
+            results = await self._transaction([change for change, _ in group])
+        except (sqlite3.Error, OSError) as error:
+            self.last_write_failed = True
+            refusal = Unavailable(f"the store {self.path} can't write: {error}")
+            results = [refusal] * len(group)
+        else:
+            self.last_write_failed = False
+        for (_, done), result in zip(group, results, strict=True):
+            if done.cancelled():
+                continue
+            if isinstance(result, BaseException):
+                done.set_exception(result)
+            else:
+                done.set_result(result)
+
+    async def _transaction(self, changes: list[Write]) -> list[Any]:
+        await self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            results = [await self._one(change) for change in changes]
+            await self._writer.execute("COMMIT")
+            return results
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                await self._writer.execute("ROLLBACK")
+            raise
+
+    async def _one(self, change: Write) -> Any:
+        await self._writer.execute("SAVEPOINT one")
+        try:
+            result = await change(Writing(self._writer))
+        except sqlite3.OperationalError:
+            raise  # disk full, I/O error: the whole transaction is lost
+        except Exception as error:
+            await self._writer.execute("ROLLBACK TO one")
+            result = error
+        await self._writer.execute("RELEASE one")
+        return result
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
