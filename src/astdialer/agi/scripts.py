@@ -1,0 +1,137 @@
+"""The scripts that the dialplan of an astdialer call runs: answered, disposition, check."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from functools import partial
+
+from astdialer.agi.errors import AgiError, AgiHangup
+from astdialer.agi.session import AgiSession, Script
+from astdialer.domain.amd import AmdParameters, Verdict
+from astdialer.domain.errors import NotFound
+from astdialer.engine.answering import Answering
+
+ENGINE_S = 5.0  #: longest wait for the engine: a person is on the line, and the dialplan has a fallback
+AMD_GRACE_S = 5.0  #: AMD counts frames of sound; without any it takes a little longer than its own limit
+ACTION = "ASTDIALER_ACTION"
+CHECK = "ASTDIALER_CHECK"
+
+_ATTEMPT = re.compile(r"[A-Za-z0-9._;-]{1,149}")
+_RESULTS = frozenset({"abandoned", "played", "message"})
+_QUEUE_STATUS = re.compile(r"[A-Z]{1,32}")
+_AGENT = re.compile(r"[!-~]{1,128}")
+_KEY = re.compile(r"[0-9A-D*#]{1,32}")
+_SOUND = re.compile(r"[A-Za-z0-9_/.-]{1,200}")
+_SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "sln", "g722", "wav49")
+_SOUND_PLACES = (
+    "${ASTDATADIR}/sounds/${CHANNEL(language)}/",
+    "${ASTDATADIR}/sounds/en/",
+    "${ASTDATADIR}/sounds/",
+)
+
+logger = logging.getLogger(__name__)
+
+
+def routes(answering: Answering) -> dict[str, Script]:
+    """astdialer's own scripts by route."""
+    return {"answered": partial(answered, answering), "disposition": partial(disposition, answering), "check": check}
+
+
+async def answered(answering: Answering, session: AgiSession) -> None:
+    """Arg 1 is the attempt. Runs AMD if the campaign wants it and sets ASTDIALER_ACTION.
+
+    That comes last of all: AGISTATUS is SUCCESS even when this script dies, so the dialplan tests the variable.
+    """
+    attempt = _matching(_ATTEMPT, session, 0)
+    try:
+        async with asyncio.timeout(ENGINE_S):
+            plan = await answering.answered(attempt)
+        if plan.amd:
+            await _detect(answering, session, attempt, plan.amd)
+        if session.hung_up:
+            return
+        async with asyncio.timeout(ENGINE_S):
+            action = await answering.next_action(attempt)
+    except NotFound:
+        logger.warning("agi.unknown_attempt", extra={"attempt": attempt, "uniqueid": session.uniqueid})
+        return
+    await session.set_variable(ACTION, action)
+
+
+async def _detect(answering: Answering, session: AgiSession, attempt: str, parameters: AmdParameters) -> None:
+    verdict, cause = await _listen(session, parameters)
+    logger.info("agi.amd", extra={"attempt": attempt, "verdict": verdict.value, "cause": cause})
+    async with asyncio.timeout(ENGINE_S):
+        await answering.amd_finished(attempt, verdict, cause)
+
+
+async def _listen(session: AgiSession, parameters: AmdParameters) -> tuple[Verdict, str]:
+    try:
+        timeout_s = parameters.total_analysis_ms / 1000 + AMD_GRACE_S
+        await session.execute("AMD", parameters.argument(), timeout_s=timeout_s)
+        status = await session.get_variable("AMDSTATUS") or ""
+        cause = await session.get_variable("AMDCAUSE") or ""
+    except AgiHangup:
+        return Verdict.HANGUP, ""
+    except AgiError as error:
+        # app_amd.so is not loaded, or amd.conf is missing. Nobody knows who answered: the campaign's rule decides.
+        logger.error("agi.amd_unavailable", extra={"uniqueid": session.uniqueid, "error": error.text})
+        return Verdict.NOTSURE, "AMD is not available"
+    if session.hung_up and not status:
+        return Verdict.HANGUP, cause[:80]
+    return Verdict.parse(status), cause[:80]
+
+
+async def disposition(answering: Answering, session: AgiSession) -> None:
+    """Args: attempt, ASTDIALER_RESULT, QUEUESTATUS, MEMBERINTERFACE, ASTDIALER_KEY. The channel is dead: no commands.
+
+    The values come from a dialplan that others may have changed: what they can't be is taken for empty.
+    """
+    result = _argument(session, 1)
+    async with asyncio.timeout(ENGINE_S):
+        await answering.concluded(
+            _matching(_ATTEMPT, session, 0),
+            result=result if result in _RESULTS else "",
+            queue_status=_matching(_QUEUE_STATUS, session, 2),
+            agent=_matching(_AGENT, session, 3),
+            key=_matching(_KEY, session, 4),
+        )
+
+
+def _argument(session: AgiSession, index: int) -> str:
+    return session.arguments[index] if index < len(session.arguments) else ""
+
+
+def _matching(pattern: re.Pattern[str], session: AgiSession, index: int) -> str:
+    argument = _argument(session, index)
+    return argument if pattern.fullmatch(argument) else ""
+
+
+async def check(session: AgiSession) -> None:
+    """Args: sound files without their ending, joined by ``&``; none asks only whether this server is reached.
+
+    Sets ASTDIALER_CHECK to ``ok``, to ``missing: name, name``, or to why that can't be told.
+    """
+    names = [name for argument in session.arguments for name in argument.split("&") if name]
+    result = await _look_for(session, names) if names else "ok"
+    logger.info("agi.check", extra={"uniqueid": session.uniqueid, "result": result})
+    await session.set_variable(CHECK, result[:1000])
+
+
+async def _look_for(session: AgiSession, names: list[str]) -> str:
+    if await session.get_full_variable("${STAT(e,/)}") != "1":
+        return "can't look for sound files: func_env.so is not loaded"
+    missing = [name for name in names if not await _has_sound(session, name)]
+    return f"missing: {', '.join(missing)}" if missing else "ok"
+
+
+async def _has_sound(session: AgiSession, name: str) -> bool:
+    if not _SOUND.fullmatch(name) or ".." in name:
+        return False
+    for place in ("",) if name.startswith("/") else _SOUND_PLACES:
+        expression = "".join(f"${{STAT(e,{place}{name}.{ending})}}" for ending in _SOUND_FORMATS)
+        if "1" in (await session.get_full_variable(expression) or ""):
+            return True
+    return False
