@@ -24,7 +24,7 @@ _QUEUE_STATUS = re.compile(r"[A-Z]{1,32}")
 _AGENT = re.compile(r"[!-~]{1,128}")
 _KEY = re.compile(r"[0-9A-D*#]{1,32}")
 _SOUND = re.compile(r"[A-Za-z0-9_/.-]{1,200}")
-_SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "sln", "g722", "wav49")
+_SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "sln", "g722", "wav49", "WAV")
 _SOUND_PLACES = (
     "${ASTDATADIR}/sounds/${CHANNEL(language)}/",
     "${ASTDATADIR}/sounds/en/",

@@ -43,6 +43,7 @@ class AgiServer:
         self._environment_s, self._stop_s = environment_s, stop_s
         self._sessions: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
+        self._stopping = False
         self.broken: Mapping[str, str] = {}
 
     @property
@@ -71,6 +72,7 @@ class AgiServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stopping = True
         if self._server:
             self._server.close()
         await self._end_sessions()
@@ -100,7 +102,7 @@ class AgiServer:
         self._sessions.pop(session).transport.abort()
 
     def _why_refused(self, peer: tuple[str, int] | None) -> str:
-        if self._server is None or not self._server.is_serving():
+        if self._stopping:
             return "the server is stopping"
         if not peer or not self._is_listed(peer[0]):
             return "not among [agi] peers"
