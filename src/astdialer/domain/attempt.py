@@ -80,6 +80,7 @@ class Attempt:
     gone_at: int | None = None
     channel: str = ""
     refusal: str = ""
+    uncounted: bool = False  #: the refusal costs the number no try
     originate_ended_at: int | None = None
     originate_success: bool | None = None
     originate_reason: int | None = None
@@ -183,7 +184,11 @@ def _hung_up(a: Attempt, e: ev.HungUp) -> dict[str, Any]:
 
 _MERGE: Mapping[type[ev.AttemptEvent], Callable[[Attempt, Any], dict[str, Any]]] = {
     ev.Sent: lambda a, e: {"dialed_at": _earliest(a.dialed_at, e.at)},
-    ev.Refused: lambda a, e: {"refusal": e.message, "gone_at": _earliest(a.gone_at, e.at)},
+    ev.Refused: lambda a, e: {
+        "refusal": e.message,
+        "uncounted": not e.counted,
+        "gone_at": _earliest(a.gone_at, e.at),
+    },
     ev.OriginateEnded: _originate_ended,
     ev.ChannelCreated: lambda a, e: {"channel": e.channel},
     ev.Ringing: lambda a, e: {"ringing_at": _earliest(a.ringing_at, e.at)},

@@ -22,9 +22,11 @@ class Sent(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(AttemptEvent):
-    """Asterisk refused the Originate, or we could not send it: nothing was dialed."""
+    """Asterisk refused the Originate, or it was not sent: nothing was dialed. ``counted``: the fault is the contact's
+    own data, and costs a try."""
 
     message: str
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

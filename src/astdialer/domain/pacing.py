@@ -25,6 +25,7 @@ class Limit(StrEnum):
     CAMPAIGN_FULL = "the campaign's limit of calls"
     TRUNK_FULL = "the trunk's limit of calls"
     TRUNK_RATE = "the trunk's calls per second"
+    ENGINE_FULL = "the engine's limit of calls"
     LAST_CALLS = "waiting for the last calls to end"
 
 
@@ -37,13 +38,14 @@ class Snapshot:
     lines_per_agent: float
     max_calls: int
     calls: int  #: live attempts of the campaign, from created on
-    waiting_calls: int  #: those of them that have no agent yet, over every campaign of this queue
+    waiting_calls: int  #: calls that still need an agent of this queue, over every campaign
     logged_in_agents: int
     free_agents: int
     trunk_usable: bool
     trunk_max_calls: int
     trunk_calls: int  #: live attempts on the trunk, over every campaign
     trunk_rate_room: int  #: calls that may start within the claim's horizon
+    engine_room: int  #: what [engine] max_calls leaves
     server_up: bool
     store_writes: bool
     refused: bool
@@ -66,6 +68,7 @@ def decide(s: Snapshot) -> Decision:
     room = {
         Limit.CAMPAIGN_FULL: s.max_calls - s.calls,
         Limit.TRUNK_FULL: s.trunk_max_calls - s.trunk_calls,
+        Limit.ENGINE_FULL: s.engine_room,
         Limit.TRUNK_RATE: s.trunk_rate_room,
     }
     if s.mode.needs_agents:

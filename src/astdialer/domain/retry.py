@@ -37,14 +37,22 @@ DEFAULTS: Mapping[Disposition, Retry] = {
 
 
 def after_attempt(
-    contact: Contact, number_id: int, disposition: Disposition, rules: Mapping[Disposition, Retry], now: int
+    contact: Contact,
+    number_id: int,
+    disposition: Disposition,
+    rules: Mapping[Disposition, Retry],
+    now: int,
+    *,
+    counted: bool = True,
 ) -> Contact:
     """The contact as the attempt leaves it: its numbers' counts and next tries, and its own next time or end.
 
-    Raises KeyError if the contact has no such number.
+    ``counted`` is false where the fault was ours and costs the number no try. Raises KeyError if the contact has no
+    such number.
     """
     numbers = {number.id: number for number in contact.numbers}
-    dialed = _dialed(numbers[number_id], disposition, rules[disposition], now)
+    counted = counted and disposition not in NOT_COUNTED
+    dialed = _dialed(numbers[number_id], disposition, rules[disposition], now, counted)
     numbers[number_id] = dialed
     if disposition in PERSON_REACHED:
         return _person_reached(contact, numbers, dialed, disposition)
@@ -57,9 +65,9 @@ def without_number(contact: Contact, number_id: int, reason: str) -> Contact:
     return _settle(contact, numbers, reason)
 
 
-def _dialed(number: Number, disposition: Disposition, rule: Retry, now: int) -> Number:
+def _dialed(number: Number, disposition: Disposition, rule: Retry, now: int, counted: bool) -> Number:
     later = now + rule.delay_s * 1000
-    if disposition in NOT_COUNTED:
+    if not counted:
         return replace(number, next_at=later)
     tally = dict(number.tally)
     tally[disposition] = tally.get(disposition, 0) + 1

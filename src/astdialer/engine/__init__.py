@@ -1,0 +1,1 @@
+"""The dialing engine: asyncio over the domain and the ports, nothing else."""

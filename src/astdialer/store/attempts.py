@@ -36,12 +36,7 @@ class Attempts:
     async def close(self, closings: Sequence[Closing]) -> None:
         """Close attempts, each once."""
 
-        async def close_all(tx: Writing) -> None:
-            await tx.execute_many("save_attempt", [attempt_row(closing.attempt) for closing in closings])
-            for closing in closings:
-                await _close(tx, closing)
-
-        await self._db.write(close_all)
+        await self._db.write(lambda tx: _close(tx, closings))
 
     async def open_attempts(self, server: str | None = None) -> Sequence[Claim]:
         """Attempts that are not closed, with their contacts."""
@@ -112,16 +107,24 @@ class Attempts:
         return await self._db.changed_elsewhere()
 
 
-async def _close(tx: Writing, closing: Closing) -> None:
-    attempt = closing.attempt
-    key = {"id": attempt.id, "disposition": closing.disposition, "now": closing.now}
-    if not await tx.fetch("close_attempt", key):
-        return
-    await tx.execute("insert_cdr", dataclasses.asdict(closing.cdr))
-    await save_numbers(tx, closing.contact.numbers)
-    await settle(tx, closing.contact)
-    count = {"campaign_id": attempt.campaign_id, "disposition": closing.disposition}
-    await tx.execute("count_disposition", count)
-    if closing.recording:
-        row = {"attempt_id": attempt.id, "date": closing.recording.date, "now": closing.now}
-        await tx.execute("queue_recording", row)
+async def _close(tx: Writing, closings: Sequence[Closing]) -> None:
+    """Each attempt once: what is closed already stays as it is."""
+    ids = json.dumps([closing.attempt.id for closing in closings])
+    still_open = {row["id"] for row in await tx.fetch("still_open", {"ids": ids})}
+    new = [closing for closing in closings if closing.attempt.id in still_open]
+    await tx.execute_many("save_attempt", [attempt_row(closing.attempt) for closing in new])
+    await tx.execute_many("close_attempt", [_ending(closing) for closing in new])
+    await tx.execute_many("insert_cdr", [dataclasses.asdict(closing.cdr) for closing in new])
+    await tx.execute_many("count_disposition", [_ending(closing) for closing in new])
+    await save_numbers(tx, [number for closing in new for number in closing.contact.numbers])
+    await settle(tx, [closing.contact for closing in new])
+    await tx.execute_many("queue_recording", [_ending(c) | {"date": c.recording.date} for c in new if c.recording])
+
+
+def _ending(closing: Closing) -> dict[str, Any]:
+    return {
+        "id": closing.attempt.id,
+        "campaign_id": closing.attempt.campaign_id,
+        "disposition": closing.disposition,
+        "now": closing.now,
+    }

@@ -83,7 +83,7 @@ async def _claim_some(
         contact = await _without_blacklisted(tx, listed, blocked.blacklisted)
         number = _due_number(contact, request.now, blocked.in_call)
         if number is None:
-            await settle(tx, _later(contact, request.now))
+            await settle(tx, [_later(contact, request.now)])
             continue
         blocked.in_call.add(number.number)
         attempt = _attempt(request, contact, number, ids[len(claims)])
@@ -137,11 +137,18 @@ def _attempt(request: ClaimRequest, contact: Contact, number: Number, attempt_id
     )
 
 
-async def settle(tx: Writing, contact: Contact) -> None:
-    """Write where a contact stands when no attempt of it is open."""
-    state = ContactState.DONE if contact.next_at is None else ContactState.WAITING
-    row = {"id": contact.id, "state": state, "next_at": contact.next_at, "end_reason": contact.end_reason}
-    await tx.execute("settle_contact", row)
+async def settle(tx: Writing, contacts: Iterable[Contact]) -> None:
+    """Write where contacts stand when no attempt of them is open."""
+    rows = [
+        {
+            "id": contact.id,
+            "state": ContactState.DONE if contact.next_at is None else ContactState.WAITING,
+            "next_at": contact.next_at,
+            "end_reason": contact.end_reason,
+        }
+        for contact in contacts
+    ]
+    await tx.execute_many("settle_contact", rows)
 
 
 async def save_numbers(tx: Writing, numbers: Iterable[Number]) -> None:

@@ -14,7 +14,7 @@ from astdialer.domain.contact import Contact, Number, NumberType
 from astdialer.domain.trunk import Trunk
 
 _ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
-_FLAGS = ("adopted", "vanished", "canceled", "contact_hung_up", "concluded")
+_FLAGS = ("uncounted", "adopted", "vanished", "canceled", "contact_hung_up", "concluded")
 
 
 def attempt_row(attempt: Attempt) -> dict[str, Any]:

@@ -112,6 +112,7 @@ CREATE TABLE attempts (
   gone_at            INTEGER,
   channel            TEXT NOT NULL,
   refusal            TEXT NOT NULL,
+  uncounted          INTEGER NOT NULL,
   originate_ended_at INTEGER,
   originate_success  INTEGER,
   originate_reason   INTEGER,

@@ -45,15 +45,17 @@ UPDATE numbers SET tally = :tally, last_disposition = :last_disposition, next_at
   end_reason = :end_reason WHERE id = :id
 
 -- name: close_attempt
-UPDATE attempts SET state = 'closed', disposition = :disposition, closed_at = :now WHERE id = :id AND state <> 'closed'
-RETURNING id
+UPDATE attempts SET state = 'closed', disposition = :disposition, closed_at = :now WHERE id = :id
+
+-- name: still_open
+SELECT id FROM attempts WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'closed'
 
 -- name: count_disposition
 INSERT INTO disposition_counts VALUES (:campaign_id, :disposition, 1)
 ON CONFLICT DO UPDATE SET n = n + 1
 
 -- name: queue_recording
-INSERT INTO recordings (attempt_id, date, state, retry_at) VALUES (:attempt_id, :date, 'pending', :now)
+INSERT INTO recordings (attempt_id, date, state, retry_at) VALUES (:id, :date, 'pending', :now)
 ON CONFLICT DO NOTHING
 
 -- name: open_attempts
@@ -92,15 +94,15 @@ ON CONFLICT (engine) DO UPDATE SET written_at = excluded.written_at, body = excl
 -- name: insert_attempt
 INSERT INTO attempts (
   id, campaign_id, contact_id, number_id, number, trunk, server, created_at, reason, state, dialed_at, ringing_at,
-  answered_at, connected_at, talk_ended_at, gone_at, channel, refusal, originate_ended_at, originate_success,
-  originate_reason, adopted, vanished, canceled, dial_status, cause, sip_code, leg_dial_status, leg_cause,
-  leg_sip_code, amd_verdict, amd_cause, action, agent, agent_ring_s, talk_ended_by, contact_hung_up, concluded,
-  result, queue_status, key
+  answered_at, connected_at, talk_ended_at, gone_at, channel, refusal, uncounted, originate_ended_at,
+  originate_success, originate_reason, adopted, vanished, canceled, dial_status, cause, sip_code, leg_dial_status,
+  leg_cause, leg_sip_code, amd_verdict, amd_cause, action, agent, agent_ring_s, talk_ended_by, contact_hung_up,
+  concluded, result, queue_status, key
 ) VALUES (
   :id, :campaign_id, :contact_id, :number_id, :number, :trunk, :server, :created_at, :reason, :state, :dialed_at,
-  :ringing_at, :answered_at, :connected_at, :talk_ended_at, :gone_at, :channel, :refusal, :originate_ended_at,
-  :originate_success, :originate_reason, :adopted, :vanished, :canceled, :dial_status, :cause, :sip_code,
-  :leg_dial_status, :leg_cause, :leg_sip_code, :amd_verdict, :amd_cause, :action, :agent, :agent_ring_s,
+  :ringing_at, :answered_at, :connected_at, :talk_ended_at, :gone_at, :channel, :refusal, :uncounted,
+  :originate_ended_at, :originate_success, :originate_reason, :adopted, :vanished, :canceled, :dial_status, :cause,
+  :sip_code, :leg_dial_status, :leg_cause, :leg_sip_code, :amd_verdict, :amd_cause, :action, :agent, :agent_ring_s,
   :talk_ended_by, :contact_hung_up, :concluded, :result, :queue_status, :key
 )
 
@@ -108,12 +110,12 @@ INSERT INTO attempts (
 UPDATE attempts SET
   state = :state, dialed_at = :dialed_at, ringing_at = :ringing_at, answered_at = :answered_at, connected_at =
   :connected_at, talk_ended_at = :talk_ended_at, gone_at = :gone_at, channel = :channel, refusal = :refusal,
-  originate_ended_at = :originate_ended_at, originate_success = :originate_success, originate_reason =
-  :originate_reason, adopted = :adopted, vanished = :vanished, canceled = :canceled, dial_status = :dial_status,
-  cause = :cause, sip_code = :sip_code, leg_dial_status = :leg_dial_status, leg_cause = :leg_cause, leg_sip_code =
-  :leg_sip_code, amd_verdict = :amd_verdict, amd_cause = :amd_cause, action = :action, agent = :agent, agent_ring_s
-  = :agent_ring_s, talk_ended_by = :talk_ended_by, contact_hung_up = :contact_hung_up, concluded = :concluded,
-  result = :result, queue_status = :queue_status, key = :key
+  uncounted = :uncounted, originate_ended_at = :originate_ended_at, originate_success = :originate_success,
+  originate_reason = :originate_reason, adopted = :adopted, vanished = :vanished, canceled = :canceled, dial_status
+  = :dial_status, cause = :cause, sip_code = :sip_code, leg_dial_status = :leg_dial_status, leg_cause = :leg_cause,
+  leg_sip_code = :leg_sip_code, amd_verdict = :amd_verdict, amd_cause = :amd_cause, action = :action, agent =
+  :agent, agent_ring_s = :agent_ring_s, talk_ended_by = :talk_ended_by, contact_hung_up = :contact_hung_up,
+  concluded = :concluded, result = :result, queue_status = :queue_status, key = :key
 WHERE id = :id AND state <> 'closed'
 
 -- name: insert_cdr

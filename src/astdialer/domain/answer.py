@@ -1,0 +1,22 @@
+"""What an answered call does next."""
+
+from __future__ import annotations
+
+from astdialer.domain.amd import Action, Verdict, is_machine
+from astdialer.domain.campaign import NotSure, Settings
+
+
+def action_for(settings: Settings, verdict: Verdict | None) -> Action:
+    """A machine hears the message or is hung up; a person goes to the agents, the sound, or the own dialplan."""
+    if verdict is Verdict.HANGUP:
+        return Action.HANGUP
+    if is_machine(verdict, not_sure_is_machine=settings.amd_not_sure is NotSure.MACHINE):
+        return Action.MESSAGE if settings.message else Action.HANGUP
+    return person_action(settings)
+
+
+def person_action(settings: Settings) -> Action:
+    """Where a person goes, and where the dialplan sends a call when the engine does not answer."""
+    if settings.goto:
+        return Action.GOTO
+    return Action.QUEUE if settings.mode.needs_agents else Action.PLAY

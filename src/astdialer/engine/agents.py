@@ -1,0 +1,79 @@
+"""The mirror of app_queue: every queue member, from QueueStatus at connect and events from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from astdialer.domain.agent import AgentStatus, QueueMember
+from astdialer.ports import MemberGone, MemberSeen, MemberTalk
+
+_Key = tuple[str, str, str]  # server, queue, interface
+
+
+class AgentMirror:
+    """Queue members by server, queue and interface. ``on_change`` is called after each event."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._members: dict[_Key, QueueMember] = {}
+        self._on_change = on_change
+
+    def replace_all(self, server: str, members: Iterable[QueueMember]) -> None:
+        """What QueueStatus lists is all there is."""
+        known = self._members
+        kept = {key: member for key, member in known.items() if key[0] != server}
+        listed = {(server, m.queue, m.interface): m for m in members}
+        self._members = kept | listed
+        self._on_change()
+
+    def forget(self, server: str) -> None:
+        """The link is down: nothing is known about this server's agents."""
+        self.replace_all(server, ())
+
+    def handle(self, event: MemberSeen | MemberGone | MemberTalk) -> None:
+        """Follow one event."""
+        match event:
+            case MemberSeen(member=member):
+                self._see(member)
+            case MemberGone():
+                self._members.pop((event.server, event.queue, event.interface), None)
+            case MemberTalk():
+                self._talk(event)
+        self._on_change()
+
+    def _see(self, seen: QueueMember) -> None:
+        key = (seen.server, seen.queue, seen.interface)
+        known = self._members.get(key)
+        if known:
+            # The status event of a talk that begins still says InCall: 0, and LastCall has whole seconds only.
+            talking = seen.in_call or (known.in_call and seen.status is not AgentStatus.NOT_INUSE)
+            last = max(known.last_call_at, seen.last_call_at)
+            seen = replace(seen, in_call=talking, last_call_at=last)
+        self._members[key] = seen
+
+    def _talk(self, event: MemberTalk) -> None:
+        key = (event.server, event.queue, event.interface)
+        member = self._members.get(key)
+        if member:
+            self._members[key] = replace(member, in_call=True) if event.in_call else member.talk_ended(event.at)
+
+    def members(self, server: str | None = None, queue: str | None = None) -> list[QueueMember]:
+        """Members by server and queue."""
+        return [
+            member
+            for (at, of, _), member in sorted(self._members.items())
+            if (server is None or at == server) and (queue is None or of == queue)
+        ]
+
+    def free(self, server: str, queue: str, now: int, wrap_up_s: int) -> int:
+        """How many agents of a queue a call may be placed for."""
+        return sum(member.is_free(now, wrap_up_s) for member in self.members(server, queue))
+
+    def logged_in(self, server: str, queue: str) -> int:
+        """How many agents have a telephone that works and are not paused."""
+        absent = (AgentStatus.UNAVAILABLE, AgentStatus.INVALID)
+        return sum(m.status not in absent and not m.paused for m in self.members(server, queue))
+
+    def ringing(self, server: str, queue: str) -> int:
+        """How many agents' telephones ring."""
+        return sum(m.status is AgentStatus.RINGING for m in self.members(server, queue))

@@ -1,0 +1,53 @@
+"""The answered path, as the FastAGI scripts ask for it."""
+
+from __future__ import annotations
+
+from astdialer.domain.amd import Action, Verdict
+from astdialer.domain.answer import action_for
+from astdialer.domain.errors import NotFound
+from astdialer.domain.events import ActionTaken, AmdFinished, Answered, Concluded
+from astdialer.engine.answering import AnswerPlan
+from astdialer.engine.calls import Call
+from astdialer.engine.context import Context
+
+
+class CallAnswering:
+    """Implements engine.answering.Answering over the live calls."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._calls, self._clock = context, context.calls, context.clock
+
+    async def answered(self, attempt_id: str) -> AnswerPlan:
+        """The call was answered; raises NotFound for an attempt that is not live."""
+        settings = self._context.campaign_of(self._call(attempt_id)).settings
+        self._calls.handle(Answered(attempt_id=attempt_id, at=self._clock.now()))
+        return AnswerPlan(amd=settings.amd_parameters if settings.amd else None)
+
+    async def amd_finished(self, attempt_id: str, verdict: Verdict, cause: str) -> None:
+        """Keep AMD's verdict."""
+        self._calls.handle(AmdFinished(attempt_id=attempt_id, at=self._clock.now(), verdict=verdict, cause=cause))
+
+    async def next_action(self, attempt_id: str) -> Action:
+        """What the call does next; raises NotFound."""
+        call = self._call(attempt_id)
+        action = action_for(self._context.campaign_of(call).settings, call.attempt.amd_verdict)
+        self._calls.handle(ActionTaken(attempt_id=attempt_id, at=self._clock.now(), action=action))
+        return action
+
+    async def concluded(self, attempt_id: str, *, result: str, queue_status: str, agent: str, key: str) -> None:
+        """What the channel said in its hangup handler."""
+        event = Concluded(
+            attempt_id=attempt_id,
+            at=self._clock.now(),
+            result=result,
+            queue_status=queue_status,
+            agent=agent,
+            key=key,
+        )
+        self._calls.handle(event)
+
+    def _call(self, attempt_id: str) -> Call:
+        call = self._calls.get(attempt_id)
+        if call is None:
+            raise NotFound("live attempt", attempt_id)
+        return call

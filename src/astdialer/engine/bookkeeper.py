@@ -1,0 +1,94 @@
+"""Writes what becomes known about attempts, and closes those that are over. Nothing is kept in memory only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from astdialer.domain.attempt import Attempt
+from astdialer.domain.calendar import zone_of
+from astdialer.domain.cdr import CdrContext, cdr_of
+from astdialer.domain.errors import Unavailable
+from astdialer.domain.outcome import classify
+from astdialer.domain.retry import after_attempt
+from astdialer.engine.calls import Call
+from astdialer.engine.context import Context
+from astdialer.ports import Closing, Recording
+
+logger = logging.getLogger(__name__)
+
+#: Pause between two writes: facts that come together are written together.
+GATHER_S = 0.05
+#: Pause after the store failed to write.
+STORE_RETRY_S = 1.0
+
+
+def local_date(at: int, zone: str) -> str:
+    """YYYYMMDD of an instant: the folder of a recording."""
+    return datetime.fromtimestamp(at / 1000, tz=zone_of(zone)).strftime("%Y%m%d")
+
+
+class Bookkeeper:
+    """``on_closed`` is told each call that was closed, with the contact as it was left."""
+
+    def __init__(self, context: Context, on_closed: Callable[[Closing], None]) -> None:
+        self._context, self._on_closed = context, on_closed
+        self._store, self._calls, self._clock = context.store, context.calls, context.clock
+
+    async def run(self) -> None:
+        """Until canceled."""
+        while True:
+            await self._clock.sleep(GATHER_S)
+            try:
+                await self.flush()
+            except Unavailable as error:
+                logger.error("store.write_failed", extra={"error": str(error)})
+                await self._clock.sleep(STORE_RETRY_S)
+
+    async def flush(self) -> None:
+        """Write everything that is not written yet, once. Raises Unavailable, and keeps it for the next time."""
+        over = self._calls.over(self._clock.now())
+        if over:
+            await self._close(over)
+        unsaved = self._calls.unsaved()
+        if unsaved:
+            written = {call.attempt.id: call.attempt for call in unsaved}
+            await self._store.save_attempts(list(written.values()))
+            for call in unsaved:
+                call.unsaved = call.attempt is not written[call.attempt.id]
+
+    async def _close(self, over: list[Call]) -> None:
+        closings = [self._closing(call) for call in over]
+        await asyncio.shield(self._store.close(closings))
+        self._calls.remove(over)
+        for closing in closings:
+            logger.info(
+                "attempt.closed", extra={"attempt": closing.attempt.id, "disposition": closing.disposition.value}
+            )
+            self._on_closed(closing)
+
+    def _closing(self, call: Call) -> Closing:
+        attempt, now = call.attempt, self._clock.now()
+        campaign = self._context.campaign_of(call)
+        settings = campaign.settings
+        disposition = classify(attempt, settings.outcome_rules)
+        contact = after_attempt(
+            call.contact, attempt.number_id, disposition, settings.retries, now, counted=not attempt.uncounted
+        )
+        context = CdrContext(campaign=campaign.name, base=call.base, caller_id=settings.caller_id, queue=settings.queue)
+        return Closing(
+            attempt=attempt,
+            disposition=disposition,
+            contact=contact,
+            cdr=cdr_of(attempt, disposition, context, now),
+            recording=self._recording(attempt) if settings.record else None,
+            now=now,
+        )
+
+    def _recording(self, attempt: Attempt) -> Recording | None:
+        """Whatever was answered may have left a file; the converter finds out."""
+        if not attempt.was_answered:
+            return None
+        return Recording(attempt_id=attempt.id, date=local_date(attempt.created_at, self._context.options.zone))

@@ -1,0 +1,100 @@
+"""The calls that are live now: derived from the store's open attempts, and followed by events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from astdialer.domain import attempt as life
+from astdialer.domain.amd import Action
+from astdialer.domain.attempt import Attempt, State
+from astdialer.domain.contact import Contact
+from astdialer.domain.events import AttemptEvent
+from astdialer.ports import Claim
+
+
+@dataclass(slots=True)
+class Call:
+    """An open attempt with what it was claimed from. The contact is as the claim left it."""
+
+    attempt: Attempt
+    contact: Contact
+    base: str
+    unsaved: bool = False  #: the attempt knows more than the store
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether an agent has taken it."""
+        return self.attempt.connected_at is not None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its channel has ended, though it is not closed yet."""
+        return self.attempt.state >= State.GONE
+
+    @property
+    def waits_in_queue(self) -> bool:
+        """Answered, in the queue, and without an agent."""
+        return self.attempt.action is Action.QUEUE and not self.has_agent and not self.is_gone
+
+
+class LiveCalls:
+    """Every open attempt of this engine, by id. ``on_change`` is called after each fact."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._calls: dict[str, Call] = {}
+        self._on_change = on_change
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._calls.values()))
+
+    def add(self, claims: Iterable[Claim]) -> list[Call]:
+        """Begin to follow these attempts; those that are followed already are left out."""
+        new = [
+            Call(claim.attempt, claim.contact, claim.base) for claim in claims if claim.attempt.id not in self._calls
+        ]
+        self._calls.update((call.attempt.id, call) for call in new)
+        return new
+
+    def get(self, attempt_id: str) -> Call | None:
+        """The live call, or None."""
+        return self._calls.get(attempt_id)
+
+    def handle(self, event: AttemptEvent) -> None:
+        """Merge a fact into its attempt. Facts about strangers are none of our business."""
+        call = self._calls.get(event.attempt_id)
+        if call is None:
+            return
+        before = call.attempt
+        call.attempt = life.apply(before, event)
+        if call.attempt != before:
+            call.unsaved = True
+            self._on_change()
+
+    def unsaved(self) -> list[Call]:
+        """Calls whose attempt knows more than the store."""
+        return [call for call in self._calls.values() if call.unsaved]
+
+    def over(self, now: int) -> list[Call]:
+        """Calls that can be closed."""
+        return [call for call in self._calls.values() if life.is_over(call.attempt, now)]
+
+    def remove(self, calls: Iterable[Call]) -> None:
+        """Forget calls that the store has closed."""
+        for call in calls:
+            self._calls.pop(call.attempt.id, None)
+
+    def of_campaign(self, campaign_id: int) -> list[Call]:
+        """Live calls of a campaign."""
+        return [call for call in self._calls.values() if call.attempt.campaign_id == campaign_id]
+
+    def of_server(self, server: str) -> list[Call]:
+        """Live calls on an Asterisk."""
+        return [call for call in self._calls.values() if call.attempt.server == server]
+
+    def on_trunk(self, trunk: str) -> int:
+        """How many calls a trunk carries."""
+        return sum(1 for call in self._calls.values() if call.attempt.trunk == trunk and not call.is_gone)

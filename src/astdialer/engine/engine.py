@@ -1,0 +1,111 @@
+"""The engine's tasks, in one group: they start together, and one that fails ends them all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from astdialer.domain.errors import AstdialerError
+from astdialer.domain.events import AttemptEvent, Vanished
+from astdialer.engine.agents import AgentMirror
+from astdialer.engine.answered import CallAnswering
+from astdialer.engine.bookkeeper import Bookkeeper
+from astdialer.engine.calls import LiveCalls
+from astdialer.engine.context import Context, EngineOptions
+from astdialer.engine.dialer import Dialer
+from astdialer.engine.directory import Directory
+from astdialer.engine.liveview import PERIOD_S, LiveView
+from astdialer.engine.placing import Placer
+from astdialer.engine.recordings import convert_due
+from astdialer.engine.recovery import Recovery
+from astdialer.ports import (
+    Clock,
+    LinkDown,
+    LinkUp,
+    MemberGone,
+    MemberSeen,
+    MemberTalk,
+    Recordings,
+    Store,
+    Telephony,
+    TelephonyEvent,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Call ``load`` once, then ``run`` until canceled. ``answering`` serves the FastAGI scripts from load on."""
+
+    def __init__(
+        self, store: Store, telephony: Telephony, recordings: Recordings, clock: Clock, options: EngineOptions
+    ) -> None:
+        self._context = Context(
+            store=store,
+            telephony=telephony,
+            recordings=recordings,
+            clock=clock,
+            options=options,
+            calls=LiveCalls(self._changed),
+            agents=AgentMirror(self._changed),
+            directory=Directory(store),
+        )
+        self._recovery = Recovery(self._context)
+        self._placer = Placer(self._context)
+        self._dialer = Dialer(self._context, self._placer, self._recovery)
+        self._bookkeeper = Bookkeeper(self._context, self._dialer.closed)
+        self._view = LiveView(self._context, self._dialer)
+        self.answering = CallAnswering(self._context)
+
+    def _changed(self) -> None:
+        self._dialer.wake()
+
+    async def load(self) -> None:
+        """Take up the open attempts of an earlier run. Those of servers that are gone from the configuration end."""
+        await self._context.directory.load()
+        opened = self._context.calls.add(await self._context.store.open_attempts())
+        for call in opened:
+            if call.attempt.server not in self._context.telephony.servers:
+                self._context.calls.handle(Vanished(attempt_id=call.attempt.id, at=self._context.clock.now()))
+        logger.info("engine.loaded", extra={"open_attempts": len(opened)})
+
+    async def run(self) -> None:
+        """Dial until canceled; then write what is known."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for server in self._context.telephony.servers:
+                    tasks.create_task(self._follow(server, tasks))
+                tasks.create_task(self._bookkeeper.run())
+                tasks.create_task(self._dialer.run())
+                tasks.create_task(convert_due(self._context.store, self._context.recordings, self._context.clock))
+                tasks.create_task(self._publish())
+        finally:
+            await self._placer.stop()
+            await self._bookkeeper.flush()
+
+    async def _follow(self, server: str, tasks: asyncio.TaskGroup) -> None:
+        async for event in self._context.telephony.events(server):
+            self._handle(server, event, tasks)
+
+    def _handle(self, server: str, event: TelephonyEvent, tasks: asyncio.TaskGroup) -> None:
+        match event:
+            case AttemptEvent():
+                self._context.calls.handle(event)
+            case MemberSeen() | MemberGone() | MemberTalk():
+                self._context.agents.handle(event)
+            case LinkUp():
+                logger.info("link.up", extra={"server": server})
+                tasks.create_task(self._recovery.link_up(server))
+            case LinkDown():
+                logger.error("link.down", extra={"server": server, "why": event.reason})
+                self._recovery.link_down(server)
+        self._changed()
+
+    async def _publish(self) -> None:
+        while True:
+            try:
+                now = self._context.clock.now()
+                await self._context.store.publish_live_view(self._context.options.name, await self._view.build(), now)
+            except AstdialerError as error:
+                logger.error("view.not_published", extra={"error": str(error)})
+            await self._context.clock.sleep(PERIOD_S)

@@ -1,0 +1,95 @@
+"""What the engine sees right now, as data for the CLI, the live screen and HTTP."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from astdialer.domain.campaign import Campaign
+from astdialer.engine.context import Context
+from astdialer.engine.dialer import Dialer
+
+#: How often the view is published.
+PERIOD_S = 1.0
+#: A view older than this comes from an engine that does not run any more.
+STALE_S = 5.0
+
+
+class LiveView:
+    """Builds the view; publishing goes through the store."""
+
+    def __init__(self, context: Context, dialer: Dialer) -> None:
+        self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
+        self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
+        self._dialer = dialer
+
+    async def build(self) -> Mapping[str, Any]:
+        """The view now."""
+        return {
+            "servers": [
+                {"server": s, "up": self._telephony.is_up(s), "why_down": self._telephony.why_down(s)}
+                for s in self._telephony.servers
+            ],
+            "store_writes": self._store.writes(),
+            "calls": len(self._calls),
+            "campaigns": [await self._campaign(c) for c in self._directory.campaigns.values()],
+            "agents": self._agent_rows(),
+            "trunks": [
+                {"trunk": t.name, "calls": self._calls.on_trunk(t.name), "max_calls": t.max_calls}
+                for t in self._directory.trunks.values()
+            ],
+        }
+
+    async def _campaign(self, campaign: Campaign) -> dict[str, Any]:
+        counts = await self._store.counts(campaign.id)
+        live = self._calls.of_campaign(campaign.id)
+        snapshot = self._dialer.snapshot(campaign)
+        standing = self._dialer.standings.get(campaign.id)
+        return {
+            "campaign": campaign.name,
+            "state": campaign.state.value,
+            "mode": campaign.settings.mode.value,
+            "limit": standing.limit.value if standing else "",
+            "until": standing.until if standing else None,
+            "detail": standing.detail if standing else "",
+            "calls": dict(Counter(call.attempt.state.word for call in live)),
+            "max_calls": snapshot.max_calls,
+            "trunk_calls": snapshot.trunk_calls,
+            "trunk_max_calls": snapshot.trunk_max_calls,
+            "waiting_calls": snapshot.waiting_calls,
+            "free_agents": snapshot.free_agents,
+            "logged_in_agents": snapshot.logged_in_agents,
+            "contacts": {
+                "ready": counts.ready,
+                "waiting": counts.waiting,
+                "in_call": counts.in_call,
+                "done": counts.done,
+            },
+            "next_due_at": counts.next_due_at,
+            "dispositions": dict(counts.dispositions),
+        }
+
+    def _agent_rows(self) -> list[dict[str, Any]]:
+        now = self._clock.now()
+        rows = []
+        for member in self._agents.members():
+            wrap_up_s = self._directory.wrap_up_s(member.server, member.queue)
+            status = member.status_at(now, wrap_up_s)
+            rows.append(
+                {
+                    "agent": member.interface,
+                    "name": member.name,
+                    "queue": member.queue,
+                    "server": member.server,
+                    "code": int(status),
+                    "status": status.name,
+                    "paused": member.paused,
+                    "pause_reason": member.pause_reason,
+                    "free": member.is_free(now, wrap_up_s),
+                    "calls_taken": member.calls_taken,
+                    "last_call_at": member.last_call_at or None,
+                    "wrap_up_until": member.wrap_up_until(wrap_up_s) if status.name == "WRAPUP" else None,
+                }
+            )
+        return rows

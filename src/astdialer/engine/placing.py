@@ -1,0 +1,120 @@
+"""From a claim to Originate, at each trunk's pace."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from astdialer.domain.campaign import CampaignState
+from astdialer.domain.errors import AstdialerError, InvalidSetting, LinkLost, OriginateRefused, Unavailable
+from astdialer.domain.events import Canceled, Refused, Sent
+from astdialer.domain.trunk import Trunk
+from astdialer.engine.bookkeeper import local_date
+from astdialer.engine.calls import Call
+from astdialer.engine.context import Context
+from astdialer.engine.origination import origination
+
+logger = logging.getLogger(__name__)
+
+#: After Asterisk refused an Originate, its campaign places none for this long.
+REFUSED_PAUSE_S = 10.0
+
+
+class Placer:
+    """Sends claimed calls, evenly spaced on each trunk. ``refusals``: campaign → until when, and Asterisk's words."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._calls, self._clock = context, context.calls, context.clock
+        self._lines: dict[str, asyncio.Queue[tuple[Call, Trunk]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.refusals: dict[int, tuple[int, str]] = {}
+
+    def queued(self, trunk: str) -> int:
+        """Claimed calls that wait for the trunk's pace."""
+        line = self._lines.get(trunk)
+        return line.qsize() if line else 0
+
+    def place(self, call: Call, trunk: Trunk) -> None:
+        """Send the call when the trunk's pace allows."""
+        line = self._lines.get(trunk.name)
+        if line is None:
+            line = self._lines[trunk.name] = asyncio.Queue()
+            self._keep(self._pace(line))
+        line.put_nowait((call, trunk))
+
+    async def stop(self) -> None:
+        """Send nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pace(self, line: asyncio.Queue[tuple[Call, Trunk]]) -> None:
+        while True:
+            call, trunk = await line.get()
+            rate = self._context.directory.rate(trunk)
+            wait_s = rate.wait_s(self._clock.now())
+            if wait_s:
+                await self._clock.sleep(wait_s)
+            rate.take(self._clock.now())
+            self._keep(self._send(call, trunk))
+
+    async def _send(self, call: Call, trunk: Trunk) -> None:
+        attempt_id = call.attempt.id
+        try:
+            if not await self._still_wanted(call):
+                return
+            order = origination(
+                call, self._context.campaign_of(call), trunk, self._context.options.places, self._record_path(call)
+            )
+            self._calls.handle(Sent(attempt_id=attempt_id, at=self._clock.now()))
+            await self._context.telephony.originate(order)
+        except LinkLost as error:
+            # It may be ringing: recovery looks for it when the link is back.
+            logger.warning("originate.link_lost", extra={"attempt": attempt_id, "error": str(error)})
+        except (OriginateRefused, Unavailable) as error:
+            until = self._clock.now() + int(REFUSED_PAUSE_S * 1000)
+            self.refusals[call.attempt.campaign_id] = (until, str(error))
+            self._refuse(call, error)
+        except (AstdialerError, OSError) as error:
+            self._refuse(call, error)
+
+    def _refuse(self, call: Call, error: Exception) -> None:
+        logger.error("originate.refused", extra={"attempt": call.attempt.id, "error": str(error)})
+        event = Refused(
+            attempt_id=call.attempt.id,
+            at=self._clock.now(),
+            message=str(error),
+            counted=isinstance(error, InvalidSetting),
+        )
+        self._calls.handle(event)
+
+    async def _still_wanted(self, call: Call) -> bool:
+        """The last look before a telephone rings: the campaign still runs, the number is not blacklisted."""
+        campaign, attempt = self._context.campaign_of(call), call.attempt
+        if campaign.state is not CampaignState.RUNNING:
+            self._withdraw(call, f"the campaign is {campaign.state.value}")
+        elif await self._context.store.is_blacklisted(attempt.number, campaign.name):
+            self._withdraw(call, "blacklisted")
+        else:
+            return not attempt.canceled
+        return False
+
+    def _withdraw(self, call: Call, why: str) -> None:
+        at = self._clock.now()
+        self._calls.handle(Canceled(attempt_id=call.attempt.id, at=at))
+        self._calls.handle(Refused(attempt_id=call.attempt.id, at=at, message=why, counted=False))
+
+    def _record_path(self, call: Call) -> Path | None:
+        if not self._context.campaign_of(call).settings.record:
+            return None
+        return self._context.recordings.gsm_path(
+            call.attempt.id, local_date(call.attempt.created_at, self._context.options.zone)
+        )

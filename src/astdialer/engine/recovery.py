@@ -1,0 +1,66 @@
+"""After a start, an AMI cut or an Asterisk restart: live calls are found again, dead ones are closed once."""
+
+from __future__ import annotations
+
+import logging
+
+from astdialer.domain.attempt import LATE_FACT_S, State
+from astdialer.domain.errors import Unavailable
+from astdialer.domain.events import Adopted, Answered, Ringing, Vanished
+from astdialer.engine.context import Context
+from astdialer.ports import LiveChannel
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 2.0
+
+
+class Recovery:
+    """Brings calls and agents of one server in line with what Asterisk has. ``synced`` servers may be dialed on."""
+
+    def __init__(self, context: Context) -> None:
+        self._telephony, self._clock = context.telephony, context.clock
+        self._calls, self._agents = context.calls, context.agents
+        self.synced: set[str] = set()
+
+    def link_down(self, server: str) -> None:
+        """Nothing is known about the server any more."""
+        self.synced.discard(server)
+        self._agents.forget(server)
+
+    async def link_up(self, server: str) -> None:
+        """Look at what is there, until it has been seen. Runs beside the events that arrive from now on."""
+        before = [call.attempt.id for call in self._calls.of_server(server)]
+        while self._telephony.is_up(server):
+            try:
+                channels = {c.uniqueid: c for c in await self._telephony.live_channels(server)}
+                self._agents.replace_all(server, await self._telephony.queue_members(server))
+            except Unavailable as error:
+                logger.warning("recovery.waits", extra={"server": server, "error": str(error)})
+                await self._clock.sleep(RETRY_S)
+                continue
+            self._adopt(before, channels)
+            self.synced.add(server)
+            await self._close_the_lost(server, before, channels)
+            return
+
+    def _adopt(self, before: list[str], channels: dict[str, LiveChannel]) -> None:
+        at = self._clock.now()
+        for attempt_id in before:
+            channel = channels.get(attempt_id)
+            if channel is None:
+                continue
+            self._calls.handle(Adopted(attempt_id=attempt_id, at=at, channel=channel.channel))
+            if channel.is_ringing:
+                self._calls.handle(Ringing(attempt_id=attempt_id, at=at))
+            if channel.is_up:
+                self._calls.handle(Answered(attempt_id=attempt_id, at=at))
+
+    async def _close_the_lost(self, server: str, before: list[str], channels: dict[str, LiveChannel]) -> None:
+        """Calls without a channel: their last events may still be in the line, so these are waited for first."""
+        await self._clock.sleep(LATE_FACT_S)
+        for attempt_id in before:
+            call = self._calls.get(attempt_id)
+            if call and attempt_id not in channels and call.attempt.state < State.GONE:
+                logger.warning("recovery.lost_call", extra={"server": server, "attempt": attempt_id})
+                self._calls.handle(Vanished(attempt_id=attempt_id, at=self._clock.now()))
