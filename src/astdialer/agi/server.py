@@ -104,13 +104,14 @@ class AgiServer:
     def _why_refused(self, peer: tuple[str, int] | None) -> str:
         if self._stopping:
             return "the server is stopping"
-        if not peer or not self._is_listed(peer[0]):
+        if not peer or not self.is_listed(peer[0]):
             return "not among [agi] peers"
         if len(self._sessions) >= self._settings.max_connections:
             return f"[agi] max_connections = {self._settings.max_connections} are open"
         return ""
 
-    def _is_listed(self, text: str) -> bool:
+    def is_listed(self, text: str) -> bool:
+        """Whether an address may connect."""
         address = ip_address(text.partition("%")[0])
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped

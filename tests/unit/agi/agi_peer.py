@@ -78,6 +78,10 @@ class Peer:
             self.close()
         return True
 
+    def end_of_stream(self) -> None:
+        """Say no more; still listen."""
+        self._writer.write_eof()
+
     def close(self) -> None:
         self._writer.close()
 
