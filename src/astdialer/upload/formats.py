@@ -1,0 +1,293 @@
+"""The formats of a base: which field of a row means what. Pure; docs/reference/base-formats.md describes them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from astdialer.domain.contact import DEFAULT_PRIORITY, NumberType
+from astdialer.upload.errors import RowError, UploadError
+
+MAX_PARAMS = 60
+MAX_VALUE_BYTES = 900
+NATIVE = "campaign;number;params;alternatives;priority;agentphone"
+
+_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]")
+_LINE_BREAKS = re.compile(r"[\r\n\t]+")
+_AGENTPHONE = re.compile(r"[A-Za-z0-9_@/-]{1,80}")
+_PRIORITY = re.compile(r"[0-9]{1,6}")
+_TYPED = re.compile(r"\s*[MWHPU]\s*=", re.IGNORECASE)
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
+
+
+def _fold(word: str) -> str:
+    """For comparing header words: small letters, no accents, one underscore between words."""
+    decomposed = unicodedata.normalize("NFKD", word.strip().lower())
+    letters = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return re.sub(r"[\W_]+", "_", letters).strip("_")
+
+
+#: Words of header lines, folded by _fold, and the field that they stand for.
+_WORDS = {
+    "campaign": "campaign campana campanha кампания",
+    "number": (
+        "number phone phonenumber phone_number telephone tel mobile cell msisdn mainnumber main_number destination "
+        "numero telefono movil celular telefone telemovel numero_de_telefono numero_de_telefone numero_principal "
+        "номер телефон номер_телефона мобильный"
+    ),
+    "params": "params parameters parametros параметры",
+    "alt": (
+        "alternatives alternative alt phone2 phone_2 phone3 phone_3 number2 number_2 tel2 second_phone alternativos "
+        "alternativo alternativas telefono2 telefono_2 telefone2 telefone_2 телефон2 телефон_2 дополнительный_телефон"
+    ),
+    "priority": "priority prioridad prioridade приоритет",
+    "agentphone": "agentphone agent_phone telefono_agente telefone_agente ramal_agente телефон_агента",
+}
+ROLES = tuple(_WORDS)
+_ROLE_OF = {_fold(word): role for role, words in _WORDS.items() for word in words.split()}
+_RANK = {NumberType.PRIORITY: 0, NumberType.UNKNOWN: 2}  # the others lie between them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Which field (0 first) holds what; -1: no field does. ``columns`` are params by the field that holds them."""
+
+    number: int
+    width: int
+    expected: str  #: the fields, for messages
+    campaign: int = -1
+    params: int = -1
+    alternatives: tuple[int, ...] = ()
+    priority: int = -1
+    agentphone: int = -1
+    columns: Mapping[int, str] | None = None
+
+    def meanings(self, header: Sequence[str]) -> dict[str, str]:
+        """What each column of a header is taken for: a role, or ``param NAME``."""
+        found = {self.number: "number", self.campaign: "campaign", self.params: "params"}
+        found |= {self.priority: "priority", self.agentphone: "agentphone", **dict.fromkeys(self.alternatives, "alt")}
+        found |= {index: f"param {name}" for index, name in (self.columns or {}).items()}
+        return {column: found[index] for index, column in enumerate(header)}
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """An alternative number as the base has it."""
+
+    type: NumberType
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The meaning of one row; numbers are still as the base has them."""
+
+    campaign: str
+    number: str
+    params: dict[str, str]
+    alternatives: list[Alternative]
+    priority: int
+    agentphone: str
+
+
+NATIVE_LAYOUT = Layout(
+    campaign=0, number=1, params=2, alternatives=(3,), priority=4, agentphone=5, width=6, expected=NATIVE
+)
+
+
+# --- layouts ---------------------------------------------------------------------------------------------------------
+
+
+def is_header(fields: Sequence[str]) -> bool:
+    """Whether a first line names columns: one of them is a usual word for the telephone number."""
+    return any(_ROLE_OF.get(_fold(field)) == "number" for field in fields)
+
+
+def looks_native(fields: Sequence[str]) -> bool:
+    """Whether a first line may be a row of the semicolon format: its second field has digits."""
+    return 2 <= len(fields) <= 6 and sum(character.isdigit() for character in fields[1]) >= 3
+
+
+def layout_of(header: Sequence[str], mapping: Sequence[tuple[str, str]] = ()) -> Layout:
+    """The layout that a header line gives.
+
+    ``mapping`` is pairs of a role, or a new name for a param, and a column's name (in any case). Columns that it
+    does not name get their role by usual words, and are params otherwise. Raises UploadError.
+    """
+    roles, names = _mapped(header, mapping)
+    taken = {role for role in roles.values() if role != "alt"}
+    for index, column in enumerate(header):
+        role = _ROLE_OF.get(_fold(column))
+        if index not in roles and index not in names and role and role not in taken:
+            roles[index] = role
+            taken.update({role} - {"alt"})
+    if "number" not in taken:
+        raise UploadError(f"no column has the number: name it with --map number=COLUMN. Columns: {', '.join(header)}")
+    columns = _param_names(header, {*roles}, names)
+    single = {role: index for index, role in roles.items() if role != "alt"}
+    alternatives = tuple(sorted(index for index, role in roles.items() if role == "alt"))
+    expected = ", ".join(header)
+    return Layout(**single, alternatives=alternatives, columns=columns, width=len(header), expected=expected)
+
+
+def _mapped(header: Sequence[str], mapping: Sequence[tuple[str, str]]) -> tuple[dict[int, str], dict[int, str]]:
+    """Roles by column, and names of params by column, that the user gave."""
+    index_of = {_fold(column): index for index, column in reversed(list(enumerate(header)))}
+    roles: dict[int, str] = {}
+    names: dict[int, str] = {}
+    for name, column in mapping:
+        index = index_of.get(_fold(column))
+        if index is None:
+            raise UploadError(f"--map {name}={column}: no such column; the file has {', '.join(header)}")
+        role = name.lower()
+        if index in roles or index in names or (role != "alt" and role in roles.values()):
+            raise UploadError(f"--map {name}={column}: the column or the field is mapped already")
+        if role in ROLES:
+            roles[index] = role
+        elif _NAME.fullmatch(name):
+            names[index] = name
+        else:
+            raise UploadError(f"--map {name}={column}: expected one of {', '.join(ROLES)}, or a name for a param")
+    return roles, names
+
+
+def _param_names(header: Sequence[str], roles: set[int], names: Mapping[int, str]) -> dict[int, str]:
+    """A distinct variable name for every column that is a param."""
+    columns: dict[int, str] = {}
+    used: set[str] = set()
+    for index, column in enumerate(header):
+        if index not in roles:
+            name = names.get(index) or _variable(column) or f"column_{index + 1}"
+            if name.lower() in used:
+                name = f"{name[:58]}_{index + 1}"
+            used.add(name.lower())
+            columns[index] = name
+    if len(columns) > MAX_PARAMS:
+        raise UploadError(f"{len(columns)} columns would become params; at most {MAX_PARAMS} can")
+    return columns
+
+
+def _variable(column: str) -> str:
+    """``Número de cuenta`` → ``Numero_de_cuenta``; empty when no Latin letter or digit is left."""
+    plain = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
+    return _NOT_IN_NAMES.sub("_", plain).strip("_")[:64]
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def read_row(fields: Sequence[str], layout: Layout) -> Row:
+    """The meaning of a row's fields. Raises RowError."""
+    count = len(fields)
+    if count != layout.width:
+        _check_width(fields, layout)
+
+    def at(index: int) -> str:
+        return fields[index].strip() if 0 <= index < count else ""
+
+    return Row(
+        campaign=at(layout.campaign),
+        number=at(layout.number),
+        params=_params(fields, at(layout.params), layout.columns or {}),
+        alternatives=_ordered([found for index in layout.alternatives for found in parse_alternatives(at(index))]),
+        priority=_priority(at(layout.priority)),
+        agentphone=_agentphone(at(layout.agentphone)),
+    )
+
+
+def _check_width(fields: Sequence[str], layout: Layout) -> None:
+    """Too few or too many fields move values into fields that are not theirs; empty ones at the end do no harm."""
+    native = layout.columns is None
+    spare = any(field.strip() for field in fields[layout.width :])
+    if spare or (len(fields) < 2 if native else len(fields) < layout.width):
+        raise RowError("fields", f"{len(fields)} fields, expected {layout.width}: {layout.expected}")
+
+
+def _params(fields: Sequence[str], text: str, columns: Mapping[int, str]) -> dict[str, str]:
+    params = parse_params(text) if text else {}
+    for index, name in columns.items():
+        value = _value(name, fields[index])
+        if value:
+            params[name] = value
+    if len(params) > MAX_PARAMS:
+        raise RowError("params", f"{len(params)} params; at most {MAX_PARAMS} can become channel variables")
+    return params
+
+
+def parse_params(text: str) -> dict[str, str]:
+    """``k=v:k=v``. Raises RowError."""
+    params: dict[str, str] = {}
+    seen: set[str] = set()
+    for piece in text.split(":"):
+        name, equals, value = piece.partition("=")
+        name = name.strip()
+        if not piece.strip():
+            continue
+        if not equals:
+            raise RowError("params", f"param {_short(piece)}: expected name=value; a value with a colon needs CSV")
+        if not _NAME.fullmatch(name):
+            raise RowError("params", f"param name {_short(name)}: expected 1 to 64 letters A-Z, digits or _")
+        if name.lower() in seen:
+            raise RowError("params", f"param {name} is given twice")
+        seen.add(name.lower())
+        params[name] = _value(name, value)
+    return params
+
+
+def _value(name: str, value: str) -> str:
+    value = value.strip()
+    if value.isascii() and value.isprintable() and len(value) <= MAX_VALUE_BYTES:
+        return value
+    value = _LINE_BREAKS.sub(" ", value)  # a cell of several lines: a channel variable has one
+    if _CONTROL.search(value):
+        raise RowError("params", f"param {name} has a control character: {_short(value)}")
+    if len(value.encode("utf-8", "surrogatepass")) > MAX_VALUE_BYTES:
+        raise RowError("params", f"param {name} is longer than {MAX_VALUE_BYTES} bytes")
+    return value
+
+
+def parse_alternatives(text: str) -> list[Alternative]:
+    """``n:n``, or typed ``H=0=n:W=0=n`` (the middle field is a flag of uContact's that we have no use for)."""
+    if not text:
+        return []
+    return [_alternative(piece) for piece in _pieces(text)]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    return (piece.strip() for piece in text.split(":") if piece.strip())
+
+
+def _alternative(piece: str) -> Alternative:
+    if not _TYPED.match(piece):
+        return Alternative(NumberType.UNKNOWN, piece)
+    letter, _, rest = piece.partition("=")
+    flag, equals, number = rest.partition("=")
+    return Alternative(NumberType(letter.strip().upper()), (number if equals else flag).strip())
+
+
+def _ordered(alternatives: list[Alternative]) -> list[Alternative]:
+    """In the order of trying: P first, U last."""
+    if len(alternatives) < 2:
+        return alternatives
+    return sorted(alternatives, key=lambda one: _RANK.get(one.type, 1))
+
+
+def _priority(text: str) -> int:
+    if not text:
+        return DEFAULT_PRIORITY
+    if _PRIORITY.fullmatch(text) and int(text) > 0:
+        return int(text)
+    raise RowError("priority", f"priority {_short(text)}: expected a whole number from 1 to 999999")
+
+
+def _agentphone(text: str) -> str:
+    if text and not _AGENTPHONE.fullmatch(text):
+        raise RowError("agentphone", f"agentphone {_short(text)}: expected letters, digits or _ - @ /, 80 at most")
+    return text
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
