@@ -1,0 +1,131 @@
+"""The port Telephony, for one or more Asterisk servers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from astdialer import config
+from astdialer.ami import values
+from astdialer.ami.connection import Connection
+from astdialer.ami.feed import Feed
+from astdialer.ami.protocol import Message
+from astdialer.ami.translate import WANTED, live_channel, queue_member, translate
+from astdialer.domain.agent import QueueMember
+from astdialer.domain.errors import LinkLost, OriginateRefused, Unavailable
+from astdialer.ports import Clock, LinkDown, LinkUp, LiveChannel, Origination, TelephonyEvent
+
+logger = logging.getLogger(__name__)
+
+
+class AmiTelephony:
+    """Asterisk servers by name. `run` keeps the links; `rng` gives numbers from 0 to 1 for the back-off."""
+
+    def __init__(
+        self, servers: Mapping[str, config.Ami], clock: Clock, rng: Callable[[], float] = random.random
+    ) -> None:
+        self._servers = {name: _Server(name, settings, clock, rng) for name, settings in servers.items()}
+
+    @property
+    def servers(self) -> Sequence[str]:
+        """The servers' names."""
+        return tuple(self._servers)
+
+    async def run(self) -> None:
+        """Keep all links up until cancelled; leaves no task behind."""
+        async with asyncio.TaskGroup() as group:
+            for server in self._servers.values():
+                group.create_task(server.connection.run(), name=f"AMI link to {server.name}")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[AmiTelephony]:
+        """The links are kept inside the block, for short-lived users such as checks."""
+        task = asyncio.create_task(self.run(), name="AMI links")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def connection(self, server: str) -> Connection:
+        """The link itself, for actions that the port does not know. Raises Unavailable for an unknown name."""
+        return self._server(server).connection
+
+    def is_up(self, server: str) -> bool:
+        """Whether calls can be placed there now."""
+        return server in self._servers and self._servers[server].connection.is_up
+
+    def why_down(self, server: str) -> str:
+        """The last reason for the link being down, empty when it is up."""
+        return self.connection(server).why_down
+
+    def events(self, server: str) -> AsyncIterator[TelephonyEvent]:
+        """What happens from this call on, in Asterisk's order; begins with LinkUp if the link is up."""
+        known = self._server(server)
+        return known.feed.follow(is_up=known.connection.is_up)
+
+    async def originate(self, call: Origination) -> None:
+        """Place a call. Returns when Asterisk has accepted it.
+
+        Raises OriginateRefused (nothing was dialed: a bad value, no link, or Asterisk's refusal) or LinkLost.
+        """
+        try:
+            response = await self.connection(call.server).action(values.originate(call))
+        except LinkLost:
+            raise
+        except (values.BadValue, Unavailable) as error:
+            raise OriginateRefused(str(error)) from error
+        if response.get("Response") != "Success":
+            raise OriginateRefused(response.get("Message", "Asterisk gave no reason"))
+
+    async def hang_up(self, server: str, attempt_id: str) -> bool:
+        """Hang the attempt's channel up; False if there is none. Raises Unavailable, and BadValue for no UUID."""
+        channel = values.check_uuid("attempt", attempt_id)
+        response = await self.connection(server).action({"Action": "Hangup", "Channel": channel, "Cause": "16"})
+        if response.get("Response") == "Success":
+            return True
+        message = response.get("Message", "")
+        if message.lower().startswith("no such channel"):
+            return False
+        raise Unavailable(f"{server}: Asterisk refuses to hang up: {message or 'no reason given'}")
+
+    async def live_channels(self, server: str) -> Sequence[LiveChannel]:
+        """CoreShowChannels. Raises Unavailable."""
+        items = await self.connection(server).action_list({"Action": "CoreShowChannels"})
+        return [live_channel(item) for item in items if item.get("Event") == "CoreShowChannel"]
+
+    async def queue_members(self, server: str) -> Sequence[QueueMember]:
+        """QueueStatus: every member of every queue. Raises Unavailable."""
+        items = await self.connection(server).action_list({"Action": "QueueStatus"})
+        return [queue_member(server, item) for item in items if item.get("Event") == "QueueMember"]
+
+    def _server(self, name: str) -> _Server:
+        try:
+            return self._servers[name]
+        except KeyError:
+            raise Unavailable(f"no Asterisk server {name!r} in the configuration") from None
+
+
+class _Server:
+    """One server: its link and its feed."""
+
+    def __init__(self, name: str, settings: config.Ami, clock: Clock, rng: Callable[[], float]) -> None:
+        self.name = name
+        self.feed = Feed()
+        self._clock = clock
+        self.connection = Connection(
+            settings,
+            clock,
+            rng,
+            wanted=WANTED,
+            on_event=self._event,
+            on_up=lambda: self.feed.put((LinkUp(),)),
+            on_down=lambda reason: self.feed.put((LinkDown(reason),)),
+        )
+
+    def _event(self, message: Message) -> None:
+        if facts := translate(self.name, message, self._clock.now()):
+            self.feed.put(facts)
