@@ -126,7 +126,7 @@ class GuardedProtocol(AMIProtocol):  # type: ignore[misc]  # panoramisk has no t
             super().data_received(raw + _END)
         except Exception:
             # One message that nobody expected must not end the link.
-            logger.exception("ami.message_failed", extra={"message": raw[:40].decode(errors="replace")})
+            logger.exception("ami.message_failed", extra={"text": raw[:40].decode(errors="replace")})
 
     def handle_message(self, message: Mapping[str, str | list[str]]) -> None:
         """Called by panoramisk with a message it has parsed."""
