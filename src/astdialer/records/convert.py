@@ -11,9 +11,9 @@ from pathlib import Path
 from astdialer.config import Records
 from astdialer.domain.errors import Unavailable
 from astdialer.ports import Converted
-from astdialer.records.duration import GSM_FRAME, NotAudio, duration_s
+from astdialer.records.duration import GSM_FRAME, GSM_FRAME_S, NotAudio, duration_s
 from astdialer.records.job import Job
-from astdialer.records.pool import WorkerPool
+from astdialer.records.pool import ConversionFailed, WorkerPool
 
 QUIET_S = 0.5  #: how long a young file's size must stay the same
 SETTLED_S = 10.0  #: a file untouched for so long is final without a look at its growth
@@ -39,8 +39,7 @@ async def convert_file(gsm: Path, pool: WorkerPool, settings: Records) -> Conver
     if done:
         return done
     if not await is_final(gsm):
-        # between the two looks another process may have finished it
-        return await asyncio.to_thread(_already_done, gsm, mp3, settings.keep_gsm)
+        return await asyncio.to_thread(_without_gsm, mp3)
     job = job_for(gsm, mp3, settings, remove_source=not settings.keep_gsm)
     return Converted(path=mp3, duration_s=await pool.run(job))
 
@@ -113,6 +112,16 @@ def _already_done(gsm: Path, mp3: Path, keep_gsm: bool) -> Converted | None:
     return Converted(path=mp3, duration_s=seconds)
 
 
+def _without_gsm(mp3: Path) -> Converted | None:
+    """Nothing recorded, unless another process has finished it between two looks of ours."""
+    try:
+        return Converted(path=mp3, duration_s=duration_s(mp3))
+    except FileNotFoundError:
+        return None
+    except NotAudio as error:
+        raise ConversionFailed(f"{error}, and its GSM file is gone") from error
+
+
 def _covers(seconds: float, gsm: os.stat_result) -> bool:
     """Whether an MP3 holds all of a GSM: one that somebody trimmed, or another program half made, does not."""
-    return seconds >= gsm.st_size // GSM_FRAME * 0.02 * 0.99 - 0.2
+    return seconds >= gsm.st_size // GSM_FRAME * GSM_FRAME_S * 0.99 - 0.2

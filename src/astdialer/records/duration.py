@@ -41,15 +41,18 @@ class _Frame:
 
 def duration_s(path: Path) -> float:
     """Seconds that an .mp3 or .gsm plays. Raises NotAudio or OSError."""
-    if path.suffix == ".gsm":
-        return path.stat().st_size // GSM_FRAME * GSM_FRAME_S
-    return mp3_duration_s(path)
+    return gsm_duration_s(path) if path.suffix == ".gsm" else mp3_duration_s(path)
+
+
+def gsm_duration_s(path: Path) -> float:
+    """Seconds that a GSM file plays, by its whole frames. Raises OSError."""
+    return path.stat().st_size // GSM_FRAME * GSM_FRAME_S
 
 
 def mp3_duration_s(path: Path) -> float:
     """Seconds that an MP3 plays: exact with a Xing or Info tag, else from size and first bit rate.
 
-    Raises NotAudio or OSError.
+    Raises NotAudio, also when the file is shorter than its tag says, or OSError.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -57,7 +60,11 @@ def mp3_duration_s(path: Path) -> float:
         file.seek(start)
         data = file.read(_SCAN)
     at, frame = _first_frame(data, path)
-    tagged = _tagged_samples(data[at + frame.tag_offset :], frame)
+    tag = data[at + frame.tag_offset :]
+    if size - start - at < _tagged_bytes(tag):
+        # ffmpeg 5.1 ends with 0 on a full disk, after it has written the whole duration into the tag
+        raise NotAudio(f"{path}: breaks off in the middle; the disk may be full")
+    tagged = _tagged_samples(tag, frame)
     if tagged is not None:
         return tagged / frame.rate
     return (size - start - at) * 8 / (frame.kbits * 1000)
@@ -90,6 +97,12 @@ def _frame(head: bytes) -> _Frame | None:
         return None
     table = _KBITS_1 if version == 3 else _KBITS_2
     return _Frame(version, table[bits], _RATES[version][rate], head[3] >> 6 == 3)
+
+
+def _tagged_bytes(tag: bytes) -> int:
+    if tag[:4] not in (b"Xing", b"Info") or tag[7:8] == b"" or tag[7] & 3 != 3:
+        return 0
+    return int.from_bytes(tag[12:16], "big")
 
 
 def _tagged_samples(tag: bytes, frame: _Frame) -> int | None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from astdialer.records import layout
-from astdialer.records.duration import NotAudio, duration_s
+from astdialer.records.duration import NotAudio, duration_s, gsm_duration_s, mp3_duration_s
 from astdialer.records.job import Job
 
 TOLERANCE_S = 0.2  #: how far a result's duration may be off, beside 1 %
@@ -57,7 +57,7 @@ def _make(job: Job, part: int) -> float:
     _encode(job, in_memory=before.st_size <= job.in_memory_limit)
     made = _made_duration(job)
     if abs(made - expected) > TOLERANCE_S + expected / 100:
-        raise TranscodeFailed(f"{job.source}: {made:.2f} s came out of {expected:.2f} s; the disk may be full")
+        raise TranscodeFailed(f"{job.source}: {made:.2f} s came out of {expected:.2f} s")
     _publish(job, part, before)
     return made
 
@@ -69,8 +69,7 @@ def _clipped(duration: float, job: Job) -> float:
 
 def _made_duration(job: Job) -> float:
     part = layout.part_of(job.target_path)
-    # `duration_s` goes by the suffix, which the temporary name hides
-    return part.stat().st_size // 33 * 0.02 if job.target_path.suffix == ".gsm" else duration_s(part)
+    return gsm_duration_s(part) if job.target_path.suffix == ".gsm" else mp3_duration_s(part)
 
 
 # --- encoding --------------------------------------------------------------------------------------------------------
