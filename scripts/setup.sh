@@ -84,7 +84,7 @@ make_venv() {
 # Installs the project, unless nothing that decides about its packages has changed since.
 install_python_packages() { # install_python_packages [dev]
   local stamp="$VENV/.installed-${1:-run}" now
-  now="$(cd "$ROOT" && cat pyproject.toml constraints.txt 2>/dev/null | cksum) $ROOT"
+  now="$({ cat "$ROOT/pyproject.toml" "$ROOT/constraints.txt" 2>/dev/null || true; } | cksum) $ROOT"
   if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then return; fi
   tell "Installing the Python packages …"
   quietly "$VENV/bin/python" -m pip install -q --disable-pip-version-check 'pip>=25.1'

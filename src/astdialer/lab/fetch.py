@@ -38,6 +38,7 @@ class Target:
     site: str
     release: str
     component: str
+    origin: str = ""  # empty while the machine has not fetched its lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,8 @@ def _fetch(cache: Path, root: Path, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as name:
         work = Path(name)
         lines = source_lines(_targets(), _release(), system_has_asterisk=_system_has_asterisk())
-        say(f"Fetching a private Asterisk (about 80 MB, kept in {cache}) from {lines[0].split(' ', 1)[1]} …")
+        origin = lines[0].removeprefix("deb ").partition("] ")[2]
+        say(f"Fetching a private Asterisk from {origin} (about 80 MB, kept in {cache}) …")
         apt = PrivateApt(work / "apt", lines)
         apt.run("update")
         apt.run("-y", "--download-only", "install", *PACKAGES)
@@ -201,19 +203,30 @@ def _option(distribution: str) -> str:
 
 
 def _main_target(targets: list[Target], release: Release) -> Target | None:
-    """The index that names the distribution's mirror: its own release first, never updates or security."""
-    main = [t for t in targets if t.component == "main" and not t.release.endswith(("-security", "-updates"))]
-    own = [t for t in main if t.release in (release.codename, "stable", "testing", "unstable", "sid")]
-    return next(iter(own), None)
+    """The index that names the distribution's mirror. Third parties call their suites `stable main` too."""
+    names = (release.codename, "stable", "testing", "unstable", "sid")
+    main = [t for t in targets if t.component == "main" and t.release in names]
+    sites = {t.site for t in targets if t.release.endswith("-updates")}
+    return max(main, key=lambda t: _likeness(t, release, updated=t.site in sites), default=None)
+
+
+def _likeness(target: Target, release: Release, *, updated: bool) -> tuple[bool, bool, bool, bool]:
+    """How much an index looks like the distribution's own, the surest sign first."""
+    return (
+        target.origin.lower() == release.name,
+        updated,
+        target.site.rstrip("/").endswith(f"/{release.name}"),
+        target.release == release.codename,
+    )
 
 
 def _targets() -> list[Target]:
-    rows = _output("apt-get", "indextargets", "--format", "$(SITE) $(RELEASE) $(COMPONENT) $(CREATED_BY)")
-    fields = [row.split() for row in rows.splitlines()]
+    layout = "$(CREATED_BY) $(SITE) $(RELEASE) $(COMPONENT) $(ORIGIN)"
+    rows = [row.split(maxsplit=4) for row in _output("apt-get", "indextargets", "--format", layout).splitlines()]
     found = [
-        Target(site=row[0], release=row[1], component=row[2])
-        for row in fields
-        if len(row) == 4 and row[3] == "Packages" and not row[0].startswith("cdrom:")
+        Target(site=row[1], release=row[2], component=row[3], origin="".join(row[4:]))
+        for row in rows
+        if len(row) >= 4 and row[0] == "Packages" and not row[1].startswith("cdrom:")
     ]
     return list(dict.fromkeys(found))
 
