@@ -11,8 +11,8 @@ from astdialer.upload.errors import UploadError
 
 _CHUNK = 1 << 20
 _SAMPLE = 64 * 1024
-#: What spreadsheets and databases write when it isn't Unicode, by the size of their public.
-_CANDIDATES = ["cp1252", "cp1251", "cp1250", "koi8_r", "cp866", "cp850", "mac_roman", "cp1254", "cp1253", "cp1257"]
+#: What is guessed among when it isn't Unicode. More candidates make worse guesses: cp1250 takes Spanish for Polish.
+_CANDIDATES = ["cp1252", "cp1251", "koi8_r", "cp866", "cp850"]
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),

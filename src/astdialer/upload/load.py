@@ -16,6 +16,7 @@ from typing import Any
 from astdialer.domain import calendar
 from astdialer.domain.campaign import Campaign, check_name
 from astdialer.domain.contact import NewContact
+from astdialer.domain.errors import Unavailable
 from astdialer.ports import Clock
 from astdialer.upload.errors import RowError, UploadError
 from astdialer.upload.formats import Layout
@@ -60,7 +61,8 @@ async def load(
 ) -> UploadReport:
     """Load the file at ``source`` (``-``: standard input) for ``campaigns`` by name.
 
-    Raises UploadError when the file can't be loaded, and lets a cancellation through; either way nothing is kept.
+    Raises UploadError when the file can't be loaded, Unavailable when the store fails, and lets a cancellation
+    through; in each case nothing is kept.
     """
     started = time.monotonic()
     _check(source, campaigns, options)
@@ -81,7 +83,8 @@ async def load(
         except BaseException as error:
             kept = await _abandon(target, tally)
             if isinstance(error, Exception):
-                raise UploadError(f"{error}\n{kept}") from error
+                kind = Unavailable if isinstance(error, Unavailable) else UploadError
+                raise kind(f"{error}\n{kept}") from error
             raise
     return _report(source, file, options, tally=tally, removed=removed, seconds=time.monotonic() - started)
 

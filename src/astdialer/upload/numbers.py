@@ -14,7 +14,13 @@ from functools import lru_cache
 from typing import Any
 
 import phonenumbers
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, PhoneNumberFormat
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumberFormat,
+    ValidationResult,
+)
 
 from astdialer.domain.contact import NewNumber, NumberType
 from astdialer.domain.errors import InvalidSetting
@@ -121,7 +127,8 @@ class NumberReader:
             number = phonenumbers.parse(digits, self._country)
         except NumberParseException as error:
             raise self._bad(digits, _PARSE_ERRORS.get(error.error_type, "is not a telephone number")) from None
-        if not phonenumbers.is_possible_number(number):
+        # IS_POSSIBLE_LOCAL_ONLY, a number without its area code, can't be dialed from everywhere
+        if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
             raise self._bad(digits, "is too short or too long")
         if self._check == "valid" and not phonenumbers.is_valid_number(number):
             raise self._bad(digits, "is in no range that is in use (number_check = valid)")

@@ -57,6 +57,7 @@ class BaseFile:
         file.seek(0)
         self.encoding = encodings.check_encoding(encoding) if encoding else encodings.detect(file)
         self._lines = _Lines(file, self.encoding)
+        self._bad_start: list[Record] = []
         self.delimiter = delimiter or detect_delimiter(self._lines.peek(20))
         self.layout, self.header = self._layout(mapping)
 
@@ -66,6 +67,10 @@ class BaseFile:
         return self._file.tell()
 
     def __iter__(self) -> Iterator[Record]:
+        yield from self._bad_start
+        yield from self._records()
+
+    def _records(self) -> Iterator[Record]:
         while (found := self._lines.next()) is not None:
             line, text = found
             if text and not text.isspace():
@@ -74,6 +79,8 @@ class BaseFile:
     def _layout(self, mapping: Sequence[tuple[str, str]]) -> tuple[Layout, tuple[str, ...]]:
         first = self._first()
         if mapping or formats.is_header(first.fields):
+            if first.error:
+                raise UploadError(f"line {first.line}, the header: {first.error}")
             return formats.layout_of(first.fields, mapping), tuple(first.fields)
         if self.delimiter == ";" or formats.looks_native(first.fields):
             self._lines.push_back(first.line, first.text.split("\n"))
@@ -84,11 +91,12 @@ class BaseFile:
         )
 
     def _first(self) -> Record:
-        for record in self:
-            if record.error and record.error.reason != "quotes":
-                raise UploadError(f"line {record.line}: {record.error}")
-            return record
-        raise UploadError("the file has no rows")
+        """The first row whose fields can be told; rows before it are kept for the rejects."""
+        for record in self._records():
+            if record.fields:
+                return record
+            self._bad_start.append(record)
+        raise UploadError("the file has no rows" if not self._bad_start else f"no row: {self._bad_start[0].error}")
 
     def _record(self, line: int, text: str) -> Record:
         if len(text) > MAX_LINE:
