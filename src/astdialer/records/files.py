@@ -62,10 +62,11 @@ class RecordingFiles:
         return await self.convert_path(layout.place(self.root, recording.attempt_id, recording.date, ".gsm"))
 
     async def convert_path(self, gsm: Path) -> Converted | None:
-        """Like `convert`, for a GSM file of the records directory."""
-        layout.inside(self.root, gsm)
-        if not self.root.is_dir():  # a disk that is not mounted is no reason to write every recording off
-            raise Unavailable(f"{self.root}: no such directory; is the disk mounted? ([records] directory)")
+        """Like `convert`, for a GSM file of the records directory or its backup."""
+        root = self.backup if self.backup and gsm.is_relative_to(self.backup) else self.root
+        layout.inside(root, gsm)
+        if not root.is_dir():  # a disk that is not mounted is no reason to write every recording off
+            raise Unavailable(f"{root}: no such directory; is the disk mounted? ([records] directory)")
         try:
             return await convert_file(gsm, self.pool, self._settings)
         except OSError as error:
