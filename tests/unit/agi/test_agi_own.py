@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,15 @@ async def test_a_folder_that_is_not_there_is_a_config_error(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match=r"\[agi\] scripts = '.*none': expected an existing folder"):
         async with serving({}, scripts=str(tmp_path / "none")):
             pass
+
+
+async def test_the_script_of_the_how_to_runs(tmp_path: Path) -> None:
+    how_to = Path(__file__).parents[3] / "docs/how-to/own-agi-script.md"
+    found = re.search(r"```python\n(.*?)```", how_to.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    write(tmp_path, office__hours=textwrap.dedent(found[1]))
+    async with serving({}, scripts=str(tmp_path)) as server:
+        assert server.broken == {}
+        peer = await Peer.call(server.port, "office-hours?zone=Europe/Madrid")
+        [sent] = await peer.serve(lambda _: "200 result=1\n")
+    assert sent in ('SET VARIABLE "OFFICE" "open"', 'SET VARIABLE "OFFICE" "closed"')

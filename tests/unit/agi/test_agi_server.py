@@ -31,7 +31,7 @@ async def is_alive(server: AgiServer) -> bool:
 # --- panoramisk's faults ---------------------------------------------------------------------------------------------
 
 
-async def test_p14_a_port_scan_does_not_freeze_the_event_loop() -> None:
+async def test_p14_a_port_scan_does_not_freeze_the_event_loop(caplog: pytest.LogCaptureFixture) -> None:
     async with serving({"ping": ping}) as server, Heartbeat() as heart:
         for _ in range(50):
             (await Peer.connect(server.port)).close()
@@ -43,6 +43,7 @@ async def test_p14_a_port_scan_does_not_freeze_the_event_loop() -> None:
         assert await is_alive(server)
         assert server.sessions <= 1
     assert heart.longest_s < 2
+    assert caplog.messages == []
 
 
 async def test_p15_a_usage_text_of_many_lines_is_one_reply() -> None:
@@ -157,6 +158,14 @@ async def test_p19_cancellation_reaches_the_script_and_is_not_swallowed() -> Non
     assert time.monotonic() - begun < 3
     assert ended == ["cancelled"] * 5
     assert all([await peer.ended() for peer in peers])
+
+
+async def test_p19_a_session_that_is_cancelled_before_its_first_step_is_closed() -> None:
+    async with serving({"ping": ping}) as server:
+        connecting = asyncio.create_task(Peer.connect(server.port))
+        while not server.sessions:  # noqa: ASYNC110  # to leave in the very turn of the loop
+            await asyncio.sleep(0)
+    assert await (await connecting).ended(within_s=2)
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------
@@ -319,7 +328,7 @@ async def test_a_cancelled_command_leaves_no_reply_for_the_next() -> None:
 
 async def test_a_peer_that_does_not_read_blocks_nobody() -> None:
     async def chatter(session: AgiSession) -> None:
-        session.writer.write(b"x" * 5_000_000)
+        session.writer.write(b"x" * 50_000_000)  # more than the kernel takes
         await session.command("NOOP", timeout_s=0.3)
 
     async with serving({"s": chatter, "ping": ping}, stop_s=1) as server, Heartbeat() as heart:
@@ -352,6 +361,17 @@ async def test_commands_of_one_script_wait_for_each_other() -> None:
     async with serving({"s": script}) as server:
         await (await Peer.call(server.port, "s")).serve(lambda command: f"200 result=1 ({command[-2]})\n")
     assert got == [str(number) for number in range(9)]
+
+
+async def test_a_hangup_that_a_script_lets_out_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with serving({"ping": ping}) as server:
+        peer = await Peer.call(server.port, "ping")
+        await peer.line()
+        peer.end_of_stream()
+        assert await peer.ended()
+    assert ("agi.hung_up", logging.INFO) in [(record.message, record.levelno) for record in caplog.records]
+    assert all(record.levelno < logging.WARNING for record in caplog.records)
 
 
 async def test_511_is_a_hangup() -> None:
