@@ -67,7 +67,7 @@ def test_the_engines_settings_lead_to_this_lab(plan: Plan) -> None:
         "username": "astdialer",
         "secret_file": str(plan.directory / "ami.secret"),
     }
-    assert settings["store"]["url"] == f"sqlite:///{plan.directory}/astdialer.db"
+    assert settings["store"]["url"] == f"sqlite://{plan.directory}/astdialer.db"
     assert (plan.directory / "ami.secret").read_text().strip() == plan.secret
 
 

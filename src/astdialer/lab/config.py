@@ -134,11 +134,12 @@ host = "{HOST}"
 port = {plan.agi_port}
 
 [store]
-url = "sqlite:///{plan.directory}/astdialer.db"
+url = "sqlite://{plan.directory}/astdialer.db"
 
 [records]
 directory = "{plan.lab.records}"
 
 [engine]
 default_country = "GB"
+number_check = "possible"
 """
