@@ -47,11 +47,12 @@ def emit_rows(
         print_table(rows, columns)
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """CSV with a header line; a cell that a spreadsheet would run as a formula gets a leading apostrophe."""
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, header: bool = True) -> str:
+    """CSV, usually with a header line; a cell that a spreadsheet would run as a formula gets a leading apostrophe."""
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     for row in rows:
         writer.writerow({key: _harmless(row.get(key)) for key in columns})
     return out.getvalue()

@@ -52,10 +52,10 @@ class Dialer:
         self._wake.set()
 
     def closed(self, closing: Closing) -> None:
-        """A call was closed: its contact may be due again sooner than anything known so far."""
+        """A call was closed: its contact may be due sooner than anything known so far, or have been the last."""
         standing = self.standings.get(closing.attempt.campaign_id)
-        if standing and closing.contact.next_at is not None:
-            standing.idle_until = min(standing.idle_until, closing.contact.next_at)
+        if standing:
+            standing.idle_until = min(standing.idle_until, closing.contact.next_at or 0)
         self.wake()
 
     async def run(self) -> None:

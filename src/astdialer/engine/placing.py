@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from astdialer.domain.campaign import CampaignState
-from astdialer.domain.errors import AstdialerError, InvalidSetting, LinkLost, OriginateRefused, Unavailable
+from astdialer.domain.errors import AstdialerError, LinkLost, OriginateRefused, Unavailable
 from astdialer.domain.events import Canceled, Refused, Sent
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.bookkeeper import local_date
@@ -79,22 +79,19 @@ class Placer:
         except LinkLost as error:
             # It may be ringing: recovery looks for it when the link is back.
             logger.warning("originate.link_lost", extra={"attempt": attempt_id, "error": str(error)})
-        except (OriginateRefused, Unavailable) as error:
+        except (OriginateRefused, Unavailable, OSError) as error:
             until = self._clock.now() + int(REFUSED_PAUSE_S * 1000)
             self.refusals[call.attempt.campaign_id] = (until, str(error))
-            self._refuse(call, error)
-        except (AstdialerError, OSError) as error:
-            self._refuse(call, error)
+            self._refuse(call, error, counted=False)
+        except AstdialerError as error:  # the contact's own data can't be sent
+            self._refuse(call, error, counted=True)
 
-    def _refuse(self, call: Call, error: Exception) -> None:
-        logger.error("originate.refused", extra={"attempt": call.attempt.id, "error": str(error)})
-        event = Refused(
-            attempt_id=call.attempt.id,
-            at=self._clock.now(),
-            message=str(error),
-            counted=isinstance(error, InvalidSetting),
+    def _refuse(self, call: Call, error: Exception, *, counted: bool) -> None:
+        attempt_id = call.attempt.id
+        logger.error("originate.refused", extra={"attempt": attempt_id, "error": str(error)})
+        self._calls.handle(
+            Refused(attempt_id=attempt_id, at=self._clock.now(), message=str(error), counted=counted)
         )
-        self._calls.handle(event)
 
     async def _still_wanted(self, call: Call) -> bool:
         """The last look before a telephone rings: the campaign still runs, the number is not blacklisted."""

@@ -1,0 +1,63 @@
+"""The composition root: configuration → store, telephony, scripts, recordings → engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+
+from astdialer import config as configuration
+from astdialer.agi.scripts import routes
+from astdialer.agi.server import AgiServer
+from astdialer.ami.telephony import AmiTelephony
+from astdialer.domain.calendar import zone_of
+from astdialer.engine.context import EngineOptions
+from astdialer.engine.engine import Engine
+from astdialer.engine.origination import DialplanPlaces
+from astdialer.ports import Clock
+from astdialer.records.files import RecordingFiles
+from astdialer.store import SqliteStore
+from astdialer.store import open_store as open_sqlite
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def open_store(config: configuration.Config, clock: Clock) -> AsyncIterator[SqliteStore]:
+    """The store that the configuration names."""
+    async with open_sqlite(config.store.path, clock) as store:
+        yield store
+
+
+async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], None]) -> None:
+    """Run the engine until canceled. ``ready`` is called once calls could be taken up again.
+
+    Raises ConfigError, and Unavailable when the store or the FastAGI port can't be had.
+    """
+    zone_of(config.engine.timezone)
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(config, clock))
+        recordings = await stack.enter_async_context(RecordingFiles(config.records))
+        telephony = AmiTelephony(config.asterisks, clock)
+        engine = Engine(store, telephony, recordings, clock, engine_options(config))
+        await engine.load()
+        await stack.enter_async_context(AgiServer(config.agi, routes(engine.answering)))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(telephony.run())
+            tasks.create_task(engine.run())
+            ready()
+
+
+def engine_options(config: configuration.Config) -> EngineOptions:
+    """What the engine takes from the configuration."""
+    return EngineOptions(
+        places=DialplanPlaces(
+            agi_address=config.agi.address, sound_directory=config.engine.sound_directory
+        ),
+        zone=config.engine.timezone,
+        max_calls=config.engine.max_calls,
+        name=f"{socket.gethostname()}:{os.getpid()}",
+    )

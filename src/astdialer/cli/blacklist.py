@@ -1,0 +1,147 @@
+"""``astdialer blacklist``."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+from collections.abc import Iterator
+from itertools import islice
+from typing import IO, Any
+
+import click
+
+from astdialer.cli.context import clock, config, local_time, open_store, run
+from astdialer.cli.output import csv_option, emit_rows, json_option, say
+from astdialer.domain.contact import NumberType
+from astdialer.domain.errors import InvalidSetting
+from astdialer.ports import BlacklistEntry, CampaignStore
+from astdialer.upload.errors import RowError
+from astdialer.upload.numbers import NumberReader
+
+BATCH = 5000
+
+
+@click.group()
+def blacklist() -> None:
+    """Numbers that are not dialed, for one campaign or for all."""
+
+
+campaign_option = click.option("--campaign", default="*", show_default=True, help="The campaign; * is all of them.")
+reason_option = click.option("--reason", default="", help="Why.")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _reader() -> NumberReader:
+    engine = config().engine
+    return NumberReader(engine.default_country, engine.number_check)
+
+
+def _number(reader: NumberReader, text: str) -> str:
+    try:
+        return reader.read(text, NumberType.UNKNOWN).number
+    except RowError as error:
+        raise InvalidSetting("number", text, str(error)) from None
+
+
+def _entry(number: str, campaign: str, reason: str) -> BlacklistEntry:
+    return BlacklistEntry(
+        number=number, campaign=campaign, reason=reason, added_by=_user(), added_at=clock.now()
+    )
+
+
+@blacklist.command("add")
+@click.argument("numbers", nargs=-1, required=True)
+@campaign_option
+@reason_option
+def add(numbers: tuple[str, ...], campaign: str, reason: str) -> None:
+    """Never dial NUMBERS; waiting calls to them are not placed any more."""
+    reader = _reader()
+    entries = [_entry(_number(reader, text), campaign, reason) for text in numbers]
+
+    async def work() -> int:
+        async with open_store() as store:
+            await _check_campaign(store, campaign)
+            return await store.add_to_blacklist(entries)
+
+    say(f"{run(work())} added, {len(entries)} given")
+
+
+@blacklist.command("remove")
+@click.argument("numbers", nargs=-1, required=True)
+@campaign_option
+def remove(numbers: tuple[str, ...], campaign: str) -> None:
+    """Allow NUMBERS again. Contacts that were closed for it stay closed."""
+    reader = _reader()
+    plain = [_number(reader, text) for text in numbers]
+
+    async def work() -> int:
+        async with open_store() as store:
+            return sum([await store.remove_from_blacklist(number, campaign) for number in plain])
+
+    say(f"{run(work())} removed, {len(plain)} given")
+
+
+@blacklist.command("list")
+@click.option("--campaign", help="Only of this campaign; * for those of all.")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many.")
+@json_option
+@csv_option
+def list_(campaign: str | None, limit: int, as_json: bool, as_csv: bool) -> None:
+    """Who is not dialed, since when and why."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with open_store() as store:
+            entries = await store.blacklist(campaign, limit)
+        return [dataclasses.asdict(entry) | {"added": local_time(entry.added_at)} for entry in entries]
+
+    emit_rows(run(work()), ("number", "campaign", "reason", "added_by", "added"), as_json=as_json, as_csv=as_csv)
+
+
+@blacklist.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig", errors="replace"))
+@campaign_option
+@reason_option
+def import_(file: IO[str], campaign: str, reason: str) -> None:
+    """Add every number of FILE (- for standard input): one a line; what follows a comma or semicolon is its reason."""
+
+    async def work() -> tuple[int, int]:
+        async with open_store() as store:
+            await _check_campaign(store, campaign)
+            added = 0
+            for batch in _batches(_entries(file, campaign, reason, bad)):
+                added += await store.add_to_blacklist(batch)
+            return added, len(bad)
+
+    bad: list[str] = []
+    added, wrong = run(work())
+    for line in bad[:20]:
+        say(line)
+    say(f"{added} added, {wrong} lines could not be read")
+
+
+def _entries(file: IO[str], campaign: str, reason: str, bad: list[str]) -> Iterator[BlacklistEntry]:
+    reader = _reader()
+    for line, text in enumerate(file, 1):
+        number, _, own_reason = text.strip().replace(";", ",").partition(",")
+        if not number:
+            continue
+        try:
+            yield _entry(reader.read(number, NumberType.UNKNOWN).number, campaign, own_reason.strip() or reason)
+        except RowError as error:
+            bad.append(f"line {line}: {error}")
+
+
+def _batches(entries: Iterator[BlacklistEntry]) -> Iterator[list[BlacklistEntry]]:
+    while batch := list(islice(entries, BATCH)):
+        yield batch
+
+
+async def _check_campaign(store: CampaignStore, campaign: str) -> None:
+    if campaign != "*":
+        await store.campaign(campaign)

@@ -1,0 +1,177 @@
+"""``astdialer campaign``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from astdialer.cli.context import clock, local_time, open_store, run
+from astdialer.cli.output import emit_record, emit_rows, json_option, say
+from astdialer.domain.campaign import Campaign, settings_texts
+from astdialer.domain.errors import InvalidSetting
+from astdialer.engine import campaigns
+from astdialer.engine.explain import Explanation, explain
+
+
+@click.group()
+def campaign() -> None:
+    """Make, steer and explain campaigns."""
+
+
+def _pairs(settings: Sequence[str]) -> dict[str, str]:
+    for text in settings:
+        if "=" not in text:
+            raise InvalidSetting(text, "", "KEY=VALUE, such as max_calls=10 (docs/reference/campaign-settings.md)")
+    return dict(text.split("=", 1) for text in settings)
+
+
+@campaign.command("create")
+@click.argument("name")
+@click.argument("settings", nargs=-1)
+def create_(name: str, settings: tuple[str, ...]) -> None:
+    """Make a campaign: NAME and SETTINGS as KEY=VALUE."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            made = await campaigns.create(store, clock, name, _pairs(settings))
+        say(f"{made.name} is made; next: astdialer upload FILE --campaign {name}; astdialer campaign start {name}")
+
+    run(work())
+
+
+@campaign.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """All campaigns with their states and counts."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with open_store() as store:
+            return [await _row(store, one) for one in await store.campaigns()]
+
+    columns = ("campaign", "state", "mode", "trunk", "queue", "ready", "waiting", "in_call", "done")
+    emit_rows(run(work()), columns, as_json=as_json)
+
+
+async def _row(store: Any, one: Campaign) -> dict[str, Any]:
+    counts = await store.counts(one.id)
+    return {
+        "campaign": one.name,
+        "state": one.state.value,
+        "mode": one.settings.mode.value,
+        "trunk": one.settings.trunk,
+        "queue": one.settings.queue,
+        "ready": counts.ready,
+        "waiting": counts.waiting,
+        "in_call": counts.in_call,
+        "done": counts.done,
+        "dispositions": dict(counts.dispositions),
+    }
+
+
+@campaign.command("show")
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """One campaign with every setting."""
+
+    async def work() -> dict[str, Any]:
+        async with open_store() as store:
+            one = await store.campaign(name)
+            row = await _row(store, one)
+            texts = settings_texts(one.settings)
+            return row | {"settings": texts} if as_json else row | texts
+
+    emit_record(run(work()), as_json=as_json)
+
+
+@campaign.command("set")
+@click.argument("name")
+@click.argument("settings", nargs=-1, required=True)
+def set_(name: str, settings: tuple[str, ...]) -> None:
+    """Change SETTINGS, given as KEY=VALUE; a running campaign takes them up within a second."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            await campaigns.change(store, name, _pairs(settings))
+
+    run(work())
+
+
+async def _moved(one: Campaign) -> None:
+    say(f"{one.name} is {one.state.value}")
+
+
+@campaign.command("start")
+@click.argument("name")
+def start(name: str) -> None:
+    """Let a campaign dial."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            await _moved(await campaigns.start(store, clock, name))
+
+    run(work())
+
+
+@campaign.command("pause")
+@click.argument("name")
+def pause(name: str) -> None:
+    """Place no new call; live ones run on."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            await _moved(await campaigns.pause(store, clock, name))
+
+    run(work())
+
+
+@campaign.command("resume")
+@click.argument("name")
+def resume(name: str) -> None:
+    """Dial on after a pause."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            await _moved(await campaigns.resume(store, clock, name))
+
+    run(work())
+
+
+@campaign.command("stop")
+@click.argument("name")
+@click.option("--hang-up", is_flag=True, help="Hang live calls up instead of letting them end.")
+def stop(name: str, hang_up: bool) -> None:
+    """End a campaign: no new calls, and stopped when the live ones have ended."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            await _moved(await campaigns.stop(store, clock, name, hang_up=hang_up))
+
+    run(work())
+
+
+@campaign.command("explain")
+@click.argument("name")
+@json_option
+def explain_(name: str, as_json: bool) -> None:
+    """Say which limit binds now, when it ends, and the counts behind it."""
+
+    async def work() -> Explanation:
+        async with open_store() as store:
+            return await explain(store, clock, name)
+
+    found = run(work())
+    if as_json:
+        emit_record(dataclasses.asdict(found), as_json=True)
+        return
+    until = f", until {local_time(found.until)}" if found.until else ""
+    click.echo(f"{found.campaign} is {found.state}. What binds: {found.limit}{until}.")
+    if found.detail:
+        click.echo(found.detail)
+    facts = {key: value for key, value in found.facts.items() if value is not None}
+    if "next_due_at" in facts:
+        facts["next_due_at"] = local_time(facts["next_due_at"])
+    emit_record(facts)

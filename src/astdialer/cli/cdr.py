@@ -1,0 +1,104 @@
+"""``astdialer cdr``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import click
+
+from astdialer.cli.context import instant, local_time, open_store, run
+from astdialer.cli.output import csv_option, csv_text, emit_rows, json_option
+from astdialer.domain.cdr import Cdr
+from astdialer.domain.disposition import Disposition
+
+ALL_COLUMNS = tuple(f.name for f in dataclasses.fields(Cdr))
+COLUMNS = (
+    "calldate",
+    "campaign",
+    "dst",
+    "disposition",
+    "causecode",
+    "sip_code",
+    "amd_verdict",
+    "agent",
+    "duration",
+    "billsec",
+    "talk_s",
+    "hung_up_by",
+    "guid",
+)
+
+
+@click.group()
+def cdr() -> None:
+    """Call detail records: one for each attempt."""
+
+
+def _filters(function: Any) -> Any:
+    options = (
+        click.option("--campaign", help="Only of this campaign."),
+        click.option("--number", help="Only to this number (+ and country code)."),
+        click.option("--disposition", type=click.Choice([d.value for d in Disposition]), help="Only ended so."),
+        click.option("--agent", help="Only with this agent, such as PJSIP/agent1."),
+        click.option("--base", help="Only from this base."),
+        click.option("--guid", help="Only this attempt."),
+        click.option("--from", "from_text", help="From this time on: YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'."),
+        click.option("--to", "to_text", help="Before this time."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _where(from_text: str | None, to_text: str | None, filters: dict[str, Any]) -> dict[str, Any]:
+    return filters | {
+        "from_at": instant(from_text) if from_text else None,
+        "to_at": instant(to_text) if to_text else None,
+    }
+
+
+@cdr.command("list")
+@_filters
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@json_option
+@csv_option
+def list_(
+    from_text: str | None, to_text: str | None, limit: int, as_json: bool, as_csv: bool, **filters: Any
+) -> None:
+    """The newest records first."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with open_store() as store:
+            return [_shown(row) async for row in store.cdrs(_where(from_text, to_text, filters), limit)]
+
+    emit_rows(run(work()), ALL_COLUMNS if as_csv else COLUMNS, as_json=as_json, as_csv=as_csv)
+
+
+@cdr.command("export")
+@_filters
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of CSV.")
+@csv_option
+def export(
+    from_text: str | None, to_text: str | None, as_json: bool, as_csv: bool, **filters: Any
+) -> None:
+    """Every record with every field on stdout, as CSV or JSON lines, however many there are."""
+    if as_json and as_csv:
+        raise click.UsageError("--json or --csv, not both")
+
+    async def work() -> None:
+        async with open_store() as store:
+            if not as_json:
+                click.echo(csv_text([], ALL_COLUMNS), nl=False)
+            async for row in store.cdrs(_where(from_text, to_text, filters), None):
+                if as_json:
+                    click.echo(json.dumps(_shown(row), ensure_ascii=False))
+                else:
+                    click.echo(csv_text([_shown(row)], ALL_COLUMNS, header=False), nl=False)
+
+    run(work())
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    return dict(row) | {"calldate": local_time(row["calldate"])}

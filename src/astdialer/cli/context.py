@@ -1,0 +1,69 @@
+"""What commands share: the configuration, the store, and running asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from astdialer import app
+from astdialer import config as configuration
+from astdialer.clock import SystemClock
+from astdialer.config import Config
+from astdialer.domain.calendar import zone_of
+from astdialer.store import SqliteStore
+
+clock = SystemClock()
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The global flags; the configuration is read when a command first asks for it."""
+
+    file: Path | None
+    loaded: Config | None = None
+
+
+def config() -> Config:
+    """The configuration of this invocation. Raises ConfigError."""
+    invocation = click.get_current_context().find_object(Invocation) or Invocation(None)
+    if invocation.loaded is None:
+        invocation.loaded = configuration.load(invocation.file)
+    return invocation.loaded
+
+
+@contextlib.asynccontextmanager
+async def open_store() -> AsyncIterator[SqliteStore]:
+    """The store of this invocation's configuration."""
+    async with app.open_store(config(), clock) as store:
+        yield store
+
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end."""
+    return asyncio.run(work)
+
+
+def local_time(at: int | None) -> str | None:
+    """An instant in the configured zone, for people and for the source systems' calldate: YYYY-MM-DD HH:MM:SS."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at / 1000, tz=zone_of(config().engine.timezone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def instant(text: str) -> int:
+    """``YYYY-MM-DD`` or ``YYYY-MM-DD HH:MM[:SS]`` in the configured zone; raises click.BadParameter."""
+    for form in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"):
+        with contextlib.suppress(ValueError):
+            local = datetime.strptime(text, form).replace(tzinfo=zone_of(config().engine.timezone))
+            return int(local.timestamp() * 1000)
+    raise click.BadParameter(f"{text!r}: expected YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'")

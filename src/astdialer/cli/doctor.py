@@ -1,0 +1,5 @@
+"""``astdialer doctor``."""
+import click
+@click.command()
+def doctor() -> None:
+    """Check."""

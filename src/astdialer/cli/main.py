@@ -1,0 +1,82 @@
+"""The ``astdialer`` command: global flags, the nouns, and how errors end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from astdialer import logs
+from astdialer.cli import agent, blacklist, campaign, cdr, contact, demo, doctor, lab, records, serve, top, trunk, upload
+from astdialer.cli.context import Invocation
+from astdialer.cli.output import Exit, say
+from astdialer.config import ConfigError
+from astdialer.domain.errors import AstdialerError, Unavailable
+
+
+class Commands(click.Group):
+    """A group whose commands end with a sentence and an exit code, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            self._end(error, Exit.CONFIG)
+        except Unavailable as error:
+            self._end(error, Exit.UNAVAILABLE)
+        except AstdialerError as error:
+            self._end(error, Exit.FAILURE)
+        except KeyboardInterrupt:
+            self._end("interrupted", Exit.INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output went away
+            sys.exit(Exit.OK)
+
+    def _end(self, error: object, code: Exit) -> None:
+        say(f"astdialer: {error}")
+        sys.exit(code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file. [env: ASTDIALER_CONFIG]")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="What to log."
+)
+@click.option("--log-json", is_flag=True, help="Log one JSON object a line.")
+@click.version_option(package_name="astdialer")
+@click.pass_context
+def cli(ctx: click.Context, file: Path | None, log_level: str, log_json: bool) -> None:
+    """The outbound dialer for people who run their own Asterisk.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 69 Asterisk, store or engine unavailable, 75 try again later,
+    78 bad configuration, 130 interrupted.
+    """
+    logs.set_up(level=log_level if ctx.invoked_subcommand == "serve" else "warning", as_json=log_json)
+    ctx.obj = Invocation(file)
+
+
+for command in (
+    serve.serve,
+    campaign.campaign,
+    upload.upload,
+    contact.contact,
+    agent.agent,
+    trunk.trunk,
+    blacklist.blacklist,
+    cdr.cdr,
+    records.records,
+    doctor.doctor,
+    top.top,
+    lab.lab,
+):
+    cli.add_command(command)
+
+lab.lab.add_command(demo.demo)
+
+
+def main() -> None:
+    """Entry point."""
+    cli(prog_name="astdialer")

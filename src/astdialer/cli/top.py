@@ -1,0 +1,120 @@
+"""``astdialer top``: the live screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from astdialer.cli.agent import live_view
+from astdialer.cli.context import local_time, run
+from astdialer.cli.output import emit_record, json_option
+
+STATUS_STYLE = {
+    "NOT_INUSE": "green",
+    "INUSE": "cyan",
+    "RINGING": "yellow",
+    "RINGINUSE": "yellow",
+    "WRAPUP": "magenta",
+    "ONHOLD": "cyan",
+    "BUSY": "cyan",
+}
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Print the screen once and end.")
+@json_option
+def top(once: bool, as_json: bool) -> None:
+    """Campaigns, agents and trunks as the engine sees them now, each second. Ctrl-C ends it."""
+    if as_json:
+        emit_record(run(live_view()), as_json=True)
+        return
+    console = Console()
+    if once or not console.is_terminal:
+        console.print(screen(run(live_view())))
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(screen(run(live_view())), refresh=True)
+            time.sleep(1)
+
+
+def screen(view: Mapping[str, Any]) -> RenderableType:
+    """The whole screen."""
+    return Group(_head(view), Text(), _campaigns(view), Text(), _results(view), Text(), _agents(view), Text(), _trunks(view))
+
+
+def _head(view: Mapping[str, Any]) -> Text:
+    head = Text("astdialer", style="bold")
+    head.append(f"  {local_time(view['written_at'])}  calls {view['calls']}", style="default")
+    for server in view["servers"]:
+        ok = server["up"]
+        words = "up" if ok else f"DOWN: {server['why_down']}"
+        head.append(f"  {server['server']} {words}", style="green" if ok else "bold red")
+    if not view["store_writes"]:
+        head.append("  the store does not write", style="bold red")
+    return head
+
+
+def _campaigns(view: Mapping[str, Any]) -> Table:
+    table = _table("campaign", "state", "dialing", "ringing", "answered", "talking", "agents", "left", "done", "what binds")
+    for row in view["campaigns"]:
+        calls, contacts = row["calls"], row["contacts"]
+        until = f" until {str(local_time(row['until']))[11:]}" if row["until"] else ""
+        table.add_row(
+            row["campaign"],
+            Text(row["state"], style="green" if row["state"] == "running" else "yellow"),
+            str(calls.get("created", 0) + calls.get("dialing", 0)),
+            str(calls.get("ringing", 0)),
+            str(calls.get("answered", 0)),
+            str(calls.get("connected", 0)),
+            f"{row['free_agents']}/{row['logged_in_agents']}",
+            str(contacts["ready"] + contacts["waiting"] + contacts["in_call"]),
+            str(contacts["done"]),
+            row["limit"] + until,
+        )
+    return table
+
+
+def _results(view: Mapping[str, Any]) -> Table:
+    table = _table("campaign", "attempts by disposition")
+    for row in view["campaigns"]:
+        if row["dispositions"]:
+            table.add_row(row["campaign"], "  ".join(f"{name} {n}" for name, n in row["dispositions"].items()))
+    return table
+
+
+def _agents(view: Mapping[str, Any]) -> Table:
+    table = _table("agent", "queue", "code", "status", "paused", "talks")
+    for row in view["agents"]:
+        paused = (row["pause_reason"] or "yes") if row["paused"] else ""
+        style = STATUS_STYLE.get(row["status"], "red")
+        table.add_row(
+            row["name"] or row["agent"],
+            row["queue"],
+            str(row["code"]),
+            Text(row["status"], style=style),
+            paused,
+            str(row["calls_taken"]),
+        )
+    return table
+
+
+def _trunks(view: Mapping[str, Any]) -> Table:
+    table = _table("trunk", "calls", "of")
+    for row in view["trunks"]:
+        table.add_row(row["trunk"], str(row["calls"]), str(row["max_calls"]))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table

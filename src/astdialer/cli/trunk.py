@@ -1,0 +1,101 @@
+"""``astdialer trunk``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import click
+
+from astdialer.cli.context import config, open_store, run
+from astdialer.cli.output import emit_rows, json_option
+from astdialer.domain.campaign import check_name
+from astdialer.domain.errors import Conflict, NotFound
+from astdialer.domain.trunk import Trunk, check_dial
+
+
+@click.group()
+def trunk() -> None:
+    """Where calls leave, how many at a time, how many a second."""
+
+
+def _options(function: Any) -> Any:
+    options = (
+        click.option("--dial", help="Dial string, such as PJSIP/{number}@carrier or Local/{number}@from-internal."),
+        click.option("--server", help="Asterisk server: default, or a name under [ami.servers]."),
+        click.option("--max-calls", type=click.IntRange(0, 10000), help="Channels at a time."),
+        click.option("--cps", type=click.FloatRange(0.01, 1000), help="Calls per second."),
+        click.option("--enabled/--disabled", default=None, help="Whether campaigns may use it."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _changes(values: dict[str, Any]) -> dict[str, Any]:
+    names = {"cps": "calls_per_second"}
+    given = {names.get(key, key): value for key, value in values.items() if value is not None}
+    if "dial" in given:
+        check_dial(given["dial"])
+    if "server" in given and given["server"] not in config().asterisks:
+        raise NotFound("Asterisk server", given["server"], "expected one of " + ", ".join(config().asterisks))
+    return given
+
+
+@trunk.command("create")
+@click.argument("name")
+@_options
+def create_(name: str, **values: Any) -> None:
+    """Make a trunk."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            if any(known.name == name for known in await store.trunks()):
+                raise Conflict(f"there is a trunk {name!r} already: astdialer trunk set {name}")
+            given = _changes(values)
+            if "dial" not in given:
+                raise click.UsageError("a trunk needs --dial, such as --dial 'PJSIP/{number}@carrier'")
+            await store.save_trunk(Trunk(name=check_name(name), **given))
+
+    run(work())
+
+
+@trunk.command("set")
+@click.argument("name")
+@_options
+def set_(name: str, **values: Any) -> None:
+    """Change a trunk, in use or not."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            known = next((one for one in await store.trunks() if one.name == name), None)
+            if known is None:
+                raise NotFound("trunk", name, "see astdialer trunk list")
+            await store.save_trunk(dataclasses.replace(known, **_changes(values)))
+
+    run(work())
+
+
+@trunk.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Forget a trunk. Campaigns that name it stop dialing."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            await store.remove_trunk(name)
+
+    run(work())
+
+
+@trunk.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """All trunks."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with open_store() as store:
+            return [dataclasses.asdict(one) for one in await store.trunks()]
+
+    columns = ("name", "dial", "server", "max_calls", "calls_per_second", "enabled")
+    emit_rows(run(work()), columns, as_json=as_json)
