@@ -15,7 +15,7 @@ from astdialer.agi.protocol import Closed, Environment, HungUp, Parser, Reply, c
 
 COMMAND_S = 5.0  #: longest wait for the answer to a command that only asks or sets
 EXECUTE_S = 60.0  #: the same for an application, unless the script says otherwise
-READ_SIZE = 4_096
+READ_SIZE = 65_536
 
 _APPLICATION = re.compile(r"[A-Za-z0-9_]+")
 
