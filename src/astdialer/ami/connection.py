@@ -18,6 +18,8 @@ from astdialer.domain.errors import AstdialerError, LinkLost, Unavailable
 from astdialer.ports import Clock
 
 EVENTS = "call,agent"
+BOOT_POLL_S = 0.2
+BOOT_POLLS = 300  #: a minute; an Asterisk that has no app_queue at all is taken as it is then
 STEADY_MS = 10_000  #: a link that lived this long was a good one: the next back-off begins anew
 
 logger = logging.getLogger(__name__)
@@ -72,7 +74,7 @@ class Connection:
         self._live: GuardedProtocol | None = None
         self._up = asyncio.Event()
         self._early: list[Message] = []
-        self.why_down = "not started"  #: empty when the link is up
+        self.why_down = "no connection yet"  #: empty when the link is up
 
     @property
     def is_up(self) -> bool:
@@ -154,6 +156,7 @@ class Connection:
         session = await self._connect(on_lost)
         try:
             await self._login(session)
+            await self._booted(session)
             self._go_up(session)
             began = self._clock.now()
             await self._stay(session, lost)
@@ -192,6 +195,21 @@ class Connection:
                 f"Asterisk refuses the manager user {self._settings.username!r}: {reason}. Compare secret_file with "
                 "manager.conf there, and the permit lines with this machine's address"
             )
+
+    async def _booted(self, session: GuardedProtocol) -> None:
+        """Wait until Asterisk has loaded its modules.
+
+        It lets us in before that and refuses every Originate ("Extension does not exist."), which would spend a try of
+        every contact. FullyBooted is only sent to users who may read `system`. app_queue comes after the dialplan, and
+        asking for a queue that can't exist costs nothing.
+        """
+        self.why_down = "Asterisk is starting"
+        for _ in range(BOOT_POLLS):
+            response = (await self._answer(session, {"Action": "QueueStatus", "Queue": "-"}, as_list=True))[0]
+            if response.get("Response") == "Success":
+                return
+            await self._clock.sleep(BOOT_POLL_S)
+        logger.warning("ami.no_queues", extra={"server": self._where, "reason": response.get("Message", "")})
 
     async def _response(self, session: GuardedProtocol, action: values.Fields) -> Message:
         return (await self._answer(session, action))[0]

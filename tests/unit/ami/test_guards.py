@@ -23,6 +23,7 @@ from astdialer.domain.errors import LinkLost, OriginateRefused, Unavailable
 from astdialer.ports import LinkDown, LinkUp, MemberSeen, Origination, TelephonyEvent
 
 PING = {"Action": "Ping"}
+READY = ["Challenge", "Login", "QueueStatus"]  #: what is sent before the link is up
 
 
 def call(attempt_id: str = "", **changes: object) -> Origination:
@@ -63,7 +64,7 @@ async def test_p1_an_unanswered_action_is_not_sent_again_after_a_reconnect() -> 
             await asked
         await until(lambda: len(peer.sessions) == 2 and telephony.is_up("pbx"))
         await telephony.connection("pbx").action(PING)
-        assert peer.last.names == ["Challenge", "Login", "Ping"]
+        assert peer.last.names == [*READY, "Ping"]
 
 
 async def test_p2_nothing_is_kept_for_later_while_the_link_is_down() -> None:
@@ -76,7 +77,7 @@ async def test_p2_nothing_is_kept_for_later_while_the_link_is_down() -> None:
         async with telephony.running():
             await telephony.connection("pbx").wait_up(3)
             await asyncio.sleep(0.02)
-            assert peer.last.names == ["Challenge", "Login"]
+            assert peer.last.names == READY
 
 
 async def test_p3_the_link_is_up_without_fully_booted_and_an_action_without_answer_ends() -> None:
@@ -85,6 +86,35 @@ async def test_p3_the_link_is_up_without_fully_booted_and_an_action_without_answ
         with pytest.raises(LinkLost, match=r"no answer to Originate within 0\.05 s"):
             await telephony.originate(call())
         await telephony.connection("pbx").action(PING)
+
+
+async def test_p3_the_link_is_up_only_when_asterisk_has_loaded_its_modules() -> None:
+    def loading(session: Session, action: dict[str, str]) -> None:
+        if session.names.count("QueueStatus") < 4:
+            session.answer(action, "Response: Error", "Message: Invalid/unknown command: QueueStatus.")
+            return
+        session.answer(action, "Response: Success", "EventList: start")
+        session.answer(action, "Event: QueueStatusComplete", "EventList: Complete")
+
+    async with listening() as peer:
+        peer.script["QueueStatus"] = loading
+        clock = FakeClock()
+        telephony = AmiTelephony({"pbx": peer.settings()}, clock)
+        async with telephony.running():
+            await until(lambda: bool(clock.slept))
+            assert telephony.why_down("pbx") == "Asterisk is starting"
+            await telephony.connection("pbx").wait_up(3)
+            assert clock.slept == [0.2, 0.2, 0.2]
+
+
+async def test_p3_an_asterisk_without_queues_is_taken_as_it_is_after_a_minute() -> None:
+    async with listening() as peer:
+        peer.script["QueueStatus"] = lambda s, a: s.answer(a, "Response: Error", "Message: Invalid/unknown command")
+        clock = FakeClock()
+        telephony = AmiTelephony({"pbx": peer.settings()}, clock)
+        async with telephony.running():
+            await telephony.connection("pbx").wait_up(10)
+            assert sum(clock.slept) == pytest.approx(60)
 
 
 async def test_p4_an_originate_without_async_does_not_end_the_link() -> None:
@@ -198,7 +228,7 @@ async def test_p10_line_ends_and_nul_are_refused_before_anything_is_written(bad:
         with pytest.raises(BadValue):
             await telephony.connection("pbx").action({"Action": "Setvar", "Value": bad})
         await telephony.connection("pbx").action(PING)
-        assert peer.last.names == ["Challenge", "Login", "Ping"]
+        assert peer.last.names == [*READY, "Ping"]
 
 
 async def test_p11_a_half_open_link_is_seen_and_replaced() -> None:
@@ -293,7 +323,7 @@ async def test_p13_calls_of_the_same_second_are_not_mixed() -> None:
 def test_p20_it_can_be_made_outside_of_an_event_loop() -> None:
     telephony = AmiTelephony({"pbx": Ami(), "second": Ami()}, FakeClock())
     assert telephony.servers == ("pbx", "second")
-    assert telephony.why_down("pbx") == "not started"
+    assert telephony.why_down("pbx") == "no connection yet"
 
 
 def test_p21_panoramisks_testing_module_is_not_loaded() -> None:
@@ -306,7 +336,7 @@ async def test_p22_a_header_is_text_whether_it_comes_once_or_more_often() -> Non
         peer.script["Status"] = lambda s, a: s.answer(a, "Response: Success", "Variable: a=1")
         assert await telephony.connection("pbx").action({"Action": "Status"}) == {
             "Response": "Success",
-            "ActionID": "astdialer-3",
+            "ActionID": "astdialer-4",
             "Variable": "a=1",
         }
         peer.script["Status"] = lambda s, a: s.answer(a, "Response: Success", "Variable: a=1", "Variable: b=2")
