@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from astdialer.domain.campaign import CampaignState
+from astdialer.domain.pacing import Limit
 from astdialer.engine.liveview import STALE_S
 from astdialer.ports import Clock, Store
 
@@ -37,8 +38,9 @@ async def explain(store: Store, clock: Clock, name: str) -> Explanation:
         "dispositions": dict(counts.dispositions),
     }
     if is_stale(view, clock.now()):
-        limit = "the engine is not running" if campaign.state is CampaignState.RUNNING else "not running"
-        detail = "start it: astdialer serve, or systemctl start astdialer"
+        wanted = campaign.state is CampaignState.RUNNING
+        limit = "the engine is not running" if wanted else Limit.NOT_RUNNING.value
+        detail = "start it: astdialer serve, or systemctl start astdialer" if wanted else campaign.explanation
         return Explanation(
             campaign=name, state=campaign.state.value, limit=limit, until=None, detail=detail, facts=facts
         )
