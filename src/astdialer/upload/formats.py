@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from astdialer.domain.contact import DEFAULT_PRIORITY, NumberType
 from astdialer.upload.errors import RowError, UploadError
@@ -63,26 +64,24 @@ class Layout:
     alternatives: tuple[int, ...] = ()
     priority: int = -1
     agentphone: int = -1
-    columns: Mapping[int, str] | None = None
+    columns: Mapping[int, str] = field(default_factory=dict)
 
     def meanings(self, header: Sequence[str]) -> dict[str, str]:
         """What each column of a header is taken for: a role, or ``param NAME``."""
         found = {self.number: "number", self.campaign: "campaign", self.params: "params"}
         found |= {self.priority: "priority", self.agentphone: "agentphone", **dict.fromkeys(self.alternatives, "alt")}
-        found |= {index: f"param {name}" for index, name in (self.columns or {}).items()}
+        found |= {index: f"param {name}" for index, name in self.columns.items()}
         return {column: found[index] for index, column in enumerate(header)}
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(NamedTuple):
     """An alternative number as the base has it."""
 
     type: NumberType
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """The meaning of one row; numbers are still as the base has them."""
 
     campaign: str
@@ -181,29 +180,30 @@ def _variable(column: str) -> str:
 
 def read_row(fields: Sequence[str], layout: Layout) -> Row:
     """The meaning of a row's fields. Raises RowError."""
-    count = len(fields)
-    if count != layout.width:
-        _check_width(fields, layout)
-
-    def at(index: int) -> str:
-        return fields[index].strip() if 0 <= index < count else ""
-
+    padded = _fitted(fields, layout)
     return Row(
-        campaign=at(layout.campaign),
-        number=at(layout.number),
-        params=_params(fields, at(layout.params), layout.columns or {}),
-        alternatives=_ordered([found for index in layout.alternatives for found in parse_alternatives(at(index))]),
-        priority=_priority(at(layout.priority)),
-        agentphone=_agentphone(at(layout.agentphone)),
+        campaign=padded[layout.campaign].strip(),
+        number=padded[layout.number].strip(),
+        params=_params(padded, padded[layout.params], layout.columns),
+        alternatives=_alternatives(padded, layout.alternatives),
+        priority=_priority(padded[layout.priority].strip()),
+        agentphone=_agentphone(padded[layout.agentphone].strip()),
     )
 
 
-def _check_width(fields: Sequence[str], layout: Layout) -> None:
-    """Too few or too many fields move values into fields that are not theirs; empty ones at the end do no harm."""
-    native = layout.columns is None
-    spare = any(field.strip() for field in fields[layout.width :])
-    if spare or (len(fields) < 2 if native else len(fields) < layout.width):
-        raise RowError("fields", f"{len(fields)} fields, expected {layout.width}: {layout.expected}")
+def _fitted(fields: Sequence[str], layout: Layout) -> list[str]:
+    """As many fields as the layout has, and an empty one after them, which is where -1 points.
+
+    Too few or too many fields move values into fields that are not theirs; only empty ones at the end do no harm, and
+    the optional ones of the semicolon format.
+    """
+    width, count = layout.width, len(fields)
+    if count == width:
+        return [*fields, ""]
+    least = 2 if layout is NATIVE_LAYOUT else width
+    if count < least or any(field.strip() for field in fields[width:]):
+        raise RowError("fields", f"{count} fields, expected {width}: {layout.expected}")
+    return [*fields[:width], *[""] * (max(width - count, 0) + 1)]
 
 
 def _params(fields: Sequence[str], text: str, columns: Mapping[int, str]) -> dict[str, str]:
@@ -224,9 +224,9 @@ def parse_params(text: str) -> dict[str, str]:
     for piece in text.split(":"):
         name, equals, value = piece.partition("=")
         name = name.strip()
-        if not piece.strip():
-            continue
         if not equals:
+            if not piece.strip():
+                continue
             raise RowError("params", f"param {_short(piece)}: expected name=value; a value with a colon needs CSV")
         if not _NAME.fullmatch(name):
             raise RowError("params", f"param name {_short(name)}: expected 1 to 64 letters A-Z, digits or _")
@@ -249,15 +249,15 @@ def _value(name: str, value: str) -> str:
     return value
 
 
+def _alternatives(fields: Sequence[str], indexes: Sequence[int]) -> list[Alternative]:
+    """In the order of trying: P first, U last."""
+    found = [one for index in indexes if fields[index] for one in parse_alternatives(fields[index])]
+    return sorted(found, key=lambda one: _RANK.get(one.type, 1)) if len(found) > 1 else found
+
+
 def parse_alternatives(text: str) -> list[Alternative]:
     """``n:n``, or typed ``H=0=n:W=0=n`` (the middle field is a flag of uContact's that we have no use for)."""
-    if not text:
-        return []
-    return [_alternative(piece) for piece in _pieces(text)]
-
-
-def _pieces(text: str) -> Iterator[str]:
-    return (piece.strip() for piece in text.split(":") if piece.strip())
+    return [_alternative(piece.strip()) for piece in text.split(":") if piece.strip()]
 
 
 def _alternative(piece: str) -> Alternative:
@@ -266,13 +266,6 @@ def _alternative(piece: str) -> Alternative:
     letter, _, rest = piece.partition("=")
     flag, equals, number = rest.partition("=")
     return Alternative(NumberType(letter.strip().upper()), (number if equals else flag).strip())
-
-
-def _ordered(alternatives: list[Alternative]) -> list[Alternative]:
-    """In the order of trying: P first, U last."""
-    if len(alternatives) < 2:
-        return alternatives
-    return sorted(alternatives, key=lambda one: _RANK.get(one.type, 1))
 
 
 def _priority(text: str) -> int:

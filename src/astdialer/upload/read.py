@@ -11,9 +11,8 @@ import sys
 import tempfile
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from astdialer.upload import encoding as encodings
 from astdialer.upload import formats
@@ -30,8 +29,7 @@ _NOT_UTF8 = re.compile("[\ud800-\udfff]")
 _REPLACED = re.compile("[\ud800-\udfff\ufffd]")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A row: its fields, or why they can't be told. ``text`` is the row as it stands in the file, from ``line`` on."""
 
     line: int

@@ -166,5 +166,5 @@ def test_any_header_gives_a_layout_or_an_upload_error(header: list[str]) -> None
         layout = layout_of(header, [("number", header[0])])
     except UploadError:
         return
-    names = [name.lower() for name in (layout.columns or {}).values()]
+    names = [name.lower() for name in layout.columns.values()]
     assert len(set(names)) == len(names)
