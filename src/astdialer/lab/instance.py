@@ -18,6 +18,7 @@ BOOT_S = 60.0
 STOP_S = 10.0
 CONSOLE_S = 20.0
 _LOG_LINES = 15
+_DEATHS = 20  # tenths of a second without the process
 
 
 def start(plan: Plan, which: Which) -> None:
@@ -37,10 +38,19 @@ def start(plan: Plan, which: Which) -> None:
 
 
 def wait_booted(plan: Plan, which: Which) -> None:
-    """Return when all its modules are loaded (and the PBX's manager port answers); LabError after BOOT_S."""
-    booted = _until(lambda: "fully booted" in rx(plan, which, "core waitfullybooted"), BOOT_S)
-    if not booted or (which == "pbx" and not _until(lambda: _listens(plan.ami_port), STOP_S)):
-        raise _failure(plan, which, f"the lab's {which} did not boot within {BOOT_S:.0f} s")
+    """Return when its modules are loaded and the PBX's manager port answers; LabError if it ends or hangs."""
+    deaths = 0
+
+    def decided() -> bool:
+        nonlocal deaths
+        # Between its fork and its pid file it looks dead for a moment.
+        deaths = 0 if find_pid(plan, which) else deaths + 1
+        return deaths > _DEATHS or "fully booted" in rx(plan, which, "core waitfullybooted")
+
+    if not _until(decided, BOOT_S) or deaths > _DEATHS:
+        raise _failure(plan, which, f"the lab's {which} did not boot")
+    if which == "pbx" and not _until(lambda: _listens(plan.ami_port), STOP_S):
+        raise _failure(plan, which, f"the lab's {which} does not listen on its manager port {plan.ami_port}")
 
 
 def stop(plan: Plan, which: Which) -> None:
