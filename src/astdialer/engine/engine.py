@@ -75,6 +75,7 @@ class Engine:
             async with asyncio.TaskGroup() as tasks:
                 for server in self._context.telephony.servers:
                     tasks.create_task(self._follow(server, tasks))
+                tasks.create_task(self._recovery.reconcile())
                 tasks.create_task(self._bookkeeper.run())
                 tasks.create_task(self._dialer.run())
                 tasks.create_task(convert_due(self._context.store, self._context.recordings, self._context.clock))

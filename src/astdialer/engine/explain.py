@@ -44,7 +44,7 @@ async def explain(store: Store, clock: Clock, name: str) -> Explanation:
         return Explanation(
             campaign=name, state=campaign.state.value, limit=limit, until=None, detail=detail, facts=facts
         )
-    live = next((row for row in (view or {})["campaigns"] if row["campaign"] == name), {})
+    live: Mapping[str, Any] = next((row for row in (view or {})["campaigns"] if row["campaign"] == name), {})
     for key in (
         "calls",
         "max_calls",

@@ -13,6 +13,8 @@ from astdialer.ports import LiveChannel
 logger = logging.getLogger(__name__)
 
 RETRY_S = 2.0
+#: How often calls are compared with Asterisk's channels while all is well.
+RECONCILE_S = 30.0
 
 
 class Recovery:
@@ -41,7 +43,7 @@ class Recovery:
                 continue
             self._adopt(before, channels)
             self.synced.add(server)
-            await self._close_the_lost(server, before, channels)
+            await self._close_the_lost(before, channels)
             return
 
     def _adopt(self, before: list[str], channels: dict[str, LiveChannel]) -> None:
@@ -56,11 +58,42 @@ class Recovery:
             if channel.is_up:
                 self._calls.handle(Answered(attempt_id=attempt_id, at=at))
 
-    async def _close_the_lost(self, server: str, before: list[str], channels: dict[str, LiveChannel]) -> None:
+    async def reconcile(self) -> None:
+        """Compare live calls with Asterisk's channels, until canceled: an event may get lost, a count must not drift.
+
+        A call without a channel in two rounds is lost; between them its last events have had time to come.
+        """
+        missing: set[str] = set()
+        while True:
+            await self._clock.sleep(RECONCILE_S)
+            found: set[str] = set()
+            for server in list(self.synced):
+                found |= await self._without_channel(server)
+            for attempt_id in missing & found:
+                self._vanish(attempt_id)
+            missing = found
+
+    async def _without_channel(self, server: str) -> set[str]:
+        sent_before = self._clock.now() - int(RECONCILE_S * 1000)
+        suspects = {
+            call.attempt.id
+            for call in self._calls.of_server(server)
+            if call.attempt.dialed_at and call.attempt.dialed_at < sent_before and not call.is_gone
+        }
+        try:
+            return suspects - {channel.uniqueid for channel in await self._telephony.live_channels(server)}
+        except Unavailable:
+            return set()
+
+    async def _close_the_lost(self, before: list[str], channels: dict[str, LiveChannel]) -> None:
         """Calls without a channel: their last events may still be in the line, so these are waited for first."""
         await self._clock.sleep(LATE_FACT_S)
         for attempt_id in before:
-            call = self._calls.get(attempt_id)
-            if call and attempt_id not in channels and call.attempt.state < State.GONE:
-                logger.warning("recovery.lost_call", extra={"server": server, "attempt": attempt_id})
-                self._calls.handle(Vanished(attempt_id=attempt_id, at=self._clock.now()))
+            if attempt_id not in channels:
+                self._vanish(attempt_id)
+
+    def _vanish(self, attempt_id: str) -> None:
+        call = self._calls.get(attempt_id)
+        if call and call.attempt.state < State.GONE:
+            logger.warning("recovery.lost_call", extra={"attempt": attempt_id})
+            self._calls.handle(Vanished(attempt_id=attempt_id, at=self._clock.now()))
