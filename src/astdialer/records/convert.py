@@ -19,9 +19,6 @@ QUIET_S = 0.5  #: how long a young file's size must stay the same
 SETTLED_S = 10.0  #: a file untouched for so long is final without a look at its growth
 TORN_S = 60.0  #: after so long a torn last frame is what a crash left, not a write in progress
 
-# A minute of GSM is 99 kB and becomes 960 kB of samples, of which pydub holds three copies: 30 minutes take 90 MB.
-IN_MEMORY_LIMIT = 3_000_000  #: bytes of a source up to which pydub decodes it in memory
-
 
 class NotFinal(Unavailable):
     """The recording is still being written."""
@@ -54,7 +51,6 @@ def job_for(
     length_s: float | None = None,
 ) -> Job:
     """A worker's job; times are seconds."""
-    per_second = 1650 if source.suffix == ".gsm" else _bytes_per_second(settings.bitrate)
     return Job(
         source=str(source),
         target=str(target),
@@ -63,12 +59,7 @@ def job_for(
         remove_source=remove_source,
         left_s=left_s,
         length_s=length_s,
-        in_memory_limit=IN_MEMORY_LIMIT * per_second // 1650,
     )
-
-
-def _bytes_per_second(bitrate: str) -> int:
-    return int(bitrate.removesuffix("k")) * 1000 // 8
 
 
 async def is_final(gsm: Path) -> bool:

@@ -20,7 +20,6 @@ class Job:
     remove_source: bool = False
     left_s: float = 0.0  #: seconds cut from the beginning
     length_s: float | None = None  #: seconds kept behind that; None: all
-    in_memory_limit: int  #: bytes of source up to which pydub, which holds all samples in memory, is used
 
     @property
     def source_path(self) -> Path:

@@ -6,8 +6,8 @@ pydub does it. Its faults (0.25.1) and what is done about each:
 - it lets ffmpeg read our stdin, which carries the jobs: the worker puts /dev/null there;
 - without ``codec=`` it runs ffprobe as well: the codec is always named;
 - ``export()`` runs a second ffmpeg and leaves temporary files behind when that fails: the MP3 is a second output of
-  the decoding run instead, which also halves the time (docs/adr/0004-gsm-to-mp3.md);
-- it holds all samples in memory, three times over: above ``Job.in_memory_limit`` ffmpeg is run without it;
+  the decoding run instead, which takes a third less time (docs/adr/0004-gsm-to-mp3.md);
+- it holds all samples that it decodes in memory, three times over: it is given one second of them;
 - it can't be imported on Python 3.13 without audioop-lts: the error says so.
 """
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +53,7 @@ def _make(job: Job, part: int) -> float:
     expected = _clipped(duration_s(job.source_path), job)
     if expected <= 0:
         raise TranscodeFailed(f"{job.source}: has no sound from {job.left_s:g} s on")
-    _encode(job, in_memory=before.st_size <= job.in_memory_limit)
+    _encode(job)
     made = _made_duration(job)
     if abs(made - expected) > TOLERANCE_S + expected / 100:
         raise TranscodeFailed(f"{job.source}: {made:.2f} s came out of {expected:.2f} s")
@@ -75,36 +74,20 @@ def _made_duration(job: Job) -> float:
 # --- encoding --------------------------------------------------------------------------------------------------------
 
 
-def _encode(job: Job, *, in_memory: bool) -> None:
-    decoder = _DECODER[job.source_path.suffix]
-    if in_memory:
-        _run_pydub(job, decoder)
-    else:
-        _run_ffmpeg(job, decoder)
-
-
-def _run_pydub(job: Job, decoder: str) -> None:
+def _encode(job: Job) -> None:
     segment, decode_error = _pydub()
     segment.converter = job.ffmpeg
+    decoder = _DECODER[job.source_path.suffix]
     try:
-        # pydub puts the parameters behind its own output, so they are a second output: the file itself
-        segment.from_file(job.source, format=decoder, codec=decoder, parameters=_output(job))
+        # pydub puts the parameters behind its own output, which `duration` keeps to a second: they are a second
+        # output, the whole file, straight to disk
+        segment.from_file(job.source, format=decoder, codec=decoder, duration=1, parameters=_output(job))
     except decode_error as error:
         raise TranscodeFailed(f"{job.source}: ffmpeg: {_last_line(str(error))}") from error
     except FileNotFoundError as error:
-        raise _no_ffmpeg(job) from error
-
-
-def _run_ffmpeg(job: Job, decoder: str) -> None:
-    quiet = ["-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
-    command = [job.ffmpeg, *quiet, "-f", decoder, "-acodec", decoder, "-i", job.source, "-vn", *_output(job)]
-    try:
-        # no timeout here: the pool ends the whole process group
-        done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
-    except FileNotFoundError as error:
-        raise _no_ffmpeg(job) from error
-    if done.returncode:
-        raise TranscodeFailed(f"{job.source}: ffmpeg: {_last_line(done.stderr.decode(errors='replace'))}")
+        raise TranscodeFailed(
+            f"no ffmpeg at {job.ffmpeg!r}: install it, or set [records] ffmpeg to its path"
+        ) from error
 
 
 def _output(job: Job) -> list[str]:
@@ -125,10 +108,6 @@ def _pydub() -> tuple[Any, type[Exception]]:
         except ImportError as error:
             raise TranscodeFailed(f"pydub can't be imported ({error}): pip install pydub audioop-lts") from error
     return AudioSegment, CouldntDecodeError
-
-
-def _no_ffmpeg(job: Job) -> TranscodeFailed:
-    return TranscodeFailed(f"no ffmpeg at {job.ffmpeg!r}: install it, or set [records] ffmpeg to its path")
 
 
 def _last_line(text: str) -> str:

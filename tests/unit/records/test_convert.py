@@ -15,7 +15,6 @@ from sounds import MakeGsm, listen, make_old
 from astdialer.config import Records
 from astdialer.domain.errors import NotFound, Unavailable
 from astdialer.ports import Converted, Recording, Recordings
-from astdialer.records import convert
 from astdialer.records.convert import NotFinal
 from astdialer.records.files import RecordingFiles
 from astdialer.records.layout import InvalidName, OutsideRoot, part_of
@@ -150,16 +149,6 @@ async def test_torn_last_frame(settings: Records, make_gsm: MakeGsm) -> None:
 async def test_time_from_the_future_is_final_when_it_rests(settings: Records, make_gsm: MakeGsm) -> None:
     make_old(make_gsm(), -3600)
     assert await convert_call(settings)
-
-
-async def test_large_files_are_streamed(settings: Records, make_gsm: MakeGsm, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_gsm(seconds=4)
-    monkeypatch.setattr(convert, "IN_MEMORY_LIMIT", 100)
-    result = await convert_call(settings)
-    assert result
-    heard = listen(result.path)
-    assert heard.seconds == pytest.approx(4, rel=0.02)
-    assert heard.loudness > 0.2
 
 
 @pytest.mark.parametrize("bitrate", ["8k", "16k", "32k", "128k"])

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sounds import MakeGsm
+from sounds import MakeGsm, listen
 
 from astdialer.config import Records
 from astdialer.ports import Recording
@@ -143,3 +143,28 @@ async def test_converter_runs_ffmpeg_once_and_no_ffprobe(
     async with RecordingFiles(replace(settings, ffmpeg=once)) as files:
         assert await files.convert(CALL)
     assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_all_that_is_decoded_is_held_in_memory(make_gsm: MakeGsm) -> None:
+    code = (
+        "import sys; from pydub import AudioSegment\n"
+        "for length in (None, 1):\n"
+        "    sound = AudioSegment.from_file(sys.argv[1], format='gsm', codec='gsm', duration=length)\n"
+        "    print(len(sound.raw_data))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(make_gsm(seconds=120))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.stdout.split() == [str(120 * 16000), "16000"]
+
+
+async def test_converter_lets_pydub_decode_one_second(
+    settings: Records, make_gsm: MakeGsm, fake_ffmpeg: Callable[[str], str], tmp_path: Path
+) -> None:
+    """However long the file: that second is what goes through pydub, and the whole file goes straight to disk."""
+    make_gsm(seconds=120)
+    counting = fake_ffmpeg(f'/usr/bin/env ffmpeg "$@" | tee >(wc -c > {tmp_path}/piped)')
+    async with RecordingFiles(replace(settings, ffmpeg=counting)) as files:
+        result = await files.convert(CALL)
+    assert result
+    assert listen(result.path).seconds == pytest.approx(120, rel=0.02)
+    assert 16_000 <= int((tmp_path / "piped").read_text()) < 17_000
