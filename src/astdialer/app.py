@@ -54,9 +54,7 @@ async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], 
 def engine_options(config: configuration.Config) -> EngineOptions:
     """What the engine takes from the configuration."""
     return EngineOptions(
-        places=DialplanPlaces(
-            agi_address=config.agi.address, sound_directory=config.engine.sound_directory
-        ),
+        places=DialplanPlaces(agi_address=config.agi.address, sound_directory=config.engine.sound_directory),
         zone=config.engine.timezone,
         max_calls=config.engine.max_calls,
         name=f"{socket.gethostname()}:{os.getpid()}",

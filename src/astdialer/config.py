@@ -10,7 +10,7 @@ import os
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -290,7 +290,8 @@ def _convert(kind: Any, value: Any) -> Any:
         raise TypeError
     if kind is int and isinstance(value, float):
         raise TypeError
-    return kind(value)
+    convert: Callable[[Any], Any] = kind
+    return convert(value)
 
 
 def _checked(made: Any, entries: Mapping[str, tuple[Any, str]]) -> Any:

@@ -221,7 +221,9 @@ def calls_at_carrier(lab: Lab, since: int) -> Counter[str]:
 
 def carrier_log(lab: Lab) -> Path:
     """The carrier's log file."""
-    return next(path for path in (lab.directory / "carrier").rglob("*") if path.name in ("full", "messages", "full.log"))
+    return next(
+        path for path in (lab.directory / "carrier").rglob("*") if path.name in ("full", "messages", "full.log")
+    )
 
 
 def log_size(lab: Lab) -> int:

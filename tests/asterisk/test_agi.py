@@ -20,7 +20,7 @@ from astdialer.agi.server import AgiServer
 from astdialer.agi.session import AgiSession, Script
 from astdialer.config import Agi
 from astdialer.domain.amd import Action, AmdParameters, Verdict
-from astdialer.engine.answering import AnswerPlan
+from astdialer.engine.answering import AnswerPlan, Conclusion
 from astdialer.lab import Lab
 
 pytestmark = pytest.mark.asterisk
@@ -57,8 +57,9 @@ class Engine:
             raise self.failure
         return self.action
 
-    async def concluded(self, attempt_id: str, *, result: str, queue_status: str, agent: str, key: str) -> None:
-        self.conclusion = (attempt_id, result, queue_status, agent, key)
+    async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
+        self.conclusion = (attempt_id, conclusion.result, conclusion.queue_status, conclusion.agent, conclusion.key)
+        self.seen_at_end = (conclusion.action, conclusion.amd_verdict)
         self.over.set()
 
     async def wait_over(self) -> None:
@@ -149,6 +150,7 @@ async def test_what_was_played_and_that_it_was_comes_with_the_disposition(ami: R
         attempt = await place(ami, carrier(PERSON), agi.port, ASTDIALER_SOUND=sound)
         await engine.wait_over()
     assert engine.conclusion == (attempt, "played", "", "", "")
+    assert engine.seen_at_end == (Action.PLAY, None)
 
 
 async def test_the_agent_comes_with_the_disposition(ami: RawAmi) -> None:
@@ -191,6 +193,15 @@ async def test_the_fallback_runs_when_nobody_listens(ami: RawAmi) -> None:
     attempt = await place(ami, carrier(PERSON), port, **variables)
     joined = await asyncio.to_thread(ami.wait, "QueueCallerJoin", WITHIN_S, Uniqueid=attempt)
     assert joined["Queue"] == "astdialer"
+
+
+async def test_without_the_engine_the_dialplan_detects_machines_itself(ami: RawAmi) -> None:
+    engine = Engine(failure=RuntimeError("disk full"))
+    variables = {"ASTDIALER_FALLBACK": "queue", "ASTDIALER_MACHINE": "hangup", "ASTDIALER_NOTSURE": "HUMAN"}
+    async with server(routes(engine)) as agi:
+        await place(ami, carrier(VOICEMAIL), agi.port, ASTDIALER_AMD=AmdParameters().argument(), **variables)
+        await engine.wait_over()
+    assert engine.seen_at_end == (Action.HANGUP, Verdict.MACHINE)
 
 
 async def test_the_fallback_runs_when_the_engine_fails(ami: RawAmi) -> None:
@@ -310,7 +321,7 @@ async def test_a_dead_channel_refuses_what_needs_a_live_one(ami: RawAmi) -> None
     async with server({**routes(engine), "disposition": script}) as agi:
         await place(ami, carrier(PERSON), agi.port)
         await engine.wait_over()
-    assert seen == [("", "", "", "", ""), "ANSWER: the channel is gone", "hangup"]
+    assert seen == [("", "", "", "", "hangup", "", ""), "ANSWER: the channel is gone", "hangup"]
 
 
 @pytest.mark.parametrize(

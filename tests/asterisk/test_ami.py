@@ -14,6 +14,7 @@ from labs import lab_in
 
 from astdialer import lab as laboratory
 from astdialer.ami.telephony import AmiTelephony
+from astdialer.ami.values import BadValue
 from astdialer.config import Ami, Secret
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus
@@ -171,7 +172,7 @@ async def test_an_endpoint_and_a_context_that_do_not_exist(quiet_lab: Lab) -> No
         (ended,) = (event for event in watcher.seen if isinstance(event, ev.AttemptEvent))
         assert isinstance(ended, ev.OriginateEnded)
         assert (ended.attempt_id, ended.success, ended.reason) == (placed.attempt_id, False, 0)
-        with pytest.raises(OriginateRefused, match="expected technology/number"):
+        with pytest.raises(BadValue, match="expected technology/number"):
             await telephony.originate(call("nonsense"))
         refused = Origination(**{name: getattr(placed, name) for name in placed.__slots__} | {"context": "no-such"})
         with pytest.raises(OriginateRefused, match="does not exist"):

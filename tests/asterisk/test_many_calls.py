@@ -67,7 +67,9 @@ def test_three_hundred_contacts_with_three_kills_on_the_way(lab: Lab, tmp_path: 
         dialer.serve()
         dialer.run("campaign", "start", "many")
         for kills in range(3):
-            wait_for(lambda least=70 * (kills + 1): len(dialer.attempts()) >= least, "calls are placed", 60, dialer.tail)
+            wait_for(
+                lambda least=70 * (kills + 1): len(dialer.attempts()) >= least, "calls are placed", 60, dialer.tail
+            )
             dialer.kill()
             live_at_kill |= {row["number"] for row in dialer.attempts() if row["state"] != "closed"}
             time.sleep(0.5)

@@ -9,9 +9,9 @@ from functools import partial
 
 from astdialer.agi.errors import AgiError, AgiHangup
 from astdialer.agi.session import AgiSession, Script
-from astdialer.domain.amd import AmdParameters, Verdict
+from astdialer.domain.amd import Action, AmdParameters, Verdict
 from astdialer.domain.errors import NotFound
-from astdialer.engine.answering import Answering
+from astdialer.engine.answering import Answering, Conclusion
 
 ENGINE_S = 5.0  #: longest wait for the engine: a person is on the line, and the dialplan has a fallback
 AMD_GRACE_S = 5.0  #: AMD counts frames of sound; without any it takes a little longer than its own limit
@@ -23,6 +23,7 @@ _RESULTS = frozenset({"abandoned", "played", "message"})
 _QUEUE_STATUS = re.compile(r"[A-Z]{1,32}")
 _AGENT = re.compile(r"[!-~]{1,128}")
 _KEY = re.compile(r"[0-9A-D*#]{1,32}")
+_AMD_CAUSE = re.compile(r"[A-Za-z0-9-]{1,80}")
 _SOUND = re.compile(r"[A-Za-z0-9_/.-]{1,200}")
 _SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "sln", "g722", "wav49", "WAV")
 _SOUND_PLACES = (
@@ -85,19 +86,23 @@ async def _listen(session: AgiSession, parameters: AmdParameters) -> tuple[Verdi
 
 
 async def disposition(answering: Answering, session: AgiSession) -> None:
-    """Args: attempt, ASTDIALER_RESULT, QUEUESTATUS, MEMBERINTERFACE, ASTDIALER_KEY. The channel is dead: no commands.
+    """Args: attempt, ASTDIALER_RESULT, QUEUESTATUS, MEMBERINTERFACE, ASTDIALER_KEY, ASTDIALER_ACTION, AMDSTATUS,
+    AMDCAUSE. The channel is dead: no commands.
 
     The values come from a dialplan that others may have changed: what they can't be is taken for empty.
     """
-    result = _argument(session, 1)
+    result, action, verdict = (_argument(session, index) for index in (1, 5, 6))
+    conclusion = Conclusion(
+        result=result if result in _RESULTS else "",
+        queue_status=_matching(_QUEUE_STATUS, session, 2),
+        agent=_matching(_AGENT, session, 3),
+        key=_matching(_KEY, session, 4),
+        action=Action(action) if action in list(Action) else None,
+        amd_verdict=Verdict(verdict) if verdict in list(Verdict) else None,
+        amd_cause=_matching(_AMD_CAUSE, session, 7),
+    )
     async with asyncio.timeout(ENGINE_S):
-        await answering.concluded(
-            _matching(_ATTEMPT, session, 0),
-            result=result if result in _RESULTS else "",
-            queue_status=_matching(_QUEUE_STATUS, session, 2),
-            agent=_matching(_AGENT, session, 3),
-            key=_matching(_KEY, session, 4),
-        )
+        await answering.concluded(_matching(_ATTEMPT, session, 0), conclusion)
 
 
 def _argument(session: AgiSession, index: int) -> str:

@@ -70,13 +70,13 @@ class AmiTelephony:
     async def originate(self, call: Origination) -> None:
         """Place a call. Returns when Asterisk has accepted it.
 
-        Raises OriginateRefused (nothing was dialed: a bad value, no link, or Asterisk's refusal) or LinkLost.
+        Raises BadValue and OriginateRefused (nothing was dialed: no link, or Asterisk's refusal), or LinkLost.
         """
         try:
             response = await self.connection(call.server).action(values.originate(call))
         except LinkLost:
             raise
-        except (values.BadValue, Unavailable) as error:
+        except Unavailable as error:
             raise OriginateRefused(str(error)) from error
         if response.get("Response") != "Success":
             raise OriginateRefused(response.get("Message", "Asterisk gave no reason"))

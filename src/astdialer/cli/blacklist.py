@@ -50,9 +50,7 @@ def _number(reader: NumberReader, text: str) -> str:
 
 
 def _entry(number: str, campaign: str, reason: str) -> BlacklistEntry:
-    return BlacklistEntry(
-        number=number, campaign=campaign, reason=reason, added_by=_user(), added_at=clock.now()
-    )
+    return BlacklistEntry(number=number, campaign=campaign, reason=reason, added_by=_user(), added_at=clock.now())
 
 
 @blacklist.command("add")

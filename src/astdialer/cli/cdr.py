@@ -64,9 +64,7 @@ def _where(from_text: str | None, to_text: str | None, filters: dict[str, Any]) 
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @json_option
 @csv_option
-def list_(
-    from_text: str | None, to_text: str | None, limit: int, as_json: bool, as_csv: bool, **filters: Any
-) -> None:
+def list_(from_text: str | None, to_text: str | None, limit: int, as_json: bool, as_csv: bool, **filters: Any) -> None:
     """The newest records first."""
 
     async def work() -> list[dict[str, Any]]:
@@ -80,9 +78,7 @@ def list_(
 @_filters
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of CSV.")
 @csv_option
-def export(
-    from_text: str | None, to_text: str | None, as_json: bool, as_csv: bool, **filters: Any
-) -> None:
+def export(from_text: str | None, to_text: str | None, as_json: bool, as_csv: bool, **filters: Any) -> None:
     """Every record with every field on stdout, as CSV or JSON lines, however many there are."""
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")

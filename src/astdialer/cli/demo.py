@@ -210,4 +210,3 @@ async def _report_calls(config: configuration.Config) -> None:
     print_table(reversed(cdrs), CDR_COLUMNS)
     click.echo("\nRecordings")
     print_table([row for row in recordings if row["state"] == "done"], ("number", "duration_s", "path"))
-

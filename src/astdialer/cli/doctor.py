@@ -1,5 +1,8 @@
 """``astdialer doctor``."""
+
 import click
+
+
 @click.command()
 def doctor() -> None:
     """Check."""

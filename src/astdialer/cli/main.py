@@ -9,7 +9,21 @@ from typing import Any
 import click
 
 from astdialer import logs
-from astdialer.cli import agent, blacklist, campaign, cdr, contact, demo, doctor, lab, records, serve, top, trunk, upload
+from astdialer.cli import (
+    agent,
+    blacklist,
+    campaign,
+    cdr,
+    contact,
+    demo,
+    doctor,
+    lab,
+    records,
+    serve,
+    top,
+    trunk,
+    upload,
+)
 from astdialer.cli.context import Invocation
 from astdialer.cli.output import Exit, say
 from astdialer.config import ConfigError

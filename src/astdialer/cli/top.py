@@ -47,7 +47,9 @@ def top(once: bool, as_json: bool) -> None:
 
 def screen(view: Mapping[str, Any]) -> RenderableType:
     """The whole screen."""
-    return Group(_head(view), Text(), _campaigns(view), Text(), _results(view), Text(), _agents(view), Text(), _trunks(view))
+    return Group(
+        _head(view), Text(), _campaigns(view), Text(), _results(view), Text(), _agents(view), Text(), _trunks(view)
+    )
 
 
 def _head(view: Mapping[str, Any]) -> Text:
@@ -63,7 +65,9 @@ def _head(view: Mapping[str, Any]) -> Text:
 
 
 def _campaigns(view: Mapping[str, Any]) -> Table:
-    table = _table("campaign", "state", "dialing", "ringing", "answered", "talking", "agents", "left", "done", "what binds")
+    table = _table(
+        "campaign", "state", "dialing", "ringing", "answered", "talking", "agents", "left", "done", "what binds"
+    )
     for row in view["campaigns"]:
         calls, contacts = row["calls"], row["contacts"]
         until = f" until {str(local_time(row['until']))[11:]}" if row["until"] else ""

@@ -11,8 +11,13 @@ def action_for(settings: Settings, verdict: Verdict | None) -> Action:
     if verdict is Verdict.HANGUP:
         return Action.HANGUP
     if is_machine(verdict, not_sure_is_machine=settings.amd_not_sure is NotSure.MACHINE):
-        return Action.MESSAGE if settings.message else Action.HANGUP
+        return machine_action(settings)
     return person_action(settings)
+
+
+def machine_action(settings: Settings) -> Action:
+    """A machine hears the campaign's message if it has one."""
+    return Action.MESSAGE if settings.message else Action.HANGUP
 
 
 def person_action(settings: Settings) -> Action:

@@ -112,14 +112,17 @@ class Attempt:
 
     @property
     def hung_up_by(self) -> str:
-        """Who ended the call: contact, agent, engine, asterisk (dialplan or timeout), or empty when not known."""
+        """Who ended the call: contact, agent, engine, network (it never was answered), asterisk (dialplan or
+        timeout), or empty when not known."""
         if self.vanished:
             return ""
         if self.canceled:
             return "engine"
         if self.talk_ended_by:
             return {"caller": "contact", "agent": "agent"}.get(self.talk_ended_by, "asterisk")
-        return "contact" if self.contact_hung_up else "asterisk"
+        if self.contact_hung_up:
+            return "contact" if self.was_answered else "network"
+        return "asterisk"
 
 
 def _earliest(known: int | None, seen: int) -> int:

@@ -71,10 +71,10 @@ def _dialed(number: Number, disposition: Disposition, rule: Retry, now: int, cou
         return replace(number, next_at=later)
     tally = dict(number.tally)
     tally[disposition] = tally.get(disposition, 0) + 1
-    counted = replace(number, tally=tally, last_disposition=disposition)
+    tried = replace(number, tally=tally, last_disposition=disposition)
     if tally[disposition] >= rule.tries:
-        return _closed(counted, disposition)
-    return replace(counted, next_at=later)
+        return _closed(tried, disposition)
+    return replace(tried, next_at=later)
 
 
 def _closed(number: Number, reason: str) -> Number:

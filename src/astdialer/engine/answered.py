@@ -6,7 +6,7 @@ from astdialer.domain.amd import Action, Verdict
 from astdialer.domain.answer import action_for
 from astdialer.domain.errors import NotFound
 from astdialer.domain.events import ActionTaken, AmdFinished, Answered, Concluded
-from astdialer.engine.answering import AnswerPlan
+from astdialer.engine.answering import AnswerPlan, Conclusion
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 
@@ -34,15 +34,23 @@ class CallAnswering:
         self._calls.handle(ActionTaken(attempt_id=attempt_id, at=self._clock.now(), action=action))
         return action
 
-    async def concluded(self, attempt_id: str, *, result: str, queue_status: str, agent: str, key: str) -> None:
-        """What the channel said in its hangup handler."""
+    async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
+        """What the channel said in its hangup handler; what this engine did not see itself is taken from there."""
+        call = self._calls.get(attempt_id)
+        if call is None:
+            return
+        at = self._clock.now()
+        if conclusion.amd_verdict and call.attempt.amd_verdict is None:
+            await self.amd_finished(attempt_id, conclusion.amd_verdict, conclusion.amd_cause)
+        if conclusion.action and call.attempt.action is None:
+            self._calls.handle(ActionTaken(attempt_id=attempt_id, at=at, action=conclusion.action))
         event = Concluded(
             attempt_id=attempt_id,
-            at=self._clock.now(),
-            result=result,
-            queue_status=queue_status,
-            agent=agent,
-            key=key,
+            at=at,
+            result=conclusion.result,
+            queue_status=conclusion.queue_status,
+            agent=conclusion.agent,
+            key=conclusion.key,
         )
         self._calls.handle(event)
 

@@ -15,6 +15,22 @@ class AnswerPlan:
     amd: AmdParameters | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What only the channel knows, said at its end. Empty where there is nothing to say.
+
+    ``action`` and the AMD fields repeat what this engine decided, or tell what the dialplan did without it.
+    """
+
+    result: str = ""  #: abandoned, played or message
+    queue_status: str = ""
+    agent: str = ""
+    key: str = ""
+    action: Action | None = None
+    amd_verdict: Verdict | None = None
+    amd_cause: str = ""
+
+
 class Answering(Protocol):
     """The answered path of an attempt, as the scripts see it."""
 
@@ -27,5 +43,5 @@ class Answering(Protocol):
     async def next_action(self, attempt_id: str) -> Action:
         """What the call does next, by the campaign's rules and AMD's verdict. Raises NotFound."""
 
-    async def concluded(self, attempt_id: str, *, result: str, queue_status: str, agent: str, key: str) -> None:
+    async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         """What the channel said in its hangup handler. An unknown attempt is ignored."""

@@ -65,7 +65,7 @@ async def resume(store: Store, clock: Clock, name: str) -> Campaign:
 
 
 async def stop(store: Store, clock: Clock, name: str, *, hang_up: bool) -> Campaign:
-    """Place no new call and become stopped when the live ones have ended, or been hung up. Raises NotFound, Conflict."""
+    """No new calls, and stopped when the live ones have ended or been hung up. Raises NotFound and Conflict."""
     campaign = await store.campaign(name)
     if campaign.state not in (S.RUNNING, S.PAUSED, S.STOPPING):
         raise Conflict(f"{name} is {campaign.state.value}, not running")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from astdialer.domain.answer import person_action
-from astdialer.domain.campaign import Campaign
+from astdialer.domain.answer import machine_action, person_action
+from astdialer.domain.campaign import Campaign, NotSure
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.calls import Call
 from astdialer.ports import Origination
@@ -54,6 +54,9 @@ def _variables(call: Call, campaign: Campaign, places: DialplanPlaces, record_pa
         "ASTDIALER_ID": call.attempt.id,
         "ASTDIALER_AGI": places.agi_address,
         "ASTDIALER_FALLBACK": person_action(settings).value,
+        "ASTDIALER_MACHINE": machine_action(settings).value,
+        "ASTDIALER_AMD": settings.amd_parameters.argument() if settings.amd else "",
+        "ASTDIALER_NOTSURE": "MACHINE" if settings.amd_not_sure is NotSure.MACHINE else "HUMAN",
         "ASTDIALER_NUMBER": call.attempt.number.lstrip("+"),
         "ASTDIALER_QUEUE": settings.queue,
         "ASTDIALER_LIMIT": str(settings.agent_wait_s),

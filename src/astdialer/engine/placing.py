@@ -89,9 +89,7 @@ class Placer:
     def _refuse(self, call: Call, error: Exception, *, counted: bool) -> None:
         attempt_id = call.attempt.id
         logger.error("originate.refused", extra={"attempt": attempt_id, "error": str(error)})
-        self._calls.handle(
-            Refused(attempt_id=attempt_id, at=self._clock.now(), message=str(error), counted=counted)
-        )
+        self._calls.handle(Refused(attempt_id=attempt_id, at=self._clock.now(), message=str(error), counted=counted))
 
     async def _still_wanted(self, call: Call) -> bool:
         """The last look before a telephone rings: the campaign still runs, the number is not blacklisted."""

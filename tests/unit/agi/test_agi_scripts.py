@@ -10,7 +10,7 @@ from agi_peer import ATTEMPT, Peer, serving
 from astdialer.agi.scripts import routes
 from astdialer.domain.amd import Action, AmdParameters, Verdict
 from astdialer.domain.errors import NotFound
-from astdialer.engine.answering import AnswerPlan
+from astdialer.engine.answering import AnswerPlan, Conclusion
 
 ACTION_SET = 'SET VARIABLE "ASTDIALER_ACTION" "queue"'
 
@@ -38,8 +38,8 @@ class Engine:
             raise self._failure
         return Action.QUEUE
 
-    async def concluded(self, attempt_id: str, *, result: str, queue_status: str, agent: str, key: str) -> None:
-        self.told.append((attempt_id, result, queue_status, agent, key))
+    async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
+        self.told.append((attempt_id, conclusion))
 
 
 async def run(engine: Engine, answer: Callable[[str], str], route: str, *arguments: str) -> list[str]:
@@ -154,22 +154,23 @@ async def test_an_engine_that_fails_leaves_the_action_to_the_dialplan(caplog: py
 @pytest.mark.parametrize(
     ("arguments", "kept"),
     [
-        (["abandoned", "TIMEOUT", "", "", ""], ("abandoned", "TIMEOUT", "", "")),
-        (["", "", "PJSIP/agent1", "", "HUMAN"], ("", "", "PJSIP/agent1", "")),
-        (["", "CONTINUE", "Local/100@agents/n", "", ""], ("", "CONTINUE", "Local/100@agents/n", "")),
-        (["played", "", "", "5", "HUMAN"], ("played", "", "", "5")),
-        (["played", "", "", "*", ""], ("played", "", "", "*")),
-        (["message"], ("message", "", "", "")),
-        (["answered", "time out", "a b", "x", ""], ("", "", "", "")),
-        (["x" * 9999, "X" * 9999, "x" * 9999, "1" * 9999], ("", "", "", "")),
+        (["abandoned", "TIMEOUT", "", "", ""], Conclusion(result="abandoned", queue_status="TIMEOUT")),
+        (
+            ["", "", "PJSIP/agent1", "", "queue", "HUMAN", "HUMAN-800-800"],
+            Conclusion(agent="PJSIP/agent1", action=Action.QUEUE, amd_verdict=Verdict.HUMAN, amd_cause="HUMAN-800-800"),
+        ),
+        (["", "CONTINUE", "Local/100@agents/n"], Conclusion(queue_status="CONTINUE", agent="Local/100@agents/n")),
+        (["played", "", "", "5", "play", "", ""], Conclusion(result="played", key="5", action=Action.PLAY)),
+        (["played", "", "", "*"], Conclusion(result="played", key="*")),
+        (["message"], Conclusion(result="message")),
+        (["answered", "time out", "a b", "x", "shell", "human", "a;b"], Conclusion()),
+        (["x" * 999, "X" * 999, "x" * 999, "1" * 999, "q" * 999, "H" * 999, "c" * 999], Conclusion()),
     ],
 )
-async def test_disposition_sends_no_command_and_passes_on_what_can_be(
-    arguments: list[str], kept: tuple[str, ...]
-) -> None:
+async def test_disposition_sends_no_command_and_passes_on_what_can_be(arguments: list[str], kept: Conclusion) -> None:
     engine = Engine()
     assert await run(engine, asterisk(), "disposition", ATTEMPT, *arguments) == []
-    assert engine.told == [(ATTEMPT, *kept)]
+    assert engine.told == [(ATTEMPT, kept)]
 
 
 def disk(*files: str, with_stat: bool = True) -> Callable[[str], str]:
