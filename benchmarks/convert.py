@@ -70,7 +70,7 @@ def measure(directory: Path, options: argparse.Namespace) -> dict[str, Any]:
         "cpu_seconds_per_hour_of_audio": {name: round(statistics.median(values), 1) for name, values in costs.items()},
         "rounds": {name: [round(value, 1) for value in values] for name, values in speeds.items()},
         "astdialer_to_xargs": round(median["astdialer"] / median["xargs_ffmpeg"], 3),
-        "machine": {"cpus": os.cpu_count(), "load_before": os.getloadavg()[0], "python": platform.python_version()},
+        "machine": {"cpus": os.cpu_count(), "load_after": os.getloadavg()[0], "python": platform.python_version()},
     }
 
 
