@@ -280,7 +280,7 @@ def text_of(value: Any) -> str:
         return f"{value.tries}/{value.delay_s}"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def problems(settings: Settings) -> list[str]:

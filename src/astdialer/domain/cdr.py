@@ -74,7 +74,7 @@ def cdr_of(a: Attempt, disposition: Disposition, context: CdrContext, now: int) 
         channel=a.channel,
         dstchannel=a.agent,
         lastapp=_last_application(a),
-        duration=round((ended_at - began_at) / 1000),
+        duration=round(_between(began_at, ended_at)),
         billsec=round(_between(a.answered_at, ended_at)),
         disposition=disposition.value,
         causecode=a.cause or (a.leg_cause if leg else 0),

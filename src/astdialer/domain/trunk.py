@@ -65,4 +65,4 @@ class CallRate:
 
     def room(self, now: int, horizon_s: float) -> int:
         """How many calls may start within the next ``horizon_s`` seconds."""
-        return max(0, int((horizon_s - self.wait_s(now)) * self.per_second) + 1)
+        return max(0, int((horizon_s - self.wait_s(now)) * self.per_second // 1) + 1)
