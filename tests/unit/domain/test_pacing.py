@@ -1,0 +1,111 @@
+"""How many calls to place, and the limit that is named for it."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from astdialer.domain.campaign import CampaignState, Mode
+from astdialer.domain.pacing import Limit, Snapshot, agent_room, decide
+
+ROOMY = Snapshot(
+    state=CampaignState.RUNNING,
+    mode=Mode.PROGRESSIVE,
+    lines_per_agent=2.0,
+    max_calls=30,
+    calls=0,
+    waiting_calls=0,
+    logged_in_agents=5,
+    free_agents=3,
+    trunk_usable=True,
+    trunk_max_calls=30,
+    trunk_calls=0,
+    trunk_rate_room=10,
+    engine_room=100,
+    server_up=True,
+    store_writes=True,
+    refused=False,
+    open_zones=1,
+)
+
+GOOD: dict[str, Any] = {
+    "state": CampaignState.RUNNING,
+    "trunk_usable": True,
+    "server_up": True,
+    "store_writes": True,
+    "refused": False,
+    "open_zones": 1,
+}
+
+small = st.integers(0, 50)
+snapshots = st.builds(
+    Snapshot,
+    state=st.sampled_from(CampaignState),
+    mode=st.sampled_from(Mode),
+    lines_per_agent=st.floats(1, 10),
+    max_calls=st.integers(1, 50),
+    calls=small,
+    waiting_calls=small,
+    logged_in_agents=small,
+    free_agents=small,
+    trunk_usable=st.booleans(),
+    trunk_max_calls=small,
+    trunk_calls=small,
+    trunk_rate_room=st.integers(-3, 20),
+    engine_room=st.integers(-3, 50),
+    server_up=st.booleans(),
+    store_writes=st.booleans(),
+    refused=st.booleans(),
+    open_zones=st.integers(0, 2),
+)
+
+
+@given(snapshots | st.builds(lambda s: dataclasses.replace(s, **GOOD), snapshots))
+def test_calls_never_exceed_any_room_and_the_named_limit_binds(s: Snapshot) -> None:
+    decision = decide(s)
+    rooms = {
+        Limit.CAMPAIGN_FULL: s.max_calls - s.calls,
+        Limit.TRUNK_FULL: s.trunk_max_calls - s.trunk_calls,
+        Limit.TRUNK_RATE: s.trunk_rate_room,
+        Limit.ENGINE_FULL: s.engine_room,
+    }
+    if s.mode.needs_agents:
+        for limit in (Limit.AGENTS_COVERED, Limit.NO_FREE_AGENT, Limit.NO_AGENTS):
+            rooms[limit] = agent_room(s)
+    assert decision.calls >= 0
+    assert not decision.calls or decision.calls <= min(rooms.values())
+    if decision.limit in rooms:
+        assert decision.calls == max(0, rooms[decision.limit]) == max(0, min(rooms.values()))
+    else:
+        assert decision.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "calls", "limit"),
+    [
+        ({}, 3, Limit.AGENTS_COVERED),
+        ({"waiting_calls": 3}, 0, Limit.AGENTS_COVERED),
+        ({"free_agents": 0}, 0, Limit.NO_FREE_AGENT),
+        ({"free_agents": 0, "logged_in_agents": 0}, 0, Limit.NO_AGENTS),
+        ({"mode": Mode.POWER}, 6, Limit.AGENTS_COVERED),
+        ({"mode": Mode.POWER, "lines_per_agent": 1.5}, 4, Limit.AGENTS_COVERED),
+        ({"mode": Mode.BROADCAST, "free_agents": 0}, 10, Limit.TRUNK_RATE),
+        ({"calls": 29}, 1, Limit.CAMPAIGN_FULL),
+        ({"calls": 40}, 0, Limit.CAMPAIGN_FULL),
+        ({"trunk_calls": 28}, 2, Limit.TRUNK_FULL),
+        ({"engine_room": 1}, 1, Limit.ENGINE_FULL),
+        ({"trunk_rate_room": 0}, 0, Limit.TRUNK_RATE),
+        ({"state": CampaignState.PAUSED}, 0, Limit.NOT_RUNNING),
+        ({"store_writes": False}, 0, Limit.STORE_DOWN),
+        ({"trunk_usable": False}, 0, Limit.NO_TRUNK),
+        ({"server_up": False}, 0, Limit.ASTERISK_DOWN),
+        ({"refused": True}, 0, Limit.REFUSED),
+        ({"open_zones": 0}, 0, Limit.OUTSIDE_HOURS),
+        ({"state": CampaignState.STOPPING, "server_up": False}, 0, Limit.NOT_RUNNING),
+    ],
+)
+def test_the_limit_is_named(change: dict[str, Any], calls: int, limit: Limit) -> None:
+    decision = decide(dataclasses.replace(ROOMY, **change))
+    assert (decision.calls, decision.limit) == (calls, limit)
