@@ -1,0 +1,1 @@
+"""What `astdialer doctor` looks at: this machine, each Asterisk, queues, trunks, and what calls find."""
