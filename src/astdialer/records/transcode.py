@@ -84,10 +84,11 @@ def _encode(job: Job) -> None:
         segment.from_file(job.source, format=decoder, codec=decoder, duration=1, parameters=_output(job))
     except decode_error as error:
         raise TranscodeFailed(f"{job.source}: ffmpeg: {_last_line(str(error))}") from error
-    except FileNotFoundError as error:
-        raise TranscodeFailed(
-            f"no ffmpeg at {job.ffmpeg!r}: install it, or set [records] ffmpeg to its path"
-        ) from error
+    except OSError as error:
+        if error.filename != job.ffmpeg:
+            raise
+        remedy = "install it, or set [records] ffmpeg to its path"
+        raise TranscodeFailed(f"ffmpeg {job.ffmpeg!r} can't be run ({error.strerror}): {remedy}") from error
 
 
 def _output(job: Job) -> list[str]:

@@ -68,13 +68,13 @@ async def test_keep_gsm(settings: Records, make_gsm: MakeGsm) -> None:
 async def test_second_time_is_done_at_once(settings: Records, make_gsm: MakeGsm) -> None:
     make_gsm()
     first = await convert_call(settings)
-    assert first == await convert_call(replace(settings, ffmpeg="/nonexistent"))
+    assert first == await convert_call(replace(settings, ffmpeg="/bin/false"))
 
 
 async def test_gsm_left_beside_a_whole_mp3_goes(settings: Records, make_gsm: MakeGsm) -> None:
     gsm = make_gsm()
     await convert_call(replace(settings, keep_gsm=True))
-    result = await convert_call(replace(settings, ffmpeg="/nonexistent"))
+    result = await convert_call(replace(settings, ffmpeg="/bin/false"))
     assert result
     assert not gsm.exists()
 
@@ -173,10 +173,12 @@ async def test_names_from_outside(settings: Records, make_gsm: MakeGsm, tmp_path
     assert gsm.exists()
 
 
-async def test_no_ffmpeg(settings: Records, make_gsm: MakeGsm) -> None:
+@pytest.mark.parametrize(("name", "why"), [("missing", "No such file"), ("directory", "Permission denied")])
+async def test_no_ffmpeg(settings: Records, make_gsm: MakeGsm, tmp_path: Path, name: str, why: str) -> None:
     gsm = make_gsm()
-    with pytest.raises(ConversionFailed, match=r"no ffmpeg at '/nonexistent'.*\[records\] ffmpeg"):
-        await convert_call(replace(settings, ffmpeg="/nonexistent"))
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(ConversionFailed, match=rf"can't be run \({why}.*\[records\] ffmpeg"):
+        await convert_call(replace(settings, ffmpeg=str(tmp_path / name)))
     assert [path.name for path in gsm.parent.iterdir()] == ["call.gsm"]
 
 

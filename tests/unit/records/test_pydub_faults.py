@@ -49,9 +49,9 @@ def test_failed_import_is_an_error_with_a_remedy() -> None:
     assert "audioop-lts" in done.stdout
 
 
-def test_import_warns() -> None:
+def test_import_warns(tmp_path: Path) -> None:
     """Invalid escapes: DeprecationWarning up to 3.11, SyntaxWarning from 3.12; a user is to see neither."""
-    assert "Warning" in python("import pydub", "-B", "-W", "always", env={"PYTHONPYCACHEPREFIX": "/nonexistent"}).stderr
+    assert "Warning" in python("import pydub", "-B", "-W", "always", env={"PYTHONPYCACHEPREFIX": str(tmp_path)}).stderr
     guarded = python("from astdialer.records.transcode import _pydub; _pydub()", "-W", "default")
     assert guarded.stderr == ""
 
