@@ -1,0 +1,166 @@
+"""SQLite: migrations, and a schema that agrees with the domain."""
+
+import asyncio
+import dataclasses
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stores import FixedClock
+
+from astdialer.domain.attempt import Attempt, State
+from astdialer.domain.campaign import CampaignState, Settings
+from astdialer.domain.cdr import Cdr
+from astdialer.domain.contact import ContactState, Number, NumberType
+from astdialer.domain.errors import Unavailable
+from astdialer.domain.trunk import Trunk
+from astdialer.store import migrate, open_store
+from astdialer.store.migrate import SchemaError
+
+
+async def made(path: Path) -> Path:
+    async with open_store(path, FixedClock()):
+        pass
+    return path
+
+
+def change(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def look(path: Path, query: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+# --- migrations ------------------------------------------------------------------------------------------------------
+
+
+async def test_opening_again_migrates_nothing(tmp_path: Path) -> None:
+    path = await made(tmp_path / "s.db")
+    before = look(path, "SELECT * FROM schema_migrations")
+    await made(path)
+    assert look(path, "SELECT * FROM schema_migrations") == before
+    assert [row[1] for row in before] == [name for _, name, _ in migrate.migrations()]
+
+
+async def test_stores_opened_at_once_are_migrated_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "s.db"
+    await asyncio.gather(*(made(path) for _ in range(8)))
+    assert len(look(path, "SELECT * FROM schema_migrations")) == len(migrate.migrations())
+
+
+def test_processes_that_open_a_new_store_at_once_migrate_it_once(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, pathlib, sys\n"
+        "from astdialer.clock import SystemClock\nfrom astdialer.store import open_store\n"
+        "async def main():\n"
+        "    async with open_store(pathlib.Path(sys.argv[1]), SystemClock()): pass\n"
+        "asyncio.run(main())"
+    )
+    path = tmp_path / "s.db"
+    children = [subprocess.Popen([sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE) for _ in range(4)]
+    endings = [(child.communicate()[1].decode(), child.returncode) for child in children]
+    assert endings == [("", 0)] * 4
+    assert len(look(path, "SELECT * FROM schema_migrations")) == len(migrate.migrations())
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = await made(tmp_path / "s.db")
+    change(path, "INSERT INTO schema_migrations VALUES (9999, '9999_future.sql', 'x', 0)")
+    with pytest.raises(SchemaError, match="upgrade"):
+        await made(path)
+
+
+async def test_a_changed_migration_is_refused(tmp_path: Path) -> None:
+    path = await made(tmp_path / "s.db")
+    change(path, "UPDATE schema_migrations SET checksum = 'changed' WHERE version = 1")
+    with pytest.raises(SchemaError, match="migration 1 "):
+        await made(path)
+
+
+async def test_a_failed_migration_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = await made(tmp_path / "s.db")
+    known = migrate.migrations()
+    bad = [*known, (2, "0002_bad.sql", "CREATE TABLE half (x INTEGER);\nCREATE TABLE campaigns (x INTEGER);\n")]
+    monkeypatch.setattr(migrate, "migrations", lambda: bad)
+    with pytest.raises(sqlite3.OperationalError, match="campaigns"):
+        await made(path)
+    assert look(path, "SELECT name FROM sqlite_schema WHERE name = 'half'") == []
+    good = [*known, (2, "0002_good.sql", "CREATE TABLE added (x INTEGER);\n")]
+    monkeypatch.setattr(migrate, "migrations", lambda: good)
+    await made(path)
+    assert look(path, "SELECT version FROM schema_migrations ORDER BY 1") == [(1,), (2,)]
+
+
+async def test_a_folder_that_cant_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match="file"):
+        await made(tmp_path / "file" / "s.db")
+
+
+# --- agreement with the domain ---------------------------------------------------------------------------------------
+
+
+def words(enum: Iterable[Enum]) -> set[str]:
+    return {str(member.value) for member in enum}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "expected"),
+    [
+        ("campaigns", "state", words(CampaignState)),
+        ("contacts", "state", words(ContactState)),
+        ("numbers", "type", words(NumberType)),
+        ("attempts", "state", {state.word for state in State}),
+    ],
+)
+async def test_a_check_lists_exactly_the_domains_words(
+    tmp_path: Path, table: str, column: str, expected: set[str]
+) -> None:
+    path = await made(tmp_path / "s.db")
+    ((sql,),) = look(path, f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")
+    found = re.search(rf"CHECK \({column} IN \(([^)]*)\)", sql)
+    assert found, sql
+    assert set(re.findall(r"'(\w+)'", found[1])) == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "others"),
+    [
+        ("attempts", Attempt, {"disposition", "closed_at"}),
+        ("cdrs", Cdr, set()),
+        ("trunks", Trunk, set()),
+        ("numbers", Number, {"contact_id"}),
+    ],
+)
+async def test_a_table_has_the_domains_fields(tmp_path: Path, table: str, kind: type, others: set[str]) -> None:
+    path = await made(tmp_path / "s.db")
+    columns = {row[1] for row in look(path, f"PRAGMA table_info({table})")}
+    assert columns == {f.name for f in dataclasses.fields(kind)} | others
+
+
+async def test_only_what_differs_from_the_defaults_is_stored(tmp_path: Path) -> None:
+    """So that a better default reaches old campaigns."""
+    path = tmp_path / "s.db"
+    async with open_store(path, FixedClock()) as store:
+        await store.create_campaign("demo", Settings(max_calls=7), 1)
+    assert look(path, "SELECT settings FROM campaigns") == [('{"max_calls": "7"}',)]
+
+
+async def test_a_committed_write_survives_a_power_cut(tmp_path: Path) -> None:
+    """synchronous=FULL: the write-ahead log is flushed before a commit returns."""
+    async with open_store(tmp_path / "s.db", FixedClock()) as store:
+        rows = await store._db._writer.execute_fetchall("PRAGMA synchronous")
+    assert [tuple(row) for row in rows] == [(2,)]
