@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dialing import free_port
 
 from astdialer import lab as laboratory
 from astdialer.lab import Lab
@@ -96,7 +95,7 @@ class Plain:
         self.directory, self.etc = directory, directory / "etc"
         self.asterisk: Asterisk = laboratory.fetch_asterisk(lambda _: None)
         self.carrier_port = Plan.read(carrier.directory).carrier_port
-        self.ami_port, self.agi_port = free_port(), free_port()
+        self.ami_port, self.agi_port = (lab_ports.free(socket.SOCK_STREAM) for _ in range(2))
         self.config = directory / "astdialer.toml"
         self.records = directory / "records"
         self.command = [*self.asterisk.command, "-C", str(self.etc / "asterisk.conf")]
@@ -211,6 +210,13 @@ timezone = "Europe/London"
         with (self.directory / "engine.log").open("a") as log:
             return subprocess.Popen(self._words("serve"), stdout=log, stderr=log)
 
+    def agents(self) -> int:
+        """How many agents the engine sees; none while it does not run."""
+        done = subprocess.run(
+            self._words("agent", "list", "--json"), capture_output=True, text=True, timeout=30, check=False
+        )
+        return len(json.loads(done.stdout)) if done.returncode == 0 else 0
+
     def results(self) -> Mapping[str, str]:
         """How doctor's checks went."""
         done = subprocess.run(self._words("doctor", "--json"), capture_output=True, text=True, timeout=90, check=False)
@@ -276,7 +282,7 @@ def _make(plain: Plain, name: str, trunk: str) -> None:
 def _dial(plain: Plain, name: str) -> None:
     engine = plain.serve()
     try:
-        wait_for(lambda: plain.results()["engine"] == "ok", "the engine runs", 20)
+        wait_for(lambda: plain.agents() == 2, "the engine runs and sees its agents", 20)
         plain.astdialer("campaign", "start", name)
         assert "What binds" in plain.astdialer("campaign", "explain", name)
         wait_for(lambda: _state(plain, name) == "finished", "the campaign finishes", DIAL_S)

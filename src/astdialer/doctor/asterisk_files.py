@@ -18,6 +18,7 @@ MOST_INCLUDES = 16  #: how deep files may include each other; Asterisk's own lim
 
 Settings = dict[str, str]
 
+_SEMICOLON = "\x1f"  # in place of \;, at which pyst2 would end the value
 _HEADER = re.compile(r"\[([^\]]*)\]\s*(?:\(([^)]*)\))?")
 _INCLUDE = re.compile(r"#\s*(include|tryinclude)\s+(.*)")
 
@@ -50,7 +51,7 @@ def sections(path: Path) -> Mapping[str, Settings]:
             options.append([part.strip() for part in (header[2] or "").split(",") if part.strip()])
             plain.append(f"[{header[1].strip()}]")
         elif "=" in line and not line.startswith("#"):
-            plain.append(line)
+            plain.append(line.replace("\\;", _SEMICOLON))
     return _resolved(_Lines(str(path), plain).categories, options)
 
 
@@ -61,7 +62,7 @@ def _resolved(categories: Sequence[Any], options: Sequence[Sequence[str]]) -> Ma
         settings: Settings = dict(found.get(category.name, {})) if "+" in words else {}
         for parent in words:
             settings |= found.get(parent, {})
-        settings |= {item.name: item.value.strip() for item in category.items}
+        settings |= {item.name: item.value.strip().replace(_SEMICOLON, ";") for item in category.items}
         found[category.name] = settings
         if "!" in words:
             templates.add(category.name)

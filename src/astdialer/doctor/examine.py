@@ -18,7 +18,6 @@ from astdialer.doctor.findings import Finding, fault, ok, warning
 from astdialer.domain.campaign import Campaign, CampaignState, problems
 from astdialer.domain.errors import AstdialerError, Unavailable
 from astdialer.domain.trunk import Trunk
-from astdialer.engine.explain import is_stale
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.ports import Clock
 
@@ -61,10 +60,14 @@ async def examine(subject: Subject) -> Sequence[Finding]:
     config, clock = subject.config, subject.clock
     findings = [*machine.settings(config, subject.file), *machine.secrets(config, subject.file)]
     stored = await _stored(subject)
+    engine = machine.engine_has(config.store.path)
     findings += [*stored.findings, *await asyncio.to_thread(machine.records, Path(config.records.directory))]
-    findings += [await machine.ffmpeg(config.records.ffmpeg), machine.engine(stored.view, clock.now())]
+    findings += [
+        await machine.ffmpeg(config.records.ffmpeg),
+        machine.engine(stored.view, clock.now(), has_store=engine),
+    ]
     findings += _campaigns(stored, config)
-    async with calls.listening(config.agi, engine_runs=not is_stale(stored.view, clock.now())) as trouble:
+    async with calls.listening(config.agi, engine_runs=engine) as trouble:
         findings += [each for each in (calls.address(config.agi), trouble) if each]
         parts = await asyncio.gather(*(_limited(name, subject, stored) for name in config.asterisks))
     return [*findings, *(finding for part in parts for finding in part)]

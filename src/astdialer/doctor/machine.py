@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -158,8 +159,22 @@ async def _run(words: Sequence[str], given: bytes) -> tuple[int, bytes, bytes]:
     return process.returncode or 0, out, err
 
 
-def engine(view: Mapping[str, Any] | None, now: int) -> Finding:
+def engine_has(store: Path) -> bool:
+    """Whether an engine works on this store, be it only starting: it keeps a lock beside the file."""
+    try:
+        with store.with_name(store.name + ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def engine(view: Mapping[str, Any] | None, now: int, *, has_store: bool) -> Finding:
     """Whether the engine runs, from what it last published."""
+    if has_store and is_stale(view, now):
+        return warning("engine", "has the store, but does not say how it stands", "Is it starting? Else restart it.")
     if view is None or is_stale(view, now):
         remedy = "systemctl start astdialer, or by hand: astdialer serve"
         return warning("engine", "is not running: nothing is dialed", remedy)
