@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import os
@@ -45,10 +44,9 @@ async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], 
         engine = Engine(store, telephony, recordings, clock, engine_options(config))
         await engine.load()
         await stack.enter_async_context(AgiServer(config.agi, routes(engine.answering)))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(telephony.run())
-            tasks.create_task(engine.run())
-            ready()
+        await stack.enter_async_context(telephony.running())
+        ready()
+        await engine.run()
 
 
 def engine_options(config: configuration.Config) -> EngineOptions:

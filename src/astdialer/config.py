@@ -290,12 +290,11 @@ def _convert(kind: Any, value: Any) -> Any:
         raise TypeError
     if kind is int and isinstance(value, float):
         raise TypeError
-    convert: Callable[[Any], Any] = kind
-    return convert(value)
+    return kind(value)
 
 
 def _checked(made: Any, entries: Mapping[str, tuple[Any, str]]) -> Any:
-    checks = {
+    checks: Mapping[str, Callable[[str], bool]] = {
         "url": lambda text: not text or text.startswith("sqlite:///"),
         "bitrate": lambda text: text.endswith("k") and text[:-1].isdigit() and 8 <= int(text[:-1]) <= 320,
         "number_check": lambda text: text in ("valid", "possible", "none"),

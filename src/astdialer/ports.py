@@ -303,6 +303,9 @@ class AttemptStore(Protocol):
     async def publish_live_view(self, engine: str, view: Mapping[str, Any], now: int) -> None:
         """What the engine sees right now, for the CLI and others to read."""
 
+    async def withdraw_live_view(self, engine: str) -> None:
+        """The engine ends; nobody is to take its last view for the present."""
+
     def writes(self) -> bool:
         """Whether the last write went through (a full disk stops dialing)."""
 

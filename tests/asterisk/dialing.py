@@ -105,11 +105,11 @@ class Dialer:
         self.run("trunk", "create", "carrier", "--dial", dial, "--cps", str(cps), "--max-calls", str(max_calls))
 
     def campaign(self, name: str, numbers: Iterable[str], **settings: str) -> None:
-        """Make a campaign and load its numbers, in this order."""
+        """Make a campaign and load its numbers, in this order; a number may bring its own params;alternatives."""
         merged = ONCE | settings
         self.run("campaign", "create", name, *(f"{key}={value}" for key, value in merged.items()))
         base = self.directory / f"{name}.csv"
-        rows = [f"{name};{text};name=Contact {n}:n={n};;{n + 1}" for n, text in enumerate(numbers)]
+        rows = [f"{name};{text if ';' in text else f'{text};name=Contact {n}:n={n};'};{n + 1}" for n, text in enumerate(numbers)]
         base.write_text("\n".join(rows) + "\n")
         self.run("upload", str(base))
 

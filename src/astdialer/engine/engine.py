@@ -83,6 +83,7 @@ class Engine:
         finally:
             await self._placer.stop()
             await self._bookkeeper.flush()
+            await self._context.store.withdraw_live_view(self._context.options.name)
 
     async def _follow(self, server: str, tasks: asyncio.TaskGroup) -> None:
         async for event in self._context.telephony.events(server):

@@ -58,7 +58,7 @@ async def explain(store: Store, clock: Clock, name: str) -> Explanation:
     return Explanation(
         campaign=name,
         state=campaign.state.value,
-        limit=live.get("limit", ""),
+        limit=live.get("limit") or "the engine has just started",
         until=live.get("until"),
         detail=live.get("detail") or campaign.explanation,
         facts=facts,

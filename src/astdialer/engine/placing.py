@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections import deque
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.errors import AstdialerError, LinkLost, OriginateRefused, Unavailable
@@ -28,43 +28,45 @@ class Placer:
 
     def __init__(self, context: Context) -> None:
         self._context, self._calls, self._clock = context, context.calls, context.clock
-        self._lines: dict[str, asyncio.Queue[tuple[Call, Trunk]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lines: dict[str, asyncio.Queue[None]] = {}
+        self._waiting: dict[str, deque[tuple[Call, Trunk]]] = {}
+        self._pacers: list[asyncio.Task[None]] = []
+        self._sends: set[asyncio.Task[None]] = set()
         self.refusals: dict[int, tuple[int, str]] = {}
 
     def queued(self, trunk: str) -> int:
         """Claimed calls that wait for the trunk's pace."""
-        line = self._lines.get(trunk)
-        return line.qsize() if line else 0
+        return len(self._waiting.get(trunk, ()))
 
     def place(self, call: Call, trunk: Trunk) -> None:
         """Send the call when the trunk's pace allows."""
-        line = self._lines.get(trunk.name)
-        if line is None:
-            line = self._lines[trunk.name] = asyncio.Queue()
-            self._keep(self._pace(line))
-        line.put_nowait((call, trunk))
+        if trunk.name not in self._lines:
+            self._lines[trunk.name], self._waiting[trunk.name] = asyncio.Queue(), deque()
+            self._pacers.append(asyncio.create_task(self._pace(trunk.name)))
+        self._waiting[trunk.name].append((call, trunk))
+        self._lines[trunk.name].put_nowait(None)
 
     async def stop(self) -> None:
-        """Send nothing more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Send nothing more: what waits for its pace is given back, what is being sent is seen through."""
+        for pacer in self._pacers:
+            pacer.cancel()
+        await asyncio.gather(*self._pacers, *self._sends, return_exceptions=True)
+        for call, _ in chain.from_iterable(self._waiting.values()):
+            self._withdraw(call, "the engine stops")
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _pace(self, line: asyncio.Queue[tuple[Call, Trunk]]) -> None:
+    async def _pace(self, name: str) -> None:
+        """One call after the other; a call stays in the line until it leaves, so that none is lost at a stop."""
         while True:
-            call, trunk = await line.get()
+            await self._lines[name].get()
+            _, trunk = self._waiting[name][0]
             rate = self._context.directory.rate(trunk)
             wait_s = rate.wait_s(self._clock.now())
             if wait_s:
                 await self._clock.sleep(wait_s)
             rate.take(self._clock.now())
-            self._keep(self._send(call, trunk))
+            send = asyncio.create_task(self._send(*self._waiting[name].popleft()))
+            self._sends.add(send)
+            send.add_done_callback(self._sends.discard)
 
     async def _send(self, call: Call, trunk: Trunk) -> None:
         attempt_id = call.attempt.id

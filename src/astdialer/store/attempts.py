@@ -98,6 +98,10 @@ class Attempts:
         row = {"engine": engine, "now": now, "body": json.dumps(view, ensure_ascii=False)}
         await self._db.write(lambda tx: tx.execute("publish_live_view", row))
 
+    async def withdraw_live_view(self, engine: str) -> None:
+        """The engine ends."""
+        await self._db.write(lambda tx: tx.execute("withdraw_live_view", {"engine": engine}))
+
     def writes(self) -> bool:
         """Whether the last write went through."""
         return not self._db.last_write_failed

@@ -91,6 +91,9 @@ WHERE attempt_id = :attempt_id
 INSERT INTO live_views VALUES (:engine, :now, :body)
 ON CONFLICT (engine) DO UPDATE SET written_at = excluded.written_at, body = excluded.body
 
+-- name: withdraw_live_view
+DELETE FROM live_views WHERE engine = :engine
+
 -- name: insert_attempt
 INSERT INTO attempts (
   id, campaign_id, contact_id, number_id, number, trunk, server, created_at, reason, state, dialed_at, ringing_at,
