@@ -82,3 +82,9 @@ def test_a_circle_of_includes_ends(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=r"queues\.conf: No such file"):
         sections(tmp_path / "queues.conf")
+
+
+@pytest.mark.parametrize("header", ["[400](+)", "[own](base)"])
+def test_what_builds_on_nothing_is_named(tmp_path: Path, header: str) -> None:
+    with pytest.raises(Unreadable, match="is not above it: Asterisk refuses the whole file"):
+        sections(written(tmp_path, queues=f"{header}\nx=1\n[base](!)\n"))

@@ -59,6 +59,7 @@ def _resolved(categories: Sequence[Any], options: Sequence[Sequence[str]]) -> Ma
     found: dict[str, Settings] = {}
     templates: set[str] = set()
     for category, words in zip(categories, options, strict=True):
+        _check_parents(category.name, words, found)
         settings: Settings = dict(found.get(category.name, {})) if "+" in words else {}
         for parent in words:
             settings |= found.get(parent, {})
@@ -67,6 +68,15 @@ def _resolved(categories: Sequence[Any], options: Sequence[Sequence[str]]) -> Ma
         if "!" in words:
             templates.add(category.name)
     return {name: settings for name, settings in found.items() if name not in templates}
+
+
+def _check_parents(name: str, words: Sequence[str], found: Mapping[str, Settings]) -> None:
+    """Asterisk says "Category addition requested, but category does not exist" and refuses the file."""
+    wanted = [name if word == "+" else word for word in words if word != "!"]
+    if missing := [parent for parent in wanted if parent not in found]:
+        raise Unreadable(
+            f"[{name}]({','.join(words)}) builds on [{missing[0]}], which is not above it: Asterisk refuses the whole file"
+        )
 
 
 def _lines(path: Path, etc: Path, deep: int) -> Iterator[str]:
