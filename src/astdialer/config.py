@@ -172,7 +172,7 @@ def load(
             _merge_variable(values, name, text)
     for dotted, value in (flags or {}).items():
         section, _, key = dotted.rpartition(".")
-        _put(values, section, key, value, f"--{dotted}")
+        _put(values, section, key, value, f"--set {dotted}")
     return _build(values)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ class Invocation:
     """The global flags; the configuration is read when a command first asks for it."""
 
     file: Path | None
+    overrides: Mapping[str, str] = field(default_factory=dict)
     loaded: Config | None = None
 
 
@@ -34,7 +35,7 @@ def config() -> Config:
     """The configuration of this invocation. Raises ConfigError."""
     invocation = click.get_current_context().find_object(Invocation) or Invocation(None)
     if invocation.loaded is None:
-        invocation.loaded = configuration.load(invocation.file)
+        invocation.loaded = configuration.load(invocation.file, flags=invocation.overrides)
     return invocation.loaded
 
 

@@ -57,19 +57,34 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file. [env: ASTDIALER_CONFIG]")
 @click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    help="A setting that outranks files and environment, such as ami.host=192.0.2.10. Repeatable.",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="What to log."
 )
 @click.option("--log-json", is_flag=True, help="Log one JSON object a line.")
 @click.version_option(package_name="astdialer")
 @click.pass_context
-def cli(ctx: click.Context, file: Path | None, log_level: str, log_json: bool) -> None:
+def cli(ctx: click.Context, file: Path | None, overrides: tuple[str, ...], log_level: str, log_json: bool) -> None:
     """The outbound dialer for people who run their own Asterisk.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 69 Asterisk, store or engine unavailable, 75 try again later,
     78 bad configuration, 130 interrupted.
     """
     logs.set_up(level=log_level if ctx.invoked_subcommand == "serve" else "warning", as_json=log_json)
-    ctx.obj = Invocation(file)
+    ctx.obj = Invocation(file, _overrides(overrides))
+
+
+def _overrides(texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for text, (key, _, value) in zip(texts, pairs, strict=True):
+        if "." not in key or not value:
+            raise click.BadParameter(f"{text!r}: expected SECTION.KEY=VALUE, such as ami.host=192.0.2.10")
+    return {key: value for key, _, value in pairs}
 
 
 for command in (

@@ -75,7 +75,7 @@ def _check_parents(name: str, words: Sequence[str], found: Mapping[str, Settings
     wanted = [name if word == "+" else word for word in words if word != "!"]
     if missing := [parent for parent in wanted if parent not in found]:
         raise Unreadable(
-            f"[{name}]({','.join(words)}) builds on [{missing[0]}], which is not above it: Asterisk refuses the whole file"
+            f"[{name}]({','.join(words)}) builds on [{missing[0]}], which is not above it; Asterisk refuses the file"
         )
 
 

@@ -96,6 +96,7 @@ class Attempt:
     amd_verdict: Verdict | None = None
     amd_cause: str = ""
     action: Action | None = None
+    action_at: int | None = None
     agent: str = ""
     agent_ring_s: float = 0
     talk_ended_by: str = ""
@@ -199,7 +200,7 @@ _MERGE: Mapping[type[ev.AttemptEvent], Callable[[Attempt, Any], dict[str, Any]]]
     ev.DialEnded: lambda _a, e: {"dial_status": e.dial_status},
     ev.LegEnded: _leg_ended,
     ev.AmdFinished: lambda a, e: _answered(a, e) | {"amd_verdict": e.verdict, "amd_cause": e.cause},
-    ev.ActionTaken: lambda a, e: _answered(a, e) | {"action": e.action},
+    ev.ActionTaken: lambda a, e: _answered(a, e) | {"action": e.action, "action_at": _earliest(a.action_at, e.at)},
     ev.AgentConnected: _agent_connected,
     ev.AgentFinished: _agent_finished,
     ev.HangupAsked: lambda a, e: {"contact_hung_up": a.contact_hung_up or e.by_contact},

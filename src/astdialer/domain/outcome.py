@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from astdialer.domain.amd import Action, Verdict, is_machine
+from astdialer.domain.amd import Action, is_machine
 from astdialer.domain.attempt import Attempt
 from astdialer.domain.disposition import Disposition, unanswered
 
@@ -58,9 +58,12 @@ def _of_talk(attempt: Attempt, connected_at: int, rules: OutcomeRules) -> Dispos
 
 
 def _of_waiting(attempt: Attempt, rules: OutcomeRules) -> Disposition:
-    """A person who waited for an agent: past the limit, or by our own hangup, we abandoned them."""
-    patience_over = _seconds_up(attempt) >= rules.agent_wait_s and attempt.amd_verdict is not Verdict.HANGUP
-    return Disposition.ABANDONED if patience_over or attempt.canceled else Disposition.SHORT
+    """A person who waited for an agent: past the limit, or by our own hangup, we abandoned them.
+
+    The wait begins when the call is sent to the queue: until then AMD was still listening to the greeting.
+    """
+    limit_passed = _seconds(attempt.action_at or attempt.answered_at, attempt.gone_at) >= rules.agent_wait_s
+    return Disposition.ABANDONED if limit_passed or attempt.canceled else Disposition.SHORT
 
 
 def _of_listening(attempt: Attempt, rules: OutcomeRules) -> Disposition:
@@ -68,11 +71,9 @@ def _of_listening(attempt: Attempt, rules: OutcomeRules) -> Disposition:
     if attempt.action in (Action.PLAY, Action.GOTO) and attempt.key:
         return Disposition.ANSWERED
     listened = attempt.action is Action.GOTO or attempt.action is Action.PLAY
-    enough = rules.short_call_s > 0 and _seconds_up(attempt) >= rules.short_call_s
+    enough = 0 < rules.short_call_s <= _seconds(attempt.answered_at, attempt.gone_at)
     return Disposition.ANSWERED if listened and enough else Disposition.SHORT
 
 
-def _seconds_up(attempt: Attempt) -> float:
-    if attempt.answered_at is None or attempt.gone_at is None:
-        return 0
-    return (attempt.gone_at - attempt.answered_at) / 1000
+def _seconds(start: int | None, end: int | None) -> float:
+    return (end - start) / 1000 if start is not None and end is not None else 0.0

@@ -84,19 +84,21 @@ class Dialer:
             standing = self.standings.setdefault(campaign.id, Standing())
             if campaign.state is CampaignState.STOPPING:
                 await self._wind_down(campaign)
-            decision = self.decision(campaign)
-            standing.limit, standing.until, standing.detail = decision.limit, None, ""
-            if decision.calls:
-                await self._dial(campaign, decision, standing)
-            self._explain(campaign, standing)
+            if campaign.state is CampaignState.RUNNING:
+                await self._serve(campaign, standing)
+            else:
+                standing.limit, standing.until, standing.detail = Limit.NOT_RUNNING, None, ""
+
+    async def _serve(self, campaign: Campaign, standing: Standing) -> None:
+        decision = decide(self.snapshot(campaign))
+        standing.limit, standing.until, standing.detail = decision.limit, None, ""
+        if decision.calls:
+            await self._dial(campaign, decision, standing)
+        self._explain(campaign, standing)
 
     def _forget_idleness(self) -> None:
         for standing in self.standings.values():
             standing.idle_until = 0
-
-    def decision(self, campaign: Campaign) -> Decision:
-        """Pacing's answer for the campaign now."""
-        return decide(self.snapshot(campaign))
 
     def snapshot(self, campaign: Campaign) -> Snapshot:
         """What pacing may know."""

@@ -28,43 +28,44 @@ class Placer:
 
     def __init__(self, context: Context) -> None:
         self._context, self._calls, self._clock = context, context.calls, context.clock
-        self._lines: dict[str, asyncio.Queue[None]] = {}
-        self._waiting: dict[str, deque[tuple[Call, Trunk]]] = {}
+        self._lines: dict[str, deque[tuple[Call, Trunk]]] = {}
+        self._arrivals: dict[str, asyncio.Semaphore] = {}
         self._pacers: list[asyncio.Task[None]] = []
         self._sends: set[asyncio.Task[None]] = set()
         self.refusals: dict[int, tuple[int, str]] = {}
 
     def queued(self, trunk: str) -> int:
         """Claimed calls that wait for the trunk's pace."""
-        return len(self._waiting.get(trunk, ()))
+        return len(self._lines.get(trunk, ()))
 
     def place(self, call: Call, trunk: Trunk) -> None:
         """Send the call when the trunk's pace allows."""
         if trunk.name not in self._lines:
-            self._lines[trunk.name], self._waiting[trunk.name] = asyncio.Queue(), deque()
+            self._lines[trunk.name], self._arrivals[trunk.name] = deque(), asyncio.Semaphore(0)
             self._pacers.append(asyncio.create_task(self._pace(trunk.name)))
-        self._waiting[trunk.name].append((call, trunk))
-        self._lines[trunk.name].put_nowait(None)
+        self._lines[trunk.name].append((call, trunk))
+        self._arrivals[trunk.name].release()
 
     async def stop(self) -> None:
         """Send nothing more: what waits for its pace is given back, what is being sent is seen through."""
         for pacer in self._pacers:
             pacer.cancel()
         await asyncio.gather(*self._pacers, *self._sends, return_exceptions=True)
-        for call, _ in chain.from_iterable(self._waiting.values()):
+        for call, _ in chain.from_iterable(self._lines.values()):
             self._withdraw(call, "the engine stops")
 
     async def _pace(self, name: str) -> None:
         """One call after the other; a call stays in the line until it leaves, so that none is lost at a stop."""
+        line = self._lines[name]
         while True:
-            await self._lines[name].get()
-            _, trunk = self._waiting[name][0]
+            await self._arrivals[name].acquire()
+            _, trunk = line[0]
             rate = self._context.directory.rate(trunk)
             wait_s = rate.wait_s(self._clock.now())
             if wait_s:
                 await self._clock.sleep(wait_s)
             rate.take(self._clock.now())
-            send = asyncio.create_task(self._send(*self._waiting[name].popleft()))
+            send = asyncio.create_task(self._send(*line.popleft()))
             self._sends.add(send)
             send.add_done_callback(self._sends.discard)
 

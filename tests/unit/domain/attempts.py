@@ -168,8 +168,8 @@ STORIES = (
         D.ABANDONED,
         "contact",
     ),
-    Story("hung up before the limit", (*IN_QUEUE, at(4900, ev.HungUp, cause=16)), D.SHORT),
-    Story("hung up past the limit", (*IN_QUEUE, at(6000, ev.HungUp, cause=16)), D.ABANDONED),
+    Story("hung up before the limit", (*IN_QUEUE, at(6000, ev.HungUp, cause=16)), D.SHORT),
+    Story("hung up past the limit", (*IN_QUEUE, at(6500, ev.HungUp, cause=16)), D.ABANDONED),
     Story(
         "in the queue by the dialplan's own fallback",
         (*UP, at(5000, ev.Concluded, queue_status="LEAVEEMPTY"), BYE),

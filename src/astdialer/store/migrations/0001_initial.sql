@@ -128,6 +128,7 @@ CREATE TABLE attempts (
   amd_verdict        TEXT,
   amd_cause          TEXT NOT NULL,
   action             TEXT,
+  action_at          INTEGER,
   agent              TEXT NOT NULL,
   agent_ring_s       REAL NOT NULL,
   talk_ended_by      TEXT NOT NULL,

@@ -99,14 +99,14 @@ INSERT INTO attempts (
   id, campaign_id, contact_id, number_id, number, trunk, server, created_at, reason, state, dialed_at, ringing_at,
   answered_at, connected_at, talk_ended_at, gone_at, channel, refusal, uncounted, originate_ended_at,
   originate_success, originate_reason, adopted, vanished, canceled, dial_status, cause, sip_code, leg_dial_status,
-  leg_cause, leg_sip_code, amd_verdict, amd_cause, action, agent, agent_ring_s, talk_ended_by, contact_hung_up,
-  concluded, result, queue_status, key
+  leg_cause, leg_sip_code, amd_verdict, amd_cause, action, action_at, agent, agent_ring_s, talk_ended_by,
+  contact_hung_up, concluded, result, queue_status, key
 ) VALUES (
   :id, :campaign_id, :contact_id, :number_id, :number, :trunk, :server, :created_at, :reason, :state, :dialed_at,
   :ringing_at, :answered_at, :connected_at, :talk_ended_at, :gone_at, :channel, :refusal, :uncounted,
   :originate_ended_at, :originate_success, :originate_reason, :adopted, :vanished, :canceled, :dial_status, :cause,
-  :sip_code, :leg_dial_status, :leg_cause, :leg_sip_code, :amd_verdict, :amd_cause, :action, :agent, :agent_ring_s,
-  :talk_ended_by, :contact_hung_up, :concluded, :result, :queue_status, :key
+  :sip_code, :leg_dial_status, :leg_cause, :leg_sip_code, :amd_verdict, :amd_cause, :action, :action_at, :agent,
+  :agent_ring_s, :talk_ended_by, :contact_hung_up, :concluded, :result, :queue_status, :key
 )
 
 -- name: save_attempt
@@ -116,9 +116,9 @@ UPDATE attempts SET
   uncounted = :uncounted, originate_ended_at = :originate_ended_at, originate_success = :originate_success,
   originate_reason = :originate_reason, adopted = :adopted, vanished = :vanished, canceled = :canceled, dial_status
   = :dial_status, cause = :cause, sip_code = :sip_code, leg_dial_status = :leg_dial_status, leg_cause = :leg_cause,
-  leg_sip_code = :leg_sip_code, amd_verdict = :amd_verdict, amd_cause = :amd_cause, action = :action, agent =
-  :agent, agent_ring_s = :agent_ring_s, talk_ended_by = :talk_ended_by, contact_hung_up = :contact_hung_up,
-  concluded = :concluded, result = :result, queue_status = :queue_status, key = :key
+  leg_sip_code = :leg_sip_code, amd_verdict = :amd_verdict, amd_cause = :amd_cause, action = :action, action_at =
+  :action_at, agent = :agent, agent_ring_s = :agent_ring_s, talk_ended_by = :talk_ended_by, contact_hung_up =
+  :contact_hung_up, concluded = :concluded, result = :result, queue_status = :queue_status, key = :key
 WHERE id = :id AND state <> 'closed'
 
 -- name: insert_cdr
