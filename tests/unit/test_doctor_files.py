@@ -86,5 +86,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("header", ["[400](+)", "[own](base)"])
 def test_what_builds_on_nothing_is_named(tmp_path: Path, header: str) -> None:
-    with pytest.raises(Unreadable, match="is not above it: Asterisk refuses the whole file"):
+    with pytest.raises(Unreadable, match="is not above it; Asterisk refuses the file"):
         sections(written(tmp_path, queues=f"{header}\nx=1\n[base](!)\n"))
