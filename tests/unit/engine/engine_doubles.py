@@ -1,0 +1,305 @@
+"""Small doubles of the ports, and an engine's parts put together over the real SQLite store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from astdialer.domain import events as ev
+from astdialer.domain.agent import AgentStatus, QueueMember
+from astdialer.domain.attempt import Attempt
+from astdialer.domain.campaign import Campaign, CampaignState, Settings
+from astdialer.domain.contact import NewContact, NewNumber, NumberType
+from astdialer.domain.errors import Unavailable
+from astdialer.domain.trunk import Trunk
+from astdialer.engine.agents import AgentMirror
+from astdialer.engine.bookkeeper import Bookkeeper
+from astdialer.engine.calls import Call, LiveCalls
+from astdialer.engine.context import Context, EngineOptions
+from astdialer.engine.dialer import Dialer
+from astdialer.engine.directory import Directory
+from astdialer.engine.origination import DialplanPlaces
+from astdialer.engine.placing import Placer
+from astdialer.engine.recovery import Recovery
+from astdialer.ports import (
+    ClaimRequest,
+    Closing,
+    Converted,
+    LiveChannel,
+    Origination,
+    Recording,
+    TelephonyEvent,
+)
+from astdialer.store import SqliteStore, open_store
+
+NOON = 1_790_078_400_000  # 2026-09-22 12:00 UTC, a Tuesday
+AGENT = "PJSIP/agent1"
+
+
+class FakeClock:
+    """Time goes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.at = NOON
+        self._sleepers: list[tuple[int, asyncio.Future[None]]] = []
+
+    def now(self) -> int:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds < 0.001:
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.at + round(seconds * 1000), woken))
+        await woken
+
+    async def advance(self, seconds: float) -> None:
+        """Wake the sleepers one after the other, each at its own time."""
+        end = self.at + round(seconds * 1000)
+        await self.turn()
+        while due := [sleeper for sleeper in self._sleepers if sleeper[0] <= end]:
+            first = min(due, key=lambda sleeper: sleeper[0])
+            self._sleepers.remove(first)
+            self.at = max(self.at, first[0])
+            if not first[1].done():
+                first[1].set_result(None)
+            await self.turn()
+        self.at = end
+
+    async def turn(self) -> None:
+        """Let every task run until it waits for something."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the store's own thread is doing."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+class FakeTelephony:
+    """An Asterisk that does what the test says."""
+
+    servers: Sequence[str] = ("default",)
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.up = True
+        self.reason = ""
+        self.placed: list[tuple[int, Origination]] = []
+        self.refusal: Exception | None = None
+        self.hung_up: list[str] = []
+        self.hang_up_fails = False
+        self.channels: list[LiveChannel] = []
+        self.members: list[QueueMember] = []
+        self.silent = 0  #: how many questions stay without an answer
+
+    def is_up(self, server: str) -> bool:
+        return self.up
+
+    def why_down(self, server: str) -> str:
+        return self.reason
+
+    async def events(self, server: str) -> AsyncIterator[TelephonyEvent]:
+        await asyncio.Event().wait()
+        yield  # type: ignore[misc]
+
+    async def originate(self, call: Origination) -> None:
+        self.placed.append((self._clock.now(), call))
+        if self.refusal:
+            raise self.refusal
+
+    async def hang_up(self, server: str, attempt_id: str) -> bool:
+        self.hung_up.append(attempt_id)
+        if self.hang_up_fails:
+            raise Unavailable("no answer")
+        return True
+
+    async def live_channels(self, server: str) -> Sequence[LiveChannel]:
+        if self.silent:
+            self.silent -= 1
+            raise Unavailable("no answer")
+        return self.channels
+
+    async def queue_members(self, server: str) -> Sequence[QueueMember]:
+        return self.members
+
+
+class FakeRecordings:
+    """Recordings that are whatever the test wants."""
+
+    def __init__(self) -> None:
+        self.result: Converted | Exception | None = None
+        self.asked: list[Recording] = []
+
+    def gsm_path(self, attempt_id: str, date: str) -> Path:
+        return Path("/records") / date / attempt_id
+
+    async def convert(self, recording: Recording) -> Converted | None:
+        self.asked.append(recording)
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+class ShakyStore(SqliteStore):
+    """The real store, which fails when it is told to."""
+
+    fails = False
+    before_save: Callable[[], None] | None = None
+
+    async def close(self, closings: Sequence[Closing]) -> None:
+        self._check()
+        await super().close(closings)
+
+    async def save_attempts(self, attempts: Sequence[Attempt]) -> None:
+        self._check()
+        if self.before_save:
+            self.before_save()
+        await super().save_attempts(attempts)
+
+    def _check(self) -> None:
+        if self.fails:
+            raise Unavailable("the disk is full")
+
+
+@dataclass
+class Rig:
+    """The parts of an engine. ``campaign`` is a running progressive one on queue ``sales``."""
+
+    store: ShakyStore
+    clock: FakeClock
+    telephony: FakeTelephony
+    context: Context
+    campaign: Campaign
+    placer: Placer
+    recovery: Recovery
+    dialer: Dialer
+    bookkeeper: Bookkeeper
+    closed: list[Closing] = field(default_factory=list)
+
+    @property
+    def calls(self) -> LiveCalls:
+        return self.context.calls
+
+    @property
+    def trunk(self) -> Trunk:
+        return self.context.directory.trunks["carrier"]
+
+    async def people(self, *numbers: int, base: str = "b", zone: str = "") -> None:
+        """One contact for each number."""
+        upload = await self.store.open_upload(self.campaign.id, base, file_name="f", timezone=zone, now=NOON)
+        await self.store.add_contacts(upload, [_person(n) for n in numbers], NOON)
+        await self.store.publish_uploads([upload], NOON)
+        await self.context.directory.load()
+
+    async def claim(self, *numbers: int, server: str = "default") -> list[Call]:
+        """Live calls to new contacts, claimed and not placed."""
+        await self.people(*numbers)
+        claims = await self.store.claim(
+            ClaimRequest(
+                campaign_id=self.campaign.id,
+                campaign=self.campaign.name,
+                trunk="carrier",
+                server=server,
+                limit=len(numbers),
+                zones=[""],
+                attempt_ids=[str(uuid.uuid4()) for _ in numbers],
+                reason="test",
+                now=self.clock.now(),
+            )
+        )
+        return self.calls.add(claims)
+
+    def tell(self, call: Call, kind: type[ev.AttemptEvent], **facts: Any) -> None:
+        """An event about a call, now."""
+        self.calls.handle(kind(attempt_id=call.attempt.id, at=self.clock.now(), **facts))
+
+    def agents(self, *statuses: AgentStatus) -> None:
+        """The queue's agents."""
+        self.context.agents.replace_all(
+            "default", [member(status, interface=f"PJSIP/{n}") for n, status in enumerate(statuses)]
+        )
+
+    async def state(self, state: CampaignState, *, hang_up: bool = False) -> None:
+        """Move the campaign, as another process does, and notice it."""
+        await self.store.set_state(self.campaign.id, state, hang_up=hang_up, now=NOON)
+        await self.context.directory.load()
+
+    async def set(self, **settings: Any) -> None:
+        """Change the campaign's settings."""
+        await self.store.save_settings(self.campaign.id, Settings(**USUAL | settings))
+        await self.context.directory.load()
+
+    async def turn(self) -> None:
+        """One look of the dialing loop, and every call it claimed sent."""
+        await self.dialer._turn()
+        await until(lambda: all(call.attempt.dialed_at or call.is_gone for call in self.calls))
+
+
+USUAL: dict[str, Any] = {"trunk": "carrier", "queue": "sales", "wrap_up_s": 10}
+
+
+@contextlib.asynccontextmanager
+async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIterator[Rig]:
+    clock = FakeClock()
+    async with open_store(folder / "store.db", clock) as opened:
+        store = ShakyStore(opened._db)
+        await store.save_trunk(Trunk(name="carrier", dial="PJSIP/{number}@c", calls_per_second=calls_per_second))
+        campaign = await store.create_campaign("demo", Settings(**USUAL), NOON)
+        await store.set_state(campaign.id, CampaignState.RUNNING, now=NOON)
+        telephony = FakeTelephony(clock)
+        context = Context(
+            store=store,
+            telephony=telephony,
+            recordings=FakeRecordings(),
+            clock=clock,
+            options=EngineOptions(places=DialplanPlaces(agi_address="127.0.0.1:4573")),
+            calls=LiveCalls(lambda: None),
+            agents=AgentMirror(lambda: None),
+            directory=Directory(store),
+        )
+        await context.directory.load()
+        placer, recovery = Placer(context), Recovery(context)
+        recovery.synced.add("default")
+        dialer = Dialer(context, placer, recovery)
+        closed: list[Closing] = []
+
+        def on_closed(closing: Closing) -> None:
+            closed.append(closing)
+            dialer.closed(closing)
+
+        yield Rig(
+            store=store,
+            clock=clock,
+            telephony=telephony,
+            context=context,
+            campaign=campaign,
+            placer=placer,
+            recovery=recovery,
+            dialer=dialer,
+            bookkeeper=Bookkeeper(context, on_closed),
+            closed=closed,
+        )
+        await placer.stop()
+
+
+def member(status: AgentStatus = AgentStatus.NOT_INUSE, **known: Any) -> QueueMember:
+    usual: dict[str, Any] = {"server": "default", "queue": "sales", "interface": AGENT, "name": "Ana"}
+    return QueueMember(status=status, **usual | known)
+
+
+def phone(n: int) -> str:
+    return f"+346{n:08}"
+
+
+def _person(n: int) -> NewContact:
+    number = NewNumber(number=phone(n), as_uploaded=phone(n)[3:], type=NumberType.MOBILE)
+    return NewContact(numbers=(number,), params={"name": "Ana"}, priority=5, agentphone="", line=n)

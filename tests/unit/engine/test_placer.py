@@ -1,0 +1,127 @@
+"""The placer: each trunk's pace, and the last look before a telephone rings."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from engine_doubles import NOON, Rig, phone, rig, until
+
+from astdialer.domain import events as ev
+from astdialer.domain.attempt import State
+from astdialer.domain.campaign import CampaignState
+from astdialer.domain.disposition import Disposition
+from astdialer.domain.errors import AstdialerError, LinkLost, OriginateRefused, Unavailable
+from astdialer.engine.calls import Call
+from astdialer.engine.placing import REFUSED_PAUSE_S
+from astdialer.ports import BlacklistEntry
+
+pytest_plugins = ("engine_fixtures",)
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig(tmp_path, calls_per_second=2) as parts:
+        yield parts
+
+
+async def sent(engine: Rig, call: Call) -> None:
+    """The call is placed, or is known not to be."""
+    engine.placer.place(call, engine.trunk)
+    await until(lambda: call.is_gone or bool(engine.telephony.placed))
+    await engine.clock.turn()
+
+
+async def test_a_call_goes_out_with_everything_asterisk_needs(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    await sent(engine, call)
+    ((_, order),) = engine.telephony.placed
+    assert (order.attempt_id, order.server, order.channel) == (call.attempt.id, "default", "PJSIP/34600000001@c")
+    assert (order.account, order.context, order.timeout_s) == ("demo", "astdialer-answered", 30)
+    assert order.variables["ASTDIALER_ID"] == call.attempt.id
+    assert order.variables["ASTDIALER_RECORD"] == f"/records/20260922/{call.attempt.id}"
+    assert order.variables["__CONTACT_name"] == "Ana"
+    assert call.attempt.state is State.DIALING
+
+
+async def test_calls_leave_evenly_spaced(slow: Rig) -> None:
+    calls = await slow.claim(1, 2, 3)
+    for call in calls:
+        slow.placer.place(call, slow.trunk)
+    assert slow.placer.queued("carrier") == 3
+    for count in (1, 2, 3):
+        await until(lambda count=count: len(slow.telephony.placed) == count)  # type: ignore[misc]
+        await slow.clock.advance(0.5)
+    assert [at - NOON for at, _ in slow.telephony.placed] == [0, 500, 1000]
+    assert slow.placer.queued("carrier") == 0
+
+
+async def test_a_number_blacklisted_just_before_is_not_dialed(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    entry = BlacklistEntry(number=phone(1), campaign="demo", reason="", added_by="", added_at=NOON)
+    await engine.store.add_to_blacklist([entry])
+    await sent(engine, call)
+    await engine.bookkeeper.flush()
+    assert engine.telephony.placed == []
+    assert [(c.disposition, dict(c.contact.numbers[0].tally)) for c in engine.closed] == [(Disposition.CANCELED, {})]
+
+
+@pytest.mark.parametrize("state", [CampaignState.PAUSED, CampaignState.STOPPING, CampaignState.STOPPED])
+async def test_a_campaign_that_runs_no_more_withdraws_its_call_uncounted(engine: Rig, state: CampaignState) -> None:
+    (call,) = await engine.claim(1)
+    await engine.state(state)
+    await sent(engine, call)
+    await engine.bookkeeper.flush()
+    assert engine.telephony.placed == []
+    assert state.value in call.attempt.refusal
+    assert [(c.disposition, dict(c.contact.numbers[0].tally)) for c in engine.closed] == [(Disposition.CANCELED, {})]
+    assert engine.placer.refusals == {}
+
+
+@pytest.mark.parametrize("refusal", [OriginateRefused("no such context"), Unavailable("no link")])
+async def test_a_refusal_pauses_the_campaign_and_costs_no_try(engine: Rig, refusal: Exception) -> None:
+    (call,) = await engine.claim(1)
+    engine.telephony.refusal = refusal
+    await sent(engine, call)
+    until_at = NOON + int(REFUSED_PAUSE_S * 1000)
+    assert engine.placer.refusals == {engine.campaign.id: (until_at, str(refusal))}
+    await engine.bookkeeper.flush()
+    assert [(c.disposition, dict(c.contact.numbers[0].tally)) for c in engine.closed] == [(Disposition.FAILED, {})]
+
+
+async def test_a_contact_that_cant_be_sent_costs_a_try_and_pauses_nobody(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    engine.telephony.refusal = AstdialerError("a value is too long")
+    await sent(engine, call)
+    assert engine.placer.refusals == {}
+    assert not call.attempt.uncounted
+    assert call.attempt.refusal == "a value is too long"
+
+
+async def test_a_lost_link_leaves_the_call_to_recovery(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    engine.telephony.refusal = LinkLost("cut")
+    await sent(engine, call)
+    await engine.bookkeeper.flush()
+    assert engine.closed == []
+    assert call.attempt.state is State.DIALING
+    assert engine.placer.refusals == {}
+
+
+async def test_a_call_canceled_while_it_waited_is_not_dialed(engine: Rig) -> None:
+    first, second = await engine.claim(1, 2)
+    engine.tell(first, ev.Canceled)
+    engine.placer.place(first, engine.trunk)
+    engine.placer.place(second, engine.trunk)
+    await engine.clock.advance(0.01)
+    await until(lambda: len(engine.telephony.placed) == 1)
+    assert engine.telephony.placed[0][1].attempt_id == second.attempt.id
+
+
+async def test_nothing_is_sent_after_a_stop(slow: Rig) -> None:
+    calls = await slow.claim(1, 2)
+    for call in calls:
+        slow.placer.place(call, slow.trunk)
+    await until(lambda: len(slow.telephony.placed) == 1)
+    await slow.placer.stop()
+    await slow.clock.advance(10)
+    assert len(slow.telephony.placed) == 1
