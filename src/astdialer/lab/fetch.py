@@ -62,10 +62,16 @@ def private_copy(cache: Path, say: Callable[[str], None]) -> Asterisk:
     root = cache / f"root-{platform.machine()}"
     if not root.is_dir():
         _require_tools()
-        cache.mkdir(parents=True, exist_ok=True)
-        with _locked(cache / "lock"):
-            if not root.is_dir():
-                _fetch(cache, root, say)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with _locked(cache / "lock", say):
+                if not root.is_dir():
+                    _fetch(cache, root, say)
+        except OSError as error:
+            raise LabError(
+                f"an Asterisk cannot be kept in {cache}: {error}",
+                remedy="Make room there (350 MB), or name another directory: export ASTDIALER_LAB_CACHE=DIR",
+            ) from error
     return in_root(root)
 
 
@@ -79,10 +85,14 @@ def _require_tools() -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """One fetch at a time; the second one finds the first one's copy."""
     with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another process is fetching Asterisk; waiting for it …")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
@@ -162,7 +172,10 @@ def _unpack(packages: list[Path], root: Path, say: Callable[[str], None]) -> Non
             ["dpkg-deb", "-x", package, root], capture_output=True, text=True, timeout=120, check=False
         )
         if done.returncode != 0:
-            raise LabError(f"{package.name} cannot be unpacked: {done.stderr.strip()}", remedy="Is the disk full?")
+            raise LabError(
+                f"{package.name} cannot be unpacked: {done.stderr.strip()}",
+                remedy="Is the disk full? Another directory: export ASTDIALER_LAB_CACHE=DIR",
+            )
         package.unlink()
     _link_english(root / "usr/share/asterisk/sounds")
     in_root(root)
@@ -232,7 +245,10 @@ def _targets() -> list[Target]:
 
 
 def _release() -> Release:
-    system = platform.freedesktop_os_release()
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:
+        system = {}
     return Release(name=system.get("ID", ""), codename=system.get("VERSION_CODENAME", ""))
 
 
