@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 from dialing import Dialer
 
+from astdialer import lab as laboratory
 from astdialer.lab import Lab
 
 pytestmark = [pytest.mark.asterisk]
@@ -90,6 +93,18 @@ def test_no_asterisk_at_all(dialer: Dialer) -> None:
     assert code == 69
     assert faults(findings) == {"default: reachable"}
     assert findings["ffmpeg"]["result"] == "ok"
+
+
+def test_an_asterisk_that_hangs(dialer: Dialer) -> None:
+    pid = next(each.pid for each in laboratory.status(dialer.lab.directory).instances if each.which == "pbx")
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        code, findings = doctor(dialer)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert code == 69
+    assert "nothing answers" in findings["default: reachable"]["found"]
 
 
 def test_another_server_still_answers(dialer: Dialer) -> None:

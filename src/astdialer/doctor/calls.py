@@ -224,5 +224,5 @@ def _share(root: Path) -> str:
     return (
         f"Give both a group: chgrp asterisk {root}; chmod 2770 {root}; usermod -aG asterisk astdialer; every folder "
         "above it needs x for both. On another machine than Asterisk's, both must mount the same folder there. "
-        "Asterisk's umask must leave files readable to the group (UMask= of asterisk.service)."
+        "In asterisk.service, UMask= must leave files readable to the group and ProtectSystem= the folder writable."
     )
