@@ -17,6 +17,7 @@ from dialing import (
     number,
     wait_for,
 )
+from labs import lab_in
 
 from astdialer import lab as laboratory
 from astdialer.lab import Lab
@@ -231,6 +232,36 @@ def test_retries_follow_the_rule_and_alternatives_follow_the_main_number(dialer:
     shown = dialer.ask("contact", "show", str(contact["id"]))
     assert shown["end_reason"] == "answered"
     assert [n["end_reason"] for n in shown["numbers"]] == ["answered", "invalid_number", "answered"]
+
+
+def test_two_asterisks_in_one_engine(lab: Lab, tmp_path: Path) -> None:
+    with lab_in(tmp_path / "second") as second, dialer_on(lab, tmp_path / "dialer") as dialer:
+        other = second.config_file.read_text().partition("[agi]")[0].partition("[ami]")[2]
+        dialer.config.write_text(dialer.config.read_text().replace("[agi]", f"[ami.servers.second]{other}\n[agi]"))
+        dialer.trunk()
+        dialer.run("trunk", "create", "far", "--dial", "PJSIP/{number}@carrier", "--server", "second", "--cps", "20")
+        numbers = [number(b, 60) for b in (0, 2, 4)]
+        dialer.campaign("here", numbers, mode="broadcast", sound=str(ANNOUNCEMENT))
+        dialer.campaign("there", [number(b, 61) for b in (0, 2, 4)], **AGENTS | {"trunk": "far"})
+        dialer.serve()
+        dialer.run("campaign", "start", "here")
+        dialer.run("campaign", "start", "there")
+        dialer.wait_finished("here")
+        dialer.wait_finished("there")
+        consistent(dialer)
+        assert dialer.ends() == {n: ENDS[n.removeprefix("+447700900")[0]] for n in dialer.ends()}
+        servers = {(row["campaign"], row["server"]) for row in dialer.rows("SELECT campaign, server FROM cdrs")}
+        assert servers == {("here", "default"), ("there", "second")}
+        laboratory.kill_pbx(second)
+        wait_for(lambda: not _server(dialer, "second")["up"], "the second one's death is seen", 30, dialer.tail)
+        assert _server(dialer, "default")["up"], "the first goes on"
+
+
+def _server(dialer: Dialer, name: str) -> dict[str, object]:
+    view = dialer.view()
+    assert view is not None
+    found: dict[str, object] = next(row for row in view["servers"] if row["server"] == name)
+    return found
 
 
 def test_a_channel_that_cannot_be_made_and_a_dialplan_that_is_missing(dialer: Dialer) -> None:

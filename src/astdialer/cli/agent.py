@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from astdialer.cli.context import clock, local_time, open_store, run
+from astdialer.cli.context import clock, local_time, with_store
 from astdialer.cli.output import emit_rows, json_option
 from astdialer.domain.errors import Unavailable
 from astdialer.engine.explain import is_stale
+from astdialer.store import SqliteStore
 
 
 @click.group()
@@ -25,17 +26,16 @@ def list_(queue: str | None, as_json: bool) -> None:
     """Every agent of every queue: code, status, pause and its reason, wrap-up."""
     rows = [
         row | {"last_call": local_time(row["last_call_at"]), "wrap_up": local_time(row["wrap_up_until"])}
-        for row in run(live_view())["agents"]
+        for row in with_store(live_view)["agents"]
         if queue in (None, row["queue"])
     ]
     columns = ("agent", "name", "queue", "code", "status", "paused", "pause_reason", "free", "calls_taken", "last_call")
     emit_rows(rows, columns, as_json=as_json)
 
 
-async def live_view() -> Mapping[str, Any]:
+async def live_view(store: SqliteStore) -> Mapping[str, Any]:
     """What the engine sees now. Raises Unavailable when none runs."""
-    async with open_store() as store:
-        view = await store.live_view()
+    view = await store.live_view()
     if view is None or is_stale(view, clock.now()):
         raise Unavailable("the engine is not running: start it with astdialer serve")
     return view

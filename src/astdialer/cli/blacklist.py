@@ -6,15 +6,16 @@ import dataclasses
 import getpass
 from collections.abc import Iterator
 from itertools import islice
-from typing import IO, Any
+from typing import IO
 
 import click
 
-from astdialer.cli.context import clock, config, local_time, open_store, run
+from astdialer.cli.context import clock, config, local_time, with_store
 from astdialer.cli.output import csv_option, emit_rows, json_option, say
 from astdialer.domain.contact import NumberType
 from astdialer.domain.errors import InvalidSetting
 from astdialer.ports import BlacklistEntry, CampaignStore
+from astdialer.store import SqliteStore
 from astdialer.upload.errors import RowError
 from astdialer.upload.numbers import NumberReader
 
@@ -62,12 +63,11 @@ def add(numbers: tuple[str, ...], campaign: str, reason: str) -> None:
     reader = _reader()
     entries = [_entry(_number(reader, text), campaign, reason) for text in numbers]
 
-    async def work() -> int:
-        async with open_store() as store:
-            await _check_campaign(store, campaign)
-            return await store.add_to_blacklist(entries)
+    async def add_all(store: SqliteStore) -> int:
+        await _check_campaign(store, campaign)
+        return await store.add_to_blacklist(entries)
 
-    say(f"{run(work())} added, {len(entries)} given")
+    say(f"{with_store(add_all)} added, {len(entries)} given")
 
 
 @blacklist.command("remove")
@@ -78,11 +78,10 @@ def remove(numbers: tuple[str, ...], campaign: str) -> None:
     reader = _reader()
     plain = [_number(reader, text) for text in numbers]
 
-    async def work() -> int:
-        async with open_store() as store:
-            return sum([await store.remove_from_blacklist(number, campaign) for number in plain])
+    async def remove_all(store: SqliteStore) -> int:
+        return sum([await store.remove_from_blacklist(number, campaign) for number in plain])
 
-    say(f"{run(work())} removed, {len(plain)} given")
+    say(f"{with_store(remove_all)} removed, {len(plain)} given")
 
 
 @blacklist.command("list")
@@ -92,13 +91,9 @@ def remove(numbers: tuple[str, ...], campaign: str) -> None:
 @csv_option
 def list_(campaign: str | None, limit: int, as_json: bool, as_csv: bool) -> None:
     """Who is not dialed, since when and why."""
-
-    async def work() -> list[dict[str, Any]]:
-        async with open_store() as store:
-            entries = await store.blacklist(campaign, limit)
-        return [dataclasses.asdict(entry) | {"added": local_time(entry.added_at)} for entry in entries]
-
-    emit_rows(run(work()), ("number", "campaign", "reason", "added_by", "added"), as_json=as_json, as_csv=as_csv)
+    entries = with_store(lambda store: store.blacklist(campaign, limit))
+    rows = [dataclasses.asdict(entry) | {"added": local_time(entry.added_at)} for entry in entries]
+    emit_rows(rows, ("number", "campaign", "reason", "added_by", "added"), as_json=as_json, as_csv=as_csv)
 
 
 @blacklist.command("import")
@@ -108,19 +103,15 @@ def list_(campaign: str | None, limit: int, as_json: bool, as_csv: bool) -> None
 def import_(file: IO[str], campaign: str, reason: str) -> None:
     """Add every number of FILE (- for standard input): one a line; what follows a comma or semicolon is its reason."""
 
-    async def work() -> tuple[int, int]:
-        async with open_store() as store:
-            await _check_campaign(store, campaign)
-            added = 0
-            for batch in _batches(_entries(file, campaign, reason, bad)):
-                added += await store.add_to_blacklist(batch)
-            return added, len(bad)
+    async def add_file(store: SqliteStore) -> int:
+        await _check_campaign(store, campaign)
+        return sum([await store.add_to_blacklist(batch) for batch in _batches(_entries(file, campaign, reason, bad))])
 
     bad: list[str] = []
-    added, wrong = run(work())
+    added = with_store(add_file)
     for line in bad[:20]:
         say(line)
-    say(f"{added} added, {wrong} lines could not be read")
+    say(f"{added} added, {len(bad)} lines could not be read")
 
 
 def _entries(file: IO[str], campaign: str, reason: str, bad: list[str]) -> Iterator[BlacklistEntry]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from astdialer.cli.context import clock, local_time, open_store, run
+from astdialer.cli.context import clock, local_time, with_store
 from astdialer.cli.output import emit_record, emit_rows, json_option, say
 from astdialer.domain.campaign import Campaign, settings_texts
-from astdialer.domain.errors import InvalidSetting
 from astdialer.engine import campaigns
-from astdialer.engine.explain import Explanation, explain
+from astdialer.engine.explain import explain
+from astdialer.store import SqliteStore
 
 
 @click.group()
@@ -24,7 +24,7 @@ def campaign() -> None:
 def _pairs(settings: Sequence[str]) -> dict[str, str]:
     for text in settings:
         if "=" not in text:
-            raise InvalidSetting(text, "", "KEY=VALUE, such as max_calls=10 (docs/reference/campaign-settings.md)")
+            raise click.UsageError(f"{text!r}: expected KEY=VALUE, such as max_calls=10")
     return dict(text.split("=", 1) for text in settings)
 
 
@@ -33,13 +33,8 @@ def _pairs(settings: Sequence[str]) -> dict[str, str]:
 @click.argument("settings", nargs=-1)
 def create_(name: str, settings: tuple[str, ...]) -> None:
     """Make a campaign: NAME and SETTINGS as KEY=VALUE."""
-
-    async def work() -> None:
-        async with open_store() as store:
-            made = await campaigns.create(store, clock, name, _pairs(settings))
-        say(f"{made.name} is made; next: astdialer upload FILE --campaign {name}; astdialer campaign start {name}")
-
-    run(work())
+    with_store(lambda store: campaigns.create(store, clock, name, _pairs(settings)))
+    say(f"{name} is made; next: astdialer upload FILE --campaign {name}; astdialer campaign start {name}")
 
 
 @campaign.command("list")
@@ -47,15 +42,14 @@ def create_(name: str, settings: tuple[str, ...]) -> None:
 def list_(as_json: bool) -> None:
     """All campaigns with their states and counts."""
 
-    async def work() -> list[dict[str, Any]]:
-        async with open_store() as store:
-            return [await _row(store, one) for one in await store.campaigns()]
+    async def rows(store: SqliteStore) -> list[dict[str, Any]]:
+        return [await _row(store, one) for one in await store.campaigns()]
 
     columns = ("campaign", "state", "mode", "trunk", "queue", "ready", "waiting", "in_call", "done")
-    emit_rows(run(work()), columns, as_json=as_json)
+    emit_rows(with_store(rows), columns, as_json=as_json)
 
 
-async def _row(store: Any, one: Campaign) -> dict[str, Any]:
+async def _row(store: SqliteStore, one: Campaign) -> dict[str, Any]:
     counts = await store.counts(one.id)
     return {
         "campaign": one.name,
@@ -77,14 +71,13 @@ async def _row(store: Any, one: Campaign) -> dict[str, Any]:
 def show(name: str, as_json: bool) -> None:
     """One campaign with every setting."""
 
-    async def work() -> dict[str, Any]:
-        async with open_store() as store:
-            one = await store.campaign(name)
-            row = await _row(store, one)
-            texts = settings_texts(one.settings)
-            return row | {"settings": texts} if as_json else row | texts
+    async def record(store: SqliteStore) -> dict[str, Any]:
+        one = await store.campaign(name)
+        row = await _row(store, one)
+        texts = settings_texts(one.settings)
+        return row | {"settings": texts} if as_json else row | texts
 
-    emit_record(run(work()), as_json=as_json)
+    emit_record(with_store(record), as_json=as_json)
 
 
 @campaign.command("set")
@@ -92,15 +85,10 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("settings", nargs=-1, required=True)
 def set_(name: str, settings: tuple[str, ...]) -> None:
     """Change SETTINGS, given as KEY=VALUE; a running campaign takes them up within a second."""
-
-    async def work() -> None:
-        async with open_store() as store:
-            await campaigns.change(store, name, _pairs(settings))
-
-    run(work())
+    with_store(lambda store: campaigns.change(store, name, _pairs(settings)))
 
 
-async def _moved(one: Campaign) -> None:
+def _moved(one: Campaign) -> None:
     say(f"{one.name} is {one.state.value}")
 
 
@@ -108,36 +96,21 @@ async def _moved(one: Campaign) -> None:
 @click.argument("name")
 def start(name: str) -> None:
     """Let a campaign dial."""
-
-    async def work() -> None:
-        async with open_store() as store:
-            await _moved(await campaigns.start(store, clock, name))
-
-    run(work())
+    _moved(with_store(lambda store: campaigns.start(store, clock, name)))
 
 
 @campaign.command("pause")
 @click.argument("name")
 def pause(name: str) -> None:
     """Place no new call; live ones run on."""
-
-    async def work() -> None:
-        async with open_store() as store:
-            await _moved(await campaigns.pause(store, clock, name))
-
-    run(work())
+    _moved(with_store(lambda store: campaigns.pause(store, clock, name)))
 
 
 @campaign.command("resume")
 @click.argument("name")
 def resume(name: str) -> None:
     """Dial on after a pause."""
-
-    async def work() -> None:
-        async with open_store() as store:
-            await _moved(await campaigns.resume(store, clock, name))
-
-    run(work())
+    _moved(with_store(lambda store: campaigns.resume(store, clock, name)))
 
 
 @campaign.command("stop")
@@ -145,12 +118,7 @@ def resume(name: str) -> None:
 @click.option("--hang-up", is_flag=True, help="Hang live calls up instead of letting them end.")
 def stop(name: str, hang_up: bool) -> None:
     """End a campaign: no new calls, and stopped when the live ones have ended."""
-
-    async def work() -> None:
-        async with open_store() as store:
-            await _moved(await campaigns.stop(store, clock, name, hang_up=hang_up))
-
-    run(work())
+    _moved(with_store(lambda store: campaigns.stop(store, clock, name, hang_up=hang_up)))
 
 
 @campaign.command("explain")
@@ -158,12 +126,7 @@ def stop(name: str, hang_up: bool) -> None:
 @json_option
 def explain_(name: str, as_json: bool) -> None:
     """Say which limit binds now, when it ends, and the counts behind it."""
-
-    async def work() -> Explanation:
-        async with open_store() as store:
-            return await explain(store, clock, name)
-
-    found = run(work())
+    found = with_store(lambda store: explain(store, clock, name))
     if as_json:
         emit_record(dataclasses.asdict(found), as_json=True)
         return
@@ -171,7 +134,7 @@ def explain_(name: str, as_json: bool) -> None:
     click.echo(f"{found.campaign} is {found.state}. What binds: {found.limit}{until}.")
     if found.detail:
         click.echo(found.detail)
-    facts = {key: value for key, value in found.facts.items() if value is not None}
+    facts = {key: value for key, value in found.facts.items() if value not in (None, {})}
     if "next_due_at" in facts:
         facts["next_due_at"] = local_time(facts["next_due_at"])
     emit_record(facts)

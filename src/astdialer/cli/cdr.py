@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from astdialer.cli.context import instant, local_time, open_store, run
+from astdialer.cli.context import instant, local_time, with_store
 from astdialer.cli.output import csv_option, csv_text, emit_rows, json_option
 from astdialer.domain.cdr import Cdr
 from astdialer.domain.disposition import Disposition
+from astdialer.store import SqliteStore
 
 ALL_COLUMNS = tuple(f.name for f in dataclasses.fields(Cdr))
 COLUMNS = (
@@ -67,11 +68,10 @@ def _where(from_text: str | None, to_text: str | None, filters: dict[str, Any]) 
 def list_(from_text: str | None, to_text: str | None, limit: int, as_json: bool, as_csv: bool, **filters: Any) -> None:
     """The newest records first."""
 
-    async def work() -> list[dict[str, Any]]:
-        async with open_store() as store:
-            return [_shown(row) async for row in store.cdrs(_where(from_text, to_text, filters), limit)]
+    async def rows(store: SqliteStore) -> list[dict[str, Any]]:
+        return [_shown(row) async for row in store.cdrs(_where(from_text, to_text, filters), limit)]
 
-    emit_rows(run(work()), ALL_COLUMNS if as_csv else COLUMNS, as_json=as_json, as_csv=as_csv)
+    emit_rows(with_store(rows), ALL_COLUMNS if as_csv else COLUMNS, as_json=as_json, as_csv=as_csv)
 
 
 @cdr.command("export")
@@ -83,17 +83,16 @@ def export(from_text: str | None, to_text: str | None, as_json: bool, as_csv: bo
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
 
-    async def work() -> None:
-        async with open_store() as store:
-            if not as_json:
-                click.echo(csv_text([], ALL_COLUMNS), nl=False)
-            async for row in store.cdrs(_where(from_text, to_text, filters), None):
-                if as_json:
-                    click.echo(json.dumps(_shown(row), ensure_ascii=False))
-                else:
-                    click.echo(csv_text([_shown(row)], ALL_COLUMNS, header=False), nl=False)
+    async def export_all(store: SqliteStore) -> None:
+        if not as_json:
+            click.echo(csv_text([], ALL_COLUMNS), nl=False)
+        async for row in store.cdrs(_where(from_text, to_text, filters), None):
+            if as_json:
+                click.echo(json.dumps(_shown(row), ensure_ascii=False))
+            else:
+                click.echo(csv_text([_shown(row)], ALL_COLUMNS, header=False), nl=False)
 
-    run(work())
+    with_store(export_all)
 
 
 def _shown(row: Any) -> dict[str, Any]:

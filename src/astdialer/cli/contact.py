@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from astdialer.cli.context import local_time, open_store, run
+from astdialer.cli.context import local_time, with_store
 from astdialer.cli.output import csv_option, emit_record, emit_rows, json_option, print_table
 from astdialer.domain.contact import ContactState
 
@@ -32,13 +31,9 @@ def contact() -> None:
 @csv_option
 def list_(limit: int, offset: int, as_json: bool, as_csv: bool, **filters: Any) -> None:
     """Contacts, in the order of their bases."""
-
-    async def work() -> list[dict[str, Any]]:
-        async with open_store() as store:
-            rows = await store.contacts(filters, limit, offset)
-            return [dict(row) | {"next_try": local_time(row["next_at"])} for row in rows]
-
-    emit_rows(run(work()), COLUMNS, as_json=as_json, as_csv=as_csv)
+    found = with_store(lambda store: store.contacts(filters, limit, offset))
+    rows = [dict(row) | {"next_try": local_time(row["next_at"])} for row in found]
+    emit_rows(rows, COLUMNS, as_json=as_json, as_csv=as_csv)
 
 
 @contact.command("show")
@@ -46,12 +41,7 @@ def list_(limit: int, offset: int, as_json: bool, as_csv: bool, **filters: Any) 
 @json_option
 def show(contact_id: int, as_json: bool) -> None:
     """A contact with its numbers, its attempts and what each of them came to."""
-
-    async def work() -> Mapping[str, Any]:
-        async with open_store() as store:
-            return await store.contact(contact_id)
-
-    found = dict(run(work()))
+    found = dict(with_store(lambda store: store.contact(contact_id)))
     if as_json:
         emit_record(found, as_json=True)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +52,16 @@ T = TypeVar("T")
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine to its end."""
     return asyncio.run(work)
+
+
+def with_store(work: Callable[[SqliteStore], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's work on the store."""
+
+    async def opened() -> T:
+        async with open_store() as store:
+            return await work(store)
+
+    return run(opened())
 
 
 def local_time(at: int | None) -> str | None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from astdialer.cli.agent import live_view
-from astdialer.cli.context import local_time, run
+from astdialer.cli.context import local_time, with_store
 from astdialer.cli.output import emit_record, json_option
 
 STATUS_STYLE = {
@@ -33,15 +33,15 @@ STATUS_STYLE = {
 def top(once: bool, as_json: bool) -> None:
     """Campaigns, agents and trunks as the engine sees them now, each second. Ctrl-C ends it."""
     if as_json:
-        emit_record(run(live_view()), as_json=True)
+        emit_record(with_store(live_view), as_json=True)
         return
     console = Console()
     if once or not console.is_terminal:
-        console.print(screen(run(live_view())))
+        console.print(screen(with_store(live_view)))
         return
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(screen(run(live_view())), refresh=True)
+            live.update(screen(with_store(live_view)), refresh=True)
             time.sleep(1)
 
 

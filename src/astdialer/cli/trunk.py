@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from astdialer.cli.context import config, open_store, run
+from astdialer.cli.context import config, with_store
 from astdialer.cli.output import emit_rows, json_option
 from astdialer.domain.campaign import check_name
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.trunk import Trunk, check_dial
+from astdialer.store import SqliteStore
 
 
 @click.group()
@@ -47,17 +48,16 @@ def _changes(values: dict[str, Any]) -> dict[str, Any]:
 @_options
 def create_(name: str, **values: Any) -> None:
     """Make a trunk."""
+    given = _changes(values)
+    if "dial" not in given:
+        raise click.UsageError("a trunk needs --dial, such as --dial 'PJSIP/{number}@carrier'")
 
-    async def work() -> None:
-        async with open_store() as store:
-            if any(known.name == name for known in await store.trunks()):
-                raise Conflict(f"there is a trunk {name!r} already: astdialer trunk set {name}")
-            given = _changes(values)
-            if "dial" not in given:
-                raise click.UsageError("a trunk needs --dial, such as --dial 'PJSIP/{number}@carrier'")
-            await store.save_trunk(Trunk(name=check_name(name), **given))
+    async def create(store: SqliteStore) -> None:
+        if any(known.name == name for known in await store.trunks()):
+            raise Conflict(f"there is a trunk {name!r} already: astdialer trunk set {name}")
+        await store.save_trunk(Trunk(name=check_name(name), **given))
 
-    run(work())
+    with_store(create)
 
 
 @trunk.command("set")
@@ -66,36 +66,26 @@ def create_(name: str, **values: Any) -> None:
 def set_(name: str, **values: Any) -> None:
     """Change a trunk, in use or not."""
 
-    async def work() -> None:
-        async with open_store() as store:
-            known = next((one for one in await store.trunks() if one.name == name), None)
-            if known is None:
-                raise NotFound("trunk", name, "see astdialer trunk list")
-            await store.save_trunk(dataclasses.replace(known, **_changes(values)))
+    async def change(store: SqliteStore) -> None:
+        known = next((one for one in await store.trunks() if one.name == name), None)
+        if known is None:
+            raise NotFound("trunk", name, "see astdialer trunk list")
+        await store.save_trunk(dataclasses.replace(known, **_changes(values)))
 
-    run(work())
+    with_store(change)
 
 
 @trunk.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
     """Forget a trunk. Campaigns that name it stop dialing."""
-
-    async def work() -> None:
-        async with open_store() as store:
-            await store.remove_trunk(name)
-
-    run(work())
+    with_store(lambda store: store.remove_trunk(name))
 
 
 @trunk.command("list")
 @json_option
 def list_(as_json: bool) -> None:
     """All trunks."""
-
-    async def work() -> list[dict[str, Any]]:
-        async with open_store() as store:
-            return [dataclasses.asdict(one) for one in await store.trunks()]
-
+    rows = [dataclasses.asdict(one) for one in with_store(lambda store: store.trunks())]
     columns = ("name", "dial", "server", "max_calls", "calls_per_second", "enabled")
-    emit_rows(run(work()), columns, as_json=as_json)
+    emit_rows(rows, columns, as_json=as_json)
