@@ -109,7 +109,10 @@ class Dialer:
         merged = ONCE | settings
         self.run("campaign", "create", name, *(f"{key}={value}" for key, value in merged.items()))
         base = self.directory / f"{name}.csv"
-        rows = [f"{name};{text if ';' in text else f'{text};name=Contact {n}:n={n};'};{n + 1}" for n, text in enumerate(numbers)]
+        rows = [
+            f"{name};{text if ';' in text else f'{text};name=Contact {n}:n={n};'};{n + 1}"
+            for n, text in enumerate(numbers)
+        ]
         base.write_text("\n".join(rows) + "\n")
         self.run("upload", str(base))
 

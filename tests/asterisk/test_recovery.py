@@ -189,7 +189,9 @@ def test_an_engine_that_stops_in_order_leaves_calls_to_the_next(lab: Lab, tmp_pa
         dialer.run("campaign", "start", "restart")
         wait_for(lambda: len(dialer.attempts()) == 6, "all are dialed", 30, dialer.tail)
         dialer.stop()
-        assert dialer.run("campaign", "explain", "restart").stdout.startswith("restart is running. What binds: the engine")
+        assert dialer.run("campaign", "explain", "restart").stdout.startswith(
+            "restart is running. What binds: the engine"
+        )
         second = dialer.run("agent", "list", check=False)
         assert second.returncode == 69
         dialer.serve()
