@@ -27,7 +27,8 @@ from astdialer.store import open_store
 
 FILL = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)
-INSERT INTO contacts (id, upload_id, base_id, campaign_id, main_number, state, priority, next_at, params, agentphone, line)
+INSERT INTO contacts (
+  id, upload_id, base_id, campaign_id, main_number, state, priority, next_at, params, agentphone, line)
 SELECT i, :upload, :base, :campaign, '+346' || printf('%08d', i), iif(i % 2, 'ready', 'waiting'), i * 7919 % 100,
   iif(i % 2, NULL, :now + i % 1000 * 3600000 - 3600000), '{}', '', i FROM n
 """
