@@ -214,3 +214,12 @@ async def test_a_removed_entry_binds_no_more(store: Store) -> None:
     assert await store.remove_from_blacklist(phone(1), "*")
     assert not await store.remove_from_blacklist(phone(1), "*")
     assert not await store.is_blacklisted(phone(1), "demo")
+
+
+async def test_a_withdrawn_view_is_not_taken_for_the_present(store: Store) -> None:
+    await store.publish_live_view("one", {"calls": 1}, NOW)
+    await store.publish_live_view("two", {"calls": 2}, NOW + 1)
+    await store.withdraw_live_view("two")
+    assert await store.live_view() == {"calls": 1, "written_at": NOW}
+    await store.withdraw_live_view("one")
+    assert await store.live_view() is None
