@@ -36,7 +36,7 @@ async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], 
 
     Raises ConfigError, and Unavailable when the store or the FastAGI port can't be had.
     """
-    zone_of(config.engine.timezone)
+    zone_of(config.engine.zone)
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config, clock))
         recordings = await stack.enter_async_context(RecordingFiles(config.records))
@@ -53,7 +53,7 @@ def engine_options(config: configuration.Config) -> EngineOptions:
     """What the engine takes from the configuration."""
     return EngineOptions(
         places=DialplanPlaces(agi_address=config.agi.address, sound_directory=config.engine.sound_directory),
-        zone=config.engine.timezone,
+        zone=config.engine.zone,
         max_calls=config.engine.max_calls,
         name=f"{socket.gethostname()}:{os.getpid()}",
     )

@@ -87,7 +87,8 @@ class Agi:
     @property
     def address(self) -> str:
         """What the dialplan connects to."""
-        return self.public or f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public or f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +126,27 @@ class Engine:
     number_check: str = _option(
         "valid", "How strictly uploaded numbers are checked: valid, possible or none.", "valid, possible or none"
     )
-    timezone: str = _option("UTC", "IANA zone of campaigns that name none.")
+    timezone: str = _option("", "IANA zone of campaigns that name none, and of dates; empty: this machine's own.")
     max_calls: int = _option(500, "Calls at a time over all campaigns.", low=1, high=100000)
     sound_directory: str = _option(
         "", "Folder of sound files that campaigns name by a relative path; empty: Asterisk's."
     )
+
+    @property
+    def zone(self) -> str:
+        """The zone of campaigns that name none."""
+        return self.timezone or system_zone()
+
+
+def system_zone(etc: Path = Path("/etc")) -> str:
+    """The IANA name of this machine's zone, by /etc/localtime or /etc/timezone; UTC where neither tells."""
+    target = str((etc / "localtime").resolve())
+    if "/zoneinfo/" in target:
+        return target.rpartition("/zoneinfo/")[2]
+    try:
+        return (etc / "timezone").read_text(encoding="ascii").strip() or "UTC"
+    except (OSError, UnicodeDecodeError):
+        return "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

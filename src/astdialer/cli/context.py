@@ -68,13 +68,13 @@ def local_time(at: int | None) -> str | None:
     """An instant in the configured zone, for people and for the source systems' calldate: YYYY-MM-DD HH:MM:SS."""
     if at is None:
         return None
-    return datetime.fromtimestamp(at / 1000, tz=zone_of(config().engine.timezone)).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(at / 1000, tz=zone_of(config().engine.zone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def instant(text: str) -> int:
     """``YYYY-MM-DD`` or ``YYYY-MM-DD HH:MM[:SS]`` in the configured zone; raises click.BadParameter."""
     for form in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"):
         with contextlib.suppress(ValueError):
-            local = datetime.strptime(text, form).replace(tzinfo=zone_of(config().engine.timezone))
+            local = datetime.strptime(text, form).replace(tzinfo=zone_of(config().engine.zone))
             return int(local.timestamp() * 1000)
     raise click.BadParameter(f"{text!r}: expected YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'")

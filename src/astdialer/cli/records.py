@@ -171,7 +171,7 @@ def prune(days: int, backup: bool, dry_run: bool, yes: bool) -> None:
     """Remove recordings of calls more than so many days ago, from the date folders only; prints each path."""
     files = RecordingFiles(config().records)
     roots = [files.root, *([files.backup] if backup and files.backup else [])]
-    today = datetime.now(zone_of(config().engine.timezone)).date()
+    today = datetime.now(zone_of(config().engine.zone)).date()
     old = [path for root in roots for path in retention.expired(root, days=days, today=today)]
     if dry_run:
         _print(old)

@@ -38,7 +38,7 @@ def _setting_troubles(config: configuration.Config, file: Path) -> Iterator[Find
     if not file.is_file():
         yield warning(check, f"no {file}: defaults, and what the environment says", f"Write {file}: see the tutorial.")
     try:
-        zone_of(config.engine.timezone)
+        zone_of(config.engine.zone)
     except InvalidSetting as error:
         yield fault(check, f"[engine] {error}", 'timezone = "Europe/Madrid", or any other IANA zone')
     if not config.store.url:

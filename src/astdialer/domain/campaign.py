@@ -36,6 +36,10 @@ class CampaignState(StrEnum):
     FINISHED = "finished"  #: every contact is done
 
 
+#: States in which a campaign may have live calls.
+ACTIVE = frozenset({CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.STOPPING})
+
+
 class Mode(StrEnum):
     """How a campaign decides how many calls to place."""
 

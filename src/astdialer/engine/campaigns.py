@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from astdialer.domain.campaign import (
+    ACTIVE,
     Campaign,
     CampaignState,
     Settings,
@@ -67,7 +68,7 @@ async def resume(store: Store, clock: Clock, name: str) -> Campaign:
 async def stop(store: Store, clock: Clock, name: str, *, hang_up: bool) -> Campaign:
     """No new calls, and stopped when the live ones have ended or been hung up. Raises NotFound and Conflict."""
     campaign = await store.campaign(name)
-    if campaign.state not in (S.RUNNING, S.PAUSED, S.STOPPING):
+    if campaign.state not in ACTIVE:
         raise Conflict(f"{name} is {campaign.state.value}, not running")
     return await _move(store, clock, campaign, S.STOPPING, hang_up=hang_up)
 

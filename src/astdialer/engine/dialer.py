@@ -25,6 +25,9 @@ HORIZON_S = 0.25
 TICK_S = 0.25
 #: Most calls claimed at once for one campaign.
 CLAIM = 100
+#: After a claim that found too little the next one waits until something is due, at least and at most so long.
+IDLE_LEAST_S = 1
+IDLE_MOST_S = 60
 
 
 @dataclass(slots=True)
@@ -174,9 +177,12 @@ class Dialer:
             await self._nothing_due(campaign, standing)
 
     async def _nothing_due(self, campaign: Campaign, standing: Standing) -> None:
-        counts = await self._store.counts(campaign.id)
-        standing.idle_until = counts.next_due_at or self._clock.now() + 3_600_000
+        counts, now = await self._store.counts(campaign.id), self._clock.now()
+        due_at = counts.next_due_at or now + IDLE_MOST_S * 1000
+        standing.idle_until = min(max(due_at, now + IDLE_LEAST_S * 1000), now + IDLE_MOST_S * 1000)
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
+        if counts.ready and len(self._open_zones(campaign, now)) < len(self._directory.zones(campaign.id)):
+            standing.limit = Limit.OUTSIDE_HOURS
         if not counts.ready + counts.waiting:
             await self._list_empty(campaign, counts, standing)
 
@@ -217,7 +223,7 @@ class Dialer:
             opens = [
                 window.next_open(self._real_zone(campaign, zone), now) for zone in self._directory.zones(campaign.id)
             ]
-            standing.until = min((at for at in opens if at is not None), default=None)
+            standing.until = min((at for at in opens if at is not None and at > now), default=None)
             if not opens:
                 standing.limit = Limit.LIST_EMPTY
         elif standing.limit is Limit.REFUSED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from astdialer.domain.campaign import Campaign
+from astdialer.domain.campaign import ACTIVE, Campaign
 from astdialer.domain.trunk import CallRate, Trunk
 from astdialer.ports import Store
 
@@ -46,13 +46,14 @@ class Directory:
         return self._rates.setdefault(trunk.name, CallRate(trunk.calls_per_second))
 
     def wrap_up_s(self, server: str, queue: str) -> int:
-        """Rest after a talk in a queue: the longest that its campaigns ask for."""
-        of_queue = (
-            campaign.settings.wrap_up_s
+        """Rest after a talk in a queue: the longest that its active campaigns ask for, or all if none is active."""
+        of_queue = [
+            campaign
             for campaign in self._campaigns.values()
             if campaign.settings.queue == queue and self.server_of(campaign) == server
-        )
-        return max(of_queue, default=0)
+        ]
+        active = [campaign for campaign in of_queue if campaign.state in ACTIVE]
+        return max((campaign.settings.wrap_up_s for campaign in active or of_queue), default=0)
 
     def server_of(self, campaign: Campaign) -> str:
         """Which Asterisk places the campaign's calls; empty without a trunk."""

@@ -87,7 +87,10 @@ class Engine:
 
     async def _follow(self, server: str, tasks: asyncio.TaskGroup) -> None:
         async for event in self._context.telephony.events(server):
-            self._handle(server, event, tasks)
+            try:
+                self._handle(server, event, tasks)
+            except Exception:  # one event that nobody foresaw must not end all other calls
+                logger.exception("event.failed", extra={"server": server, "event": repr(event)})
 
     def _handle(self, server: str, event: TelephonyEvent, tasks: asyncio.TaskGroup) -> None:
         match event:

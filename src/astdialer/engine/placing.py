@@ -88,6 +88,9 @@ class Placer:
             self._refuse(call, error, counted=False)
         except AstdialerError as error:  # the contact's own data can't be sent
             self._refuse(call, error, counted=True)
+        except Exception as error:  # a call that nobody foresaw must not stay open for ever
+            logger.exception("originate.failed", extra={"attempt": attempt_id})
+            self._refuse(call, error, counted=True)
 
     def _refuse(self, call: Call, error: Exception, *, counted: bool) -> None:
         attempt_id = call.attempt.id
