@@ -22,13 +22,17 @@ from astdialer.lab.places import default_cache
 
 PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm")
 DOWNLOAD_S = 900
+ROOM_MB = 500  # while it is fetched: lists, packages and what was unpacked of them
 _TOOLS = ("apt-get", "apt-cache", "apt-config", "dpkg", "dpkg-deb")
 _REMEDY = (
     f"Install Asterisk {OLDEST} or newer (with the package manager, or built from source), put it on PATH "
     "and try again."
 )
+_ROOM = f"Make room for it ({ROOM_MB} MB), or name another directory: export ASTDIALER_LAB_CACHE=DIR"
 # What reaching the mirror may need; everything else of the machine's settings stays behind.
 _CARRIED = re.compile(r'^Acquire::(https?|ftp|ForceIPv[46]|Retries|Check-Date|Proxy)[^ ]* "[^"]+";$', re.MULTILINE)
+# A line of `apt-get update --print-uris`: site, suite, component.
+_INDEX = re.compile(r"^'(\S+)/dists/(\S+)/([^/\s]+)/binary-[^/\s]+/Packages", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ def private_copy(cache: Path, say: Callable[[str], None]) -> Asterisk:
         except OSError as error:
             raise LabError(
                 f"an Asterisk cannot be kept in {cache}: {error}",
-                remedy="Make room there (350 MB), or name another directory: export ASTDIALER_LAB_CACHE=DIR",
+                remedy=_ROOM,
             ) from error
     return in_root(root)
 
@@ -99,6 +103,8 @@ def _locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
 def _fetch(cache: Path, root: Path, say: Callable[[str], None]) -> None:
     for left in cache.glob("fetch-*"):
         shutil.rmtree(left, ignore_errors=True)
+    if shutil.disk_usage(cache).free < ROOM_MB << 20:
+        raise LabError(f"there is not enough room for an Asterisk in {cache}", remedy=_ROOM)
     with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as name:
         work = Path(name)
         lines = source_lines(_targets(), _release(), system_has_asterisk=_system_has_asterisk())
@@ -174,7 +180,7 @@ def _unpack(packages: list[Path], root: Path, say: Callable[[str], None]) -> Non
         if done.returncode != 0:
             raise LabError(
                 f"{package.name} cannot be unpacked: {done.stderr.strip()}",
-                remedy="Is the disk full? Another directory: export ASTDIALER_LAB_CACHE=DIR",
+                remedy=_ROOM,
             )
         package.unlink()
     _link_english(root / "usr/share/asterisk/sounds")
@@ -241,7 +247,12 @@ def _targets() -> list[Target]:
         for row in rows
         if len(row) >= 4 and row[0] == "Packages" and not row[1].startswith("cdrom:")
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found or targets_to_come(_output("apt-get", "update", "--print-uris"))))
+
+
+def targets_to_come(uris: str) -> list[Target]:
+    """What apt would fetch the lists of, where it has never fetched any: images of containers come so."""
+    return [Target(site=site, release=suite, component=part) for site, suite, part in _INDEX.findall(uris)]
 
 
 def _release() -> Release:
