@@ -91,6 +91,13 @@ async def test_a_published_upload_is_not_discarded(store: Store, demo: Campaign)
     await check_counts(store, demo)
 
 
+async def test_nothing_is_added_to_a_published_upload(store: Store, demo: Campaign) -> None:
+    upload = await load(store, demo, [person(1)])
+    with pytest.raises(Conflict):
+        await store.add_contacts(upload, [person(2)], NOW)
+    assert list(await people(store)) == [phone(1)]
+
+
 async def test_many_contacts_are_discarded(store: Store, demo: Campaign) -> None:
     """More than fit into one small transaction."""
     upload = await begin(store, demo)

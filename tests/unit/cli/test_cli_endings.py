@@ -98,7 +98,7 @@ def test_the_exit_codes_are_those_that_scripts_rely_on() -> None:
         (["trunk", "create", "t"], Exit.USAGE, "--dial"),
         (["trunk", "create", "t", "--dial", "PJSIP/x"], Exit.FAILURE, "PJSIP/{number}@carrier"),
         (["trunk", "remove", "t"], Exit.FAILURE, "no trunk 't'"),
-        (["blacklist", "add", "12"], Exit.FAILURE, "number = '12'"),
+        (["blacklist", "add", "12"], Exit.USAGE, "number '12': expected 3 to 20 digits"),
     ],
 )
 def test_what_goes_wrong_is_said_on_stderr(words: list[str], code: Exit, sentence: str) -> None:

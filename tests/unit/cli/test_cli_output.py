@@ -65,6 +65,11 @@ def test_a_table_is_as_wide_as_its_data_when_it_goes_to_a_file(capsys: Captured)
     assert rest == []
 
 
+def test_a_table_has_every_row(capsys: Captured) -> None:
+    emit_rows([{"n": n} for n in range(3)], ("n",))
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == ["n", "0", "1", "2"]
+
+
 def test_data_is_no_markup(capsys: Captured) -> None:
     emit_rows([{"a": "[red]x[/red] [/] [link=file:///etc]y"}], ("a",))
     assert "[red]x[/red] [/] [link=file:///etc]y" in capsys.readouterr().out

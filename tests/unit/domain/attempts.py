@@ -120,7 +120,7 @@ STORIES = (
         (
             *TALK,
             at(59_000, ev.AgentFinished, agent=AGENT, ended_by="agent"),
-            at(59_500, ev.Concluded, queue_status="", agent=AGENT),
+            at(59_500, ev.Concluded, queue_status="", agent="Local/agent1@sales"),
             BYE,
         ),
         D.ANSWERED,

@@ -26,6 +26,7 @@ from astdialer.engine.directory import Directory
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.engine.placing import Placer
 from astdialer.engine.recovery import Recovery
+from astdialer.engine.trouble import Trouble
 from astdialer.ports import (
     ClaimRequest,
     Closing,
@@ -265,6 +266,7 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
             calls=LiveCalls(lambda: None),
             agents=AgentMirror(lambda: None),
             directory=Directory(store),
+            trouble=Trouble(),
         )
         await context.directory.load()
         placer, recovery = Placer(context), Recovery(context)

@@ -140,7 +140,7 @@ async def test_an_asterisk_that_is_down_is_said_in_its_own_words(engine: Rig) ->
     engine.agents(FREE)
     engine.telephony.up, engine.telephony.reason = False, "connection refused"
     await engine.turn()
-    assert (standing(engine).limit, standing(engine).detail) == (Limit.ASTERISK_DOWN, "connection refused")
+    assert (standing(engine).limit, standing(engine).detail) == (Limit.ASTERISK_DOWN, "server default: connection refused")
     assert engine.telephony.placed == []
 
 
@@ -157,7 +157,7 @@ async def test_a_refused_campaign_rests_and_says_why(engine: Rig) -> None:
     engine.agents(FREE, FREE)
     engine.telephony.refusal = OriginateRefused("no such context")
     await engine.dialer._turn()
-    await until(lambda: bool(engine.placer.refusals))
+    await until(lambda: bool(engine.trouble))
     await engine.turn()
     assert (standing(engine).limit, standing(engine).detail) == (Limit.REFUSED, "no such context")
     assert standing(engine).until == NOON + 10_000

@@ -196,7 +196,7 @@ async def test_what_it_sees_is_published_and_explained_and_withdrawn_at_the_end(
         assert view["campaigns"][0]["calls"] == {"ringing": 1}
         assert [row["code"] for row in view["agents"]] == [1]
         found = await explain(parts.store, parts.clock, "demo")
-        assert (found.state, found.limit) == ("running", "every free agent has a call on its way")
+        assert (found.state, found.limit) == ("running", "all free agents are covered")
         assert (found.facts["free_agents"], found.facts["waiting_calls"], found.facts["ready"]) == (1, 1, 1)
     assert (await explain(parts.store, parts.clock, "demo")).limit == "the engine is not running"
 

@@ -12,7 +12,7 @@ from astdialer.domain.campaign import CampaignState
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import AstdialerError, LinkLost, OriginateRefused, Unavailable
 from astdialer.engine.calls import Call
-from astdialer.engine.placing import REFUSED_PAUSE_S
+from astdialer.engine.trouble import REFUSED_PAUSE_S
 from astdialer.ports import BlacklistEntry
 
 pytest_plugins = ("engine_fixtures",)
@@ -74,7 +74,7 @@ async def test_a_campaign_that_runs_no_more_withdraws_its_call_uncounted(engine:
     assert engine.telephony.placed == []
     assert state.value in call.attempt.refusal
     assert [(c.disposition, dict(c.contact.numbers[0].tally)) for c in engine.closed] == [(Disposition.CANCELED, {})]
-    assert engine.placer.refusals == {}
+    assert engine.trouble is None
 
 
 @pytest.mark.parametrize("refusal", [OriginateRefused("no such context"), Unavailable("no link")])
@@ -83,7 +83,7 @@ async def test_a_refusal_pauses_the_campaign_and_costs_no_try(engine: Rig, refus
     engine.telephony.refusal = refusal
     await sent(engine, call)
     until_at = NOON + int(REFUSED_PAUSE_S * 1000)
-    assert engine.placer.refusals == {engine.campaign.id: (until_at, str(refusal))}
+    assert engine.trouble == (until_at, str(refusal))
     await engine.bookkeeper.flush()
     assert [(c.disposition, dict(c.contact.numbers[0].tally)) for c in engine.closed] == [(Disposition.FAILED, {})]
 
@@ -92,7 +92,7 @@ async def test_a_contact_that_cant_be_sent_costs_a_try_and_pauses_nobody(engine:
     (call,) = await engine.claim(1)
     engine.telephony.refusal = AstdialerError("a value is too long")
     await sent(engine, call)
-    assert engine.placer.refusals == {}
+    assert engine.trouble is None
     assert not call.attempt.uncounted
     assert call.attempt.refusal == "a value is too long"
 
@@ -104,7 +104,7 @@ async def test_a_lost_link_leaves_the_call_to_recovery(engine: Rig) -> None:
     await engine.bookkeeper.flush()
     assert engine.closed == []
     assert call.attempt.state is State.DIALING
-    assert engine.placer.refusals == {}
+    assert engine.trouble is None
 
 
 async def test_a_call_canceled_while_it_waited_is_not_dialed(engine: Rig) -> None:
