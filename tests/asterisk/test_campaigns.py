@@ -148,7 +148,7 @@ def test_power_places_its_lines_for_each_agent_and_never_more(dialer: Dialer) ->
     live = [row for row in dialer.attempts() if row["state"] != "closed"]
     assert len(live) <= 9
     binding = dialer.ask("campaign", "explain", "power")
-    assert binding["limit"] == "every free agent has a call on its way"
+    assert binding["limit"] == "all free agents are covered"
     dialer.run("campaign", "stop", "power", "--hang-up")
     wait_for(lambda: dialer.state("power") == "stopped", "the campaign stops", 30, dialer.tail)
     consistent(dialer)
@@ -186,7 +186,7 @@ def test_changes_on_the_way_pause_blacklist_limits_and_hours(dialer: Dialer) -> 
         assert dialer.ask("campaign", "explain", "steps")["until"] > time.time() * 1000
     dialer.run("trunk", "set", "carrier", "--disabled")
     dialer.run("campaign", "set", "steps", "calling_hours=00:00-24:00")
-    wait_for(lambda: _limit(dialer) == "the trunk does not exist or is disabled", "the trunk binds", 20, dialer.tail)
+    wait_for(lambda: _limit(dialer) == "the trunk can't be used", "the trunk binds", 20, dialer.tail)
     dialer.run("campaign", "pause", "steps")
     dialer.run("trunk", "set", "carrier", "--enabled")
     wait_for(lambda: _limit(dialer) == "not running", "the pause binds", 20, dialer.tail)
@@ -266,12 +266,38 @@ def _server(dialer: Dialer, name: str) -> dict[str, object]:
 
 def test_a_channel_that_cannot_be_made_and_a_dialplan_that_is_missing(dialer: Dialer) -> None:
     dialer.run("trunk", "set", "carrier", "--dial", "PJSIP/{number}@nowhere")
-    dialer.campaign("lost", [number(0, 1)], mode="broadcast", sound=str(ANNOUNCEMENT))
+    numbers = [number(0, n) for n in range(40)]
+    dialer.campaign("lost", numbers, mode="broadcast", sound=str(ANNOUNCEMENT), max_calls="2")
     dialer.serve()
     dialer.run("campaign", "start", "lost")
-    dialer.wait_finished("lost")
+
+    def refused() -> bool:
+        said = dialer.ask("campaign", "explain", "lost")
+        return bool(said["limit"] == "Asterisk refuses the calls") and "is there such an endpoint" in said["detail"]
+
+    wait_for(refused, "the trunk's fault is seen and said", 40, dialer.tail)
+    assert len(dialer.attempts()) < 10, "a broken trunk does not burn the base"
+    dialer.run("trunk", "set", "carrier", "--dial", "PJSIP/{number}@carrier")
+    dialer.run("campaign", "stop", "lost", "--hang-up")
+    wait_for(lambda: dialer.state("lost") == "stopped", "the campaign stops", 30, dialer.tail)
     consistent(dialer)
-    assert dialer.ends() == {number(0, 1): "failed"}
+    ended = [end for end in dialer.ends().values() if end]
+    assert 1 <= len(ended) <= 4
+    assert set(ended) == {"failed"}
+
+
+def test_equal_campaigns_share_their_agents(dialer: Dialer) -> None:
+    for name, behaviour in (("left", 4), ("right", 5)):
+        numbers = [number(behaviour, n) for n in range(12)]
+        dialer.campaign(name, numbers, mode="progressive", queue="astdialer")
+    dialer.run("trunk", "set", "carrier", "--cps", "4")
+    dialer.serve()
+    dialer.run("campaign", "start", "left")
+    dialer.run("campaign", "start", "right")
+    dialer.wait_finished("left")
+    dialer.wait_finished("right")
+    order = [row["campaign_id"] for row in dialer.attempts()]
+    assert len(set(order[4:12])) == 2, "neither waits until the other has done"
 
 
 def test_the_screen_shows_campaigns_agents_and_trunks(dialer: Dialer) -> None:

@@ -29,6 +29,7 @@ _SOUND_FORMATS = ("gsm", "wav", "ulaw", "alaw", "sln", "g722", "wav49", "WAV")
 _SOUND_PLACES = (
     "${ASTDATADIR}/sounds/${CHANNEL(language)}/",
     "${ASTDATADIR}/sounds/en/",
+    "${ASTDATADIR}/sounds/custom/",
     "${ASTDATADIR}/sounds/",
 )
 

@@ -10,14 +10,12 @@ from typing import IO
 
 import click
 
-from astdialer.cli.context import clock, config, local_time, with_store
+from astdialer.cli.context import clock, e164, local_time, number_reader, with_store
 from astdialer.cli.output import csv_option, emit_rows, json_option, say
 from astdialer.domain.contact import NumberType
-from astdialer.domain.errors import InvalidSetting
 from astdialer.ports import BlacklistEntry, CampaignStore
 from astdialer.store import SqliteStore
 from astdialer.upload.errors import RowError
-from astdialer.upload.numbers import NumberReader
 
 BATCH = 5000
 
@@ -38,18 +36,6 @@ def _user() -> str:
         return "unknown"
 
 
-def _reader() -> NumberReader:
-    engine = config().engine
-    return NumberReader(engine.default_country, engine.number_check)
-
-
-def _number(reader: NumberReader, text: str) -> str:
-    try:
-        return reader.read(text, NumberType.UNKNOWN).number
-    except RowError as error:
-        raise InvalidSetting("number", text, str(error)) from None
-
-
 def _entry(number: str, campaign: str, reason: str) -> BlacklistEntry:
     return BlacklistEntry(number=number, campaign=campaign, reason=reason, added_by=_user(), added_at=clock.now())
 
@@ -60,8 +46,7 @@ def _entry(number: str, campaign: str, reason: str) -> BlacklistEntry:
 @reason_option
 def add(numbers: tuple[str, ...], campaign: str, reason: str) -> None:
     """Never dial NUMBERS; waiting calls to them are not placed any more."""
-    reader = _reader()
-    entries = [_entry(_number(reader, text), campaign, reason) for text in numbers]
+    entries = [_entry(e164(text), campaign, reason) for text in numbers]
 
     async def add_all(store: SqliteStore) -> int:
         await _check_campaign(store, campaign)
@@ -75,8 +60,7 @@ def add(numbers: tuple[str, ...], campaign: str, reason: str) -> None:
 @campaign_option
 def remove(numbers: tuple[str, ...], campaign: str) -> None:
     """Allow NUMBERS again. Contacts that were closed for it stay closed."""
-    reader = _reader()
-    plain = [_number(reader, text) for text in numbers]
+    plain = [e164(text) for text in numbers]
 
     async def remove_all(store: SqliteStore) -> int:
         return sum([await store.remove_from_blacklist(number, campaign) for number in plain])
@@ -115,7 +99,7 @@ def import_(file: IO[str], campaign: str, reason: str) -> None:
 
 
 def _entries(file: IO[str], campaign: str, reason: str, bad: list[str]) -> Iterator[BlacklistEntry]:
-    reader = _reader()
+    reader = number_reader()
     for line, text in enumerate(file, 1):
         number, _, own_reason = text.strip().replace(";", ",").partition(",")
         if not number:

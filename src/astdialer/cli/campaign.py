@@ -12,7 +12,7 @@ from astdialer.cli.context import clock, local_time, with_store
 from astdialer.cli.output import emit_record, emit_rows, json_option, say
 from astdialer.domain.campaign import Campaign, settings_texts
 from astdialer.engine import campaigns
-from astdialer.engine.explain import explain
+from astdialer.engine.explain import explain, is_stale
 from astdialer.store import SqliteStore
 
 
@@ -86,6 +86,7 @@ def show(name: str, as_json: bool) -> None:
 def set_(name: str, settings: tuple[str, ...]) -> None:
     """Change SETTINGS, given as KEY=VALUE; a running campaign takes them up within a second."""
     with_store(lambda store: campaigns.change(store, name, _pairs(settings)))
+    say(f"{name} is changed; a running engine takes it up within a second")
 
 
 def _moved(one: Campaign) -> None:
@@ -96,7 +97,14 @@ def _moved(one: Campaign) -> None:
 @click.argument("name")
 def start(name: str) -> None:
     """Let a campaign dial."""
-    _moved(with_store(lambda store: campaigns.start(store, clock, name)))
+
+    async def work(store: SqliteStore) -> Campaign:
+        started = await campaigns.start(store, clock, name)
+        if is_stale(await store.live_view(), clock.now()):
+            say("the engine is not running: start it with astdialer serve, or systemctl start astdialer")
+        return started
+
+    _moved(with_store(work))
 
 
 @campaign.command("pause")
@@ -137,4 +145,6 @@ def explain_(name: str, as_json: bool) -> None:
     facts = {key: value for key, value in found.facts.items() if value not in (None, {})}
     if "next_due_at" in facts:
         facts["next_due_at"] = local_time(facts["next_due_at"])
+    if "abandonment" in facts:
+        facts["abandonment"] = f"{facts['abandonment']:.1%} of the calls that people answered"
     emit_record(facts)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from astdialer.cli.context import instant, local_time, with_store
+from astdialer.cli.context import e164, instant, local_time, with_store
 from astdialer.cli.output import csv_option, csv_text, emit_rows, json_option
 from astdialer.domain.cdr import Cdr
 from astdialer.domain.disposition import Disposition
@@ -40,7 +40,7 @@ def cdr() -> None:
 def _filters(function: Any) -> Any:
     options = (
         click.option("--campaign", help="Only of this campaign."),
-        click.option("--number", help="Only to this number (+ and country code)."),
+        click.option("--number", help="Only to this number, as an upload takes it."),
         click.option("--disposition", type=click.Choice([d.value for d in Disposition]), help="Only ended so."),
         click.option("--agent", help="Only with this agent, such as PJSIP/agent1."),
         click.option("--base", help="Only from this base."),
@@ -55,6 +55,7 @@ def _filters(function: Any) -> Any:
 
 def _where(from_text: str | None, to_text: str | None, filters: dict[str, Any]) -> dict[str, Any]:
     return filters | {
+        "number": e164(filters["number"]) if filters["number"] else None,
         "from_at": instant(from_text) if from_text else None,
         "to_at": instant(to_text) if to_text else None,
     }

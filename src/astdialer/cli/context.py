@@ -17,7 +17,10 @@ from astdialer import config as configuration
 from astdialer.clock import SystemClock
 from astdialer.config import Config
 from astdialer.domain.calendar import zone_of
+from astdialer.domain.contact import NumberType
 from astdialer.store import SqliteStore
+from astdialer.upload.errors import RowError
+from astdialer.upload.numbers import NumberReader
 
 clock = SystemClock()
 
@@ -62,6 +65,20 @@ def with_store(work: Callable[[SqliteStore], Coroutine[Any, Any, T]]) -> T:
             return await work(store)
 
     return run(opened())
+
+
+def number_reader() -> NumberReader:
+    """Reads numbers as an upload does, with the configured country and strictness."""
+    engine = config().engine
+    return NumberReader(engine.default_country, engine.number_check)
+
+
+def e164(text: str) -> str:
+    """A number that somebody typed, as the store has it; raises click.BadParameter."""
+    try:
+        return number_reader().read(text, NumberType.UNKNOWN).number
+    except RowError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def local_time(at: int | None) -> str | None:

@@ -71,7 +71,7 @@ def emit_record(record: Mapping[str, Any], *, as_json: bool = False) -> None:
         return
     width = max(map(len, record), default=0)
     for key, value in record.items():
-        click.echo(f"{key:<{width}}  {value}")
+        click.echo(f"{key:<{width}}  {words(value)}")
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -88,8 +88,11 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.1f}"
-    return str(value).replace("[", r"\[")
+    return f"{value:.1f}" if isinstance(value, float) else words(value).replace("[", r"\[")
+
+
+def words(value: Any) -> str:
+    """A value for people: counts as ``busy 3, answered 2``, nothing as a dash."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {words(n)}" for key, n in value.items()) or "-"
+    return "-" if value is None else str(value)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from astdialer.cli.agent import live_view
 from astdialer.cli.context import local_time, with_store
-from astdialer.cli.output import emit_record, json_option
+from astdialer.cli.output import emit_record, json_option, words
 
 STATUS_STYLE = {
     "NOT_INUSE": "green",
@@ -87,10 +87,11 @@ def _campaigns(view: Mapping[str, Any]) -> Table:
 
 
 def _results(view: Mapping[str, Any]) -> Table:
-    table = _table("campaign", "attempts by disposition")
+    table = _table("campaign", "abandonment", "attempts by disposition")
     for row in view["campaigns"]:
         if row["dispositions"]:
-            table.add_row(row["campaign"], "  ".join(f"{name} {n}" for name, n in row["dispositions"].items()))
+            rate = "-" if row["abandonment"] is None else f"{row['abandonment']:.1%}"
+            table.add_row(row["campaign"], rate, words(row["dispositions"]))
     return table
 
 

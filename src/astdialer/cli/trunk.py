@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from astdialer.cli.context import config, with_store
-from astdialer.cli.output import emit_rows, json_option
+from astdialer.cli.output import emit_rows, json_option, say
 from astdialer.domain.campaign import check_name
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.trunk import Trunk, check_dial
@@ -58,6 +58,7 @@ def create_(name: str, **values: Any) -> None:
         await store.save_trunk(Trunk(name=check_name(name), **given))
 
     with_store(create)
+    say(f"trunk {name} is made")
 
 
 @trunk.command("set")
@@ -73,6 +74,7 @@ def set_(name: str, **values: Any) -> None:
         await store.save_trunk(dataclasses.replace(known, **_changes(values)))
 
     with_store(change)
+    say(f"trunk {name} is changed; a running engine takes it up within a second")
 
 
 @trunk.command("remove")
@@ -80,6 +82,7 @@ def set_(name: str, **values: Any) -> None:
 def remove(name: str) -> None:
     """Forget a trunk. Campaigns that name it stop dialing."""
     with_store(lambda store: store.remove_trunk(name))
+    say(f"trunk {name} is removed")
 
 
 @trunk.command("list")

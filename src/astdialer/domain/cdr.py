@@ -58,7 +58,10 @@ class CdrContext:
 
 
 def cdr_of(a: Attempt, disposition: Disposition, context: CdrContext, now: int) -> Cdr:
-    """The record of an attempt that is over; ``now`` stands in for an end that nobody saw."""
+    """The record of an attempt that is over; ``now`` stands in for an end that nobody saw.
+
+    At our own timeout (reason 3) Asterisk invents a SIP code 480, which nobody sent: it is left out.
+    """
     began_at = a.dialed_at or a.created_at
     ended_at = a.gone_at or now
     leg = not a.was_answered
@@ -83,7 +86,7 @@ def cdr_of(a: Attempt, disposition: Disposition, context: CdrContext, now: int) 
         carrier=a.trunk,
         dialerbase=context.base,
         accountcode=context.campaign,
-        sip_code=a.sip_code or (a.leg_sip_code if leg else 0),
+        sip_code=0 if a.originate_reason == 3 else a.sip_code or (a.leg_sip_code if leg else 0),
         dial_status=a.dial_status or (a.leg_dial_status if leg else ""),
         amd_verdict=a.amd_verdict.value if a.amd_verdict else "",
         amd_cause=a.amd_cause,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -69,6 +70,12 @@ BY_DIAL_STATUS = {
 
 #: OriginateResponse's Reason (AST_CONTROL_*). PJSIP failures all say 0, so it is the last to be asked.
 BY_REASON = {3: Disposition.NO_ANSWER, 5: Disposition.BUSY, 8: Disposition.CONGESTION}
+
+
+def abandonment(attempts: Mapping[str, int]) -> float | None:
+    """Abandoned calls per call that a person answered (0 to 1), from counts by disposition; None before the first."""
+    people = sum(attempts.get(disposition, 0) for disposition in PERSON_REACHED)
+    return round(attempts.get(Disposition.ABANDONED, 0) / people, 4) if people else None
 
 
 def unanswered(

@@ -64,9 +64,12 @@ class Bookkeeper:
         await asyncio.shield(self._store.close(closings))
         self._calls.remove(over)
         for closing in closings:
-            logger.info(
-                "attempt.closed", extra={"attempt": closing.attempt.id, "disposition": closing.disposition.value}
-            )
+            facts = {
+                "campaign": closing.cdr.campaign,
+                "disposition": closing.cdr.disposition,
+                "cause": closing.cdr.causecode,
+            }
+            logger.info("attempt.closed", extra={"attempt": closing.attempt.id, **facts})
             self._on_closed(closing)
 
     def _closing(self, call: Call) -> Closing:
@@ -74,9 +77,8 @@ class Bookkeeper:
         campaign = self._context.campaign_of(call)
         settings = campaign.settings
         disposition = classify(attempt, settings.outcome_rules)
-        contact = after_attempt(
-            call.contact, attempt.number_id, disposition, settings.retries, now, counted=not attempt.uncounted
-        )
+        counted = self._context.trouble.ended(attempt, now)
+        contact = after_attempt(call.contact, attempt.number_id, disposition, settings.retries, now, counted=counted)
         context = CdrContext(campaign=campaign.name, base=call.base, caller_id=settings.caller_id, queue=settings.queue)
         return Closing(
             attempt=attempt,

@@ -9,6 +9,7 @@ from astdialer.engine.agents import AgentMirror
 from astdialer.engine.calls import Call, LiveCalls
 from astdialer.engine.directory import Directory
 from astdialer.engine.origination import DialplanPlaces
+from astdialer.engine.trouble import Trouble
 from astdialer.ports import Clock, Recordings, Store, Telephony
 
 
@@ -34,6 +35,7 @@ class Context:
     calls: LiveCalls
     agents: AgentMirror
     directory: Directory
+    trouble: Trouble
 
     def campaign_of(self, call: Call) -> Campaign:
         """The call's campaign, with its settings as they are now."""

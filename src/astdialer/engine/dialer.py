@@ -38,6 +38,7 @@ class Standing:
     until: int | None = None  #: when the limit ends by itself, if that is known
     detail: str = ""
     idle_until: int = 0  #: nothing is due before
+    dialed_at: int = 0  #: last claim
 
 
 class Dialer:
@@ -46,7 +47,8 @@ class Dialer:
     def __init__(self, context: Context, placer: Placer, recovery: Recovery) -> None:
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
-        self._options, self._placer, self._recovery = context.options, placer, recovery
+        self._options, self._trouble = context.options, context.trouble
+        self._placer, self._recovery = placer, recovery
         self._wake = asyncio.Event()
         self.standings: dict[int, Standing] = {}
 
@@ -83,7 +85,7 @@ class Dialer:
     async def _turn(self) -> None:
         if await self._directory.refresh():
             self._forget_idleness()
-        for campaign in sorted(self._directory.campaigns.values(), key=lambda c: (-c.settings.priority, c.id)):
+        for campaign in sorted(self._directory.campaigns.values(), key=self._turn_order):
             standing = self.standings.setdefault(campaign.id, Standing())
             if campaign.state is CampaignState.STOPPING:
                 await self._wind_down(campaign)
@@ -91,6 +93,11 @@ class Dialer:
                 await self._serve(campaign, standing)
             else:
                 standing.limit, standing.until, standing.detail = Limit.NOT_RUNNING, None, ""
+
+    def _turn_order(self, campaign: Campaign) -> tuple[int, int]:
+        """By priority; among equals, whoever has waited longest for a call takes what agents and trunks have."""
+        standing = self.standings.get(campaign.id)
+        return -campaign.settings.priority, standing.dialed_at if standing else 0
 
     async def _serve(self, campaign: Campaign, standing: Standing) -> None:
         decision = decide(self.snapshot(campaign))
@@ -108,7 +115,6 @@ class Dialer:
         settings, now = campaign.settings, self._clock.now()
         trunk = self._directory.trunks.get(settings.trunk)
         server = trunk.server if trunk else ""
-        refused_until, _ = self._placer.refusals.get(campaign.id, (0, ""))
         rate_room = self._directory.rate(trunk).room(now, HORIZON_S) - self._placer.queued(trunk.name) if trunk else 0
         return Snapshot(
             state=campaign.state,
@@ -128,7 +134,7 @@ class Dialer:
             engine_room=self._options.max_calls - len(self._calls),
             server_up=server in self._recovery.synced and self._telephony.is_up(server),
             store_writes=self._store.writes(),
-            refused=now < refused_until,
+            refused=self._trouble.of(campaign.id, settings.trunk, now) is not None,
             open_zones=len(self._open_zones(campaign, now)),
         )
 
@@ -173,6 +179,7 @@ class Dialer:
         claims = await self._store.claim(request)
         for call in self._calls.add(claims):
             self._placer.place(call, trunk)
+            standing.dialed_at = now
         if len(claims) < decision.calls:
             await self._nothing_due(campaign, standing)
 
@@ -226,7 +233,17 @@ class Dialer:
             standing.until = min((at for at in opens if at is not None and at > now), default=None)
             if not opens:
                 standing.limit = Limit.LIST_EMPTY
-        elif standing.limit is Limit.REFUSED:
-            standing.until, standing.detail = self._placer.refusals[campaign.id]
+        else:
+            self._explain_obstacle(campaign, standing, now)
+
+    def _explain_obstacle(self, campaign: Campaign, standing: Standing, now: int) -> None:
+        settings, server = campaign.settings, self._directory.server_of(campaign)
+        if standing.limit is Limit.REFUSED:
+            standing.until, standing.detail = self._trouble.of(campaign.id, settings.trunk, now) or (None, "")
         elif standing.limit is Limit.ASTERISK_DOWN:
-            standing.detail = self._telephony.why_down(self._directory.server_of(campaign))
+            standing.detail = f"server {server}: {self._telephony.why_down(server) or 'looking at its calls first'}"
+        elif standing.limit is Limit.NO_TRUNK:
+            known = settings.trunk in self._directory.trunks
+            standing.detail = f"trunk {settings.trunk} " + ("is disabled" if known else "does not exist")
+        elif standing.limit is Limit.NO_AGENTS and not self._agents.members(server, settings.queue):
+            standing.detail = f"Asterisk ({server}) has no queue {settings.queue}, or nobody is a member of it"

@@ -18,6 +18,7 @@ from astdialer.engine.liveview import PERIOD_S, LiveView
 from astdialer.engine.placing import Placer
 from astdialer.engine.recordings import convert_due
 from astdialer.engine.recovery import Recovery
+from astdialer.engine.trouble import Trouble
 from astdialer.ports import (
     Clock,
     LinkDown,
@@ -49,6 +50,7 @@ class Engine:
             calls=LiveCalls(self._changed),
             agents=AgentMirror(self._changed),
             directory=Directory(store),
+            trouble=Trouble(),
         )
         self._recovery = Recovery(self._context)
         self._placer = Placer(self._context)

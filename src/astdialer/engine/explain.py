@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from astdialer.domain.campaign import CampaignState
+from astdialer.domain.disposition import abandonment
 from astdialer.domain.pacing import Limit
 from astdialer.engine.liveview import STALE_S
 from astdialer.ports import Clock, Store
@@ -36,6 +37,7 @@ async def explain(store: Store, clock: Clock, name: str) -> Explanation:
         "done": counts.done,
         "next_due_at": counts.next_due_at,
         "dispositions": dict(counts.dispositions),
+        "abandonment": abandonment(counts.dispositions),
     }
     if is_stale(view, clock.now()):
         wanted = campaign.state is CampaignState.RUNNING

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from astdialer.domain.campaign import Campaign
+from astdialer.domain.disposition import abandonment
 from astdialer.engine.context import Context
 from astdialer.engine.dialer import Dialer
 
@@ -32,7 +33,7 @@ class LiveView:
                 for s in self._telephony.servers
             ],
             "store_writes": self._store.writes(),
-            "calls": len(self._calls),
+            "calls": sum(not call.is_gone for call in self._calls),
             "campaigns": [await self._campaign(c) for c in self._directory.campaigns.values()],
             "agents": self._agent_rows(),
             "trunks": [
@@ -68,6 +69,7 @@ class LiveView:
             },
             "next_due_at": counts.next_due_at,
             "dispositions": dict(counts.dispositions),
+            "abandonment": abandonment(counts.dispositions),
         }
 
     def _agent_rows(self) -> list[dict[str, Any]]:

@@ -19,12 +19,9 @@ from astdialer.engine.origination import origination
 
 logger = logging.getLogger(__name__)
 
-#: After Asterisk refused an Originate, its campaign places none for this long.
-REFUSED_PAUSE_S = 10.0
-
 
 class Placer:
-    """Sends claimed calls, evenly spaced on each trunk. ``refusals``: campaign → until when, and Asterisk's words."""
+    """Sends claimed calls, evenly spaced on each trunk."""
 
     def __init__(self, context: Context) -> None:
         self._context, self._calls, self._clock = context, context.calls, context.clock
@@ -32,7 +29,6 @@ class Placer:
         self._arrivals: dict[str, asyncio.Semaphore] = {}
         self._pacers: list[asyncio.Task[None]] = []
         self._sends: set[asyncio.Task[None]] = set()
-        self.refusals: dict[int, tuple[int, str]] = {}
 
     def queued(self, trunk: str) -> int:
         """Claimed calls that wait for the trunk's pace."""
@@ -77,14 +73,14 @@ class Placer:
             order = origination(
                 call, self._context.campaign_of(call), trunk, self._context.options.places, self._record_path(call)
             )
+            logger.info("attempt.dialed", extra={"attempt": attempt_id, "campaign": order.account, "trunk": trunk.name})
             self._calls.handle(Sent(attempt_id=attempt_id, at=self._clock.now()))
             await self._context.telephony.originate(order)
         except LinkLost as error:
             # It may be ringing: recovery looks for it when the link is back.
             logger.warning("originate.link_lost", extra={"attempt": attempt_id, "error": str(error)})
         except (OriginateRefused, Unavailable, OSError) as error:
-            until = self._clock.now() + int(REFUSED_PAUSE_S * 1000)
-            self.refusals[call.attempt.campaign_id] = (until, str(error))
+            self._context.trouble.refused(call.attempt.campaign_id, str(error), self._clock.now())
             self._refuse(call, error, counted=False)
         except AstdialerError as error:  # the contact's own data can't be sent
             self._refuse(call, error, counted=True)

@@ -142,4 +142,5 @@ directory = "{plan.lab.records}"
 [engine]
 default_country = "GB"
 number_check = "possible"
+sound_directory = "{asterisk_conf() / "sounds"}"
 """

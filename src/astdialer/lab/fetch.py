@@ -25,10 +25,10 @@ DOWNLOAD_S = 900
 ROOM_MB = 500  # while it is fetched: lists, packages and what was unpacked of them
 _TOOLS = ("apt-get", "apt-cache", "apt-config", "dpkg", "dpkg-deb")
 _REMEDY = (
-    f"Install Asterisk {OLDEST} or newer (with the package manager, or built from source), put it on PATH "
-    "and try again."
+    f"Make a Debian or Ubuntu mirror reachable to apt, or install Asterisk {OLDEST} or newer (with the package manager, "
+    "or built from source) and put it on PATH; then try again."
 )
-_ROOM = f"Make room for it ({ROOM_MB} MB), or name another directory: export ASTDIALER_LAB_CACHE=DIR"
+_ROOM = f"Make room for it ({ROOM_MB} MB), or name another directory of yours: export ASTDIALER_LAB_CACHE=DIR"
 # What reaching the mirror may need; everything else of the machine's settings stays behind.
 _CARRIED = re.compile(r'^Acquire::(https?|ftp|ForceIPv[46]|Retries|Check-Date|Proxy)[^ ]* "[^"]+";$', re.MULTILINE)
 # A line of `apt-get update --print-uris`: site, suite, component.
@@ -64,19 +64,16 @@ def asterisk(say: Callable[[str], None], cache: Path | None = None) -> Asterisk:
 def private_copy(cache: Path, say: Callable[[str], None]) -> Asterisk:
     """The Asterisk in `cache`. Only a complete copy ever has its name there."""
     root = cache / f"root-{platform.machine()}"
-    if not root.is_dir():
-        _require_tools()
-        try:
+    try:
+        if not root.is_dir():
+            _require_tools()
             cache.mkdir(parents=True, exist_ok=True)
             with _locked(cache / "lock", say):
                 if not root.is_dir():
                     _fetch(cache, root, say)
-        except OSError as error:
-            raise LabError(
-                f"an Asterisk cannot be kept in {cache}: {error}",
-                remedy=_ROOM,
-            ) from error
-    return in_root(root)
+        return in_root(root)
+    except OSError as error:
+        raise LabError(f"an Asterisk cannot be kept in {cache}: {error}", remedy=_ROOM) from error
 
 
 def _require_tools() -> None:
@@ -137,6 +134,7 @@ class PrivateApt:
             "APT::Architecture": _output("dpkg", "--print-architecture").strip(),
             "APT::Install-Recommends": "false",
             "APT::Sandbox::User": "root",
+            "APT::Update::Error-Mode": "any",  # a mirror out of reach is only a warning else
             "Acquire::Check-Valid-Until": "false",
             "Acquire::Languages": "none",
             "Debug::NoLocking": "true",
@@ -162,7 +160,7 @@ class PrivateApt:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LabError(f"apt-get {arguments[0]}: {error}", remedy=_REMEDY) from error
         if done.returncode != 0:
-            words = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E:", "Err"))]
+            words = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E:", "W:"))]
             raise LabError("Asterisk cannot be fetched:\n  " + "\n  ".join(words[-6:]), remedy=_REMEDY)
 
     def packages(self) -> list[Path]:

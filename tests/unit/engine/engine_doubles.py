@@ -239,6 +239,11 @@ class Rig:
         await self.store.save_settings(self.campaign.id, Settings(**USUAL | settings))
         await self.context.directory.load()
 
+    @property
+    def trouble(self) -> tuple[int, str] | None:
+        """Why the campaign rests, and until when."""
+        return self.context.trouble.of(self.campaign.id, "carrier", self.clock.now())
+
     async def turn(self) -> None:
         """One look of the dialing loop, and every call it claimed sent."""
         await self.dialer._turn()

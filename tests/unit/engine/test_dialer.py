@@ -140,7 +140,10 @@ async def test_an_asterisk_that_is_down_is_said_in_its_own_words(engine: Rig) ->
     engine.agents(FREE)
     engine.telephony.up, engine.telephony.reason = False, "connection refused"
     await engine.turn()
-    assert (standing(engine).limit, standing(engine).detail) == (Limit.ASTERISK_DOWN, "server default: connection refused")
+    assert (standing(engine).limit, standing(engine).detail) == (
+        Limit.ASTERISK_DOWN,
+        "server default: connection refused",
+    )
     assert engine.telephony.placed == []
 
 
