@@ -25,8 +25,8 @@ DOWNLOAD_S = 900
 ROOM_MB = 500  # while it is fetched: lists, packages and what was unpacked of them
 _TOOLS = ("apt-get", "apt-cache", "apt-config", "dpkg", "dpkg-deb")
 _REMEDY = (
-    f"Make a Debian or Ubuntu mirror reachable to apt, or install Asterisk {OLDEST} or newer (with the package manager, "
-    "or built from source) and put it on PATH; then try again."
+    f"Make a Debian or Ubuntu mirror reachable to apt, or install Asterisk {OLDEST} or newer (with the package "
+    "manager, or built from source) and put it on PATH; then try again."
 )
 _ROOM = f"Make room for it ({ROOM_MB} MB), or name another directory of yours: export ASTDIALER_LAB_CACHE=DIR"
 # What reaching the mirror may need; everything else of the machine's settings stays behind.
@@ -160,7 +160,7 @@ class PrivateApt:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LabError(f"apt-get {arguments[0]}: {error}", remedy=_REMEDY) from error
         if done.returncode != 0:
-            words = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E:", "W:"))]
+            words = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("E:")]
             raise LabError("Asterisk cannot be fetched:\n  " + "\n  ".join(words[-6:]), remedy=_REMEDY)
 
     def packages(self) -> list[Path]:
