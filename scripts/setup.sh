@@ -18,7 +18,7 @@ fail() {
 setup() { # setup [dev]
   trap 'tell "astdialer: interrupted"; exit 130' INT
   lock_setup
-  install_system_packages
+  install_system_packages "${1:-}"
   make_venv
   install_python_packages "${1:-}"
   provide_ffmpeg
@@ -53,7 +53,7 @@ have_venv() {
 }
 
 # Names of the distribution's packages for what this machine lacks.
-missing_packages() {
+missing_packages() { # missing_packages [dev]
   if ! have_venv && [ -z "$(find_python)" ]; then
     if apt-cache show python3.11-venv >/dev/null 2>&1; then
       echo python3.11 python3.11-venv
@@ -63,22 +63,28 @@ missing_packages() {
   fi
   command -v ffmpeg >/dev/null 2>&1 || [ -x "$VENV/bin/ffmpeg" ] || echo ffmpeg
   [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || echo ca-certificates
+  if [ -n "${1:-}" ]; then
+    command -v sox >/dev/null 2>&1 || echo sox
+    command -v openssl >/dev/null 2>&1 || echo openssl
+  fi
 }
 
-install_system_packages() {
+install_system_packages() { # install_system_packages [dev]
   local missing said
-  missing="$(missing_packages | xargs)"
+  missing="$(missing_packages "$@" | xargs)"
   if [ -z "$missing" ]; then return; fi
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     tell "Updating the list of packages …"
     # One bad source among many makes this fail; whether it was one that counts shows below.
     said="$(apt-get -q update 2>&1)" || tell "Warning: apt-get update did not succeed:
 $(grep -E '^[EW]:' <<<"$said" || true)"
-    missing="$(missing_packages | xargs)"
+    missing="$(missing_packages "$@" | xargs)"
     tell "Installing $missing …"
     # shellcheck disable=SC2086 # one word per package
     DEBIAN_FRONTEND=noninteractive quietly "As root: apt-get update; apt-get install $missing" \
       apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $missing
+  elif [ -n "${1:-}" ]; then
+    tell "Warning: without all of these some tests are skipped. As root: apt-get install $missing"
   fi
 }
 
