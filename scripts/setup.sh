@@ -106,7 +106,7 @@ make_venv() {
   [ -n "$python" ] || fail "Python 3.11 or newer with venv is needed, and was not found on PATH.
 $(python_remedy)"
   tell "Making the virtual environment .venv with $("$python" -V) …"
-  quietly "Is the disk full, or $ROOT not yours to write to?" "$python" -m venv --clear "$VENV"
+  quietly "Is the disk or /tmp full, or $ROOT not yours to write to?" "$python" -m venv --clear "$VENV"
   echo "$ROOT" >"$VENV/.made-for"
 }
 
