@@ -218,6 +218,8 @@ def _merge(values: _Origins, document: Mapping[str, Any], origin: str) -> None:
         servers = table.pop("servers", {}) if section == "ami" else {}
         for key, value in table.items():
             _put(values, section, key, value, origin)
+        if not isinstance(servers, dict) or not all(isinstance(server, dict) for server in servers.values()):
+            raise ConfigError(f"{origin}: [ami] servers = {servers!r}: expected sections [ami.servers.NAME]")
         for name, server in servers.items():
             for key, value in server.items():
                 _put(values, f"ami.servers.{name}", key, value, origin)
@@ -264,7 +266,7 @@ def _with_secret(ami: Ami, section: str) -> Ami:
         return ami
     try:
         return dataclasses.replace(ami, secret=Secret(Path(ami.secret_file).read_text(encoding="utf-8").strip()))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"[{section}] secret_file = {ami.secret_file!r}: can't be read: {error}") from error
 
 
@@ -313,7 +315,7 @@ def _convert(kind: Any, value: Any) -> Any:
 def _checked(made: Any, entries: Mapping[str, tuple[Any, str]]) -> Any:
     checks: Mapping[str, Callable[[str], bool]] = {
         "url": lambda text: not text or text.startswith("sqlite:///"),
-        "bitrate": lambda text: text.endswith("k") and text[:-1].isdigit() and 8 <= int(text[:-1]) <= 320,
+        "bitrate": lambda text: text.endswith("k") and text[:-1].isdecimal() and 8 <= int(text[:-1]) <= 320,
         "number_check": lambda text: text in ("valid", "possible", "none"),
     }
     for f in dataclasses.fields(made):

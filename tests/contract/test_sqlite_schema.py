@@ -164,3 +164,12 @@ async def test_a_committed_write_survives_a_power_cut(tmp_path: Path) -> None:
     async with open_store(tmp_path / "s.db", FixedClock()) as store:
         rows = await store._db._writer.execute_fetchall("PRAGMA synchronous")
     assert [tuple(row) for row in rows] == [(2,)]
+
+
+async def test_a_file_that_is_no_store_is_said_in_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"this is a text, and a long one at that, with no database in it at all " * 20)
+    with pytest.raises(Unavailable, match=r"can't be opened: file is not a database"):
+        await made(path)
+    with pytest.raises(Unavailable, match="is a folder"):
+        await made(tmp_path)

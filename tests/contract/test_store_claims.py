@@ -282,6 +282,14 @@ async def test_attempts_closed_together_are_each_counted(store: Store, demo: Cam
     assert len(await cdrs(store)) == 2
 
 
+async def test_an_attempt_closed_twice_in_one_go_is_counted_once(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1)])
+    (claim,) = await store.claim(request(demo))
+    await store.close([closing(claim, D.BUSY), closing(claim, D.BUSY)])
+    assert (await store.counts(demo.id)).dispositions == {"busy": 1}
+    assert len(await cdrs(store)) == 1
+
+
 async def test_closing_an_attempt_nobody_made_changes_nothing(store: Store, demo: Campaign) -> None:
     await load(store, demo, [person(1)])
     (claim,) = await store.claim(request(demo))

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -88,11 +89,11 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.1f}" if isinstance(value, float) else words(value).replace("[", r"\[")
+    return f"{value:.1f}" if isinstance(value, float) else escape(words(value))
 
 
 def words(value: Any) -> str:
     """A value for people: counts as ``busy 3, answered 2``, nothing as a dash."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {words(n)}" for key, n in value.items()) or "-"
-    return "-" if value is None else str(value)
+    return "-" if value is None else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))

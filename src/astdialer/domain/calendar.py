@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from astdialer.domain.errors import InvalidSetting
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+#: A window of one weekday may be skipped once by a change of the clock.
+SEARCHED_DAYS = 16
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
 
 
@@ -32,12 +36,18 @@ class CallingWindow:
         if self.is_open(zone, at):
             return at
         today = _local(zone, at).date()
-        for day in (today + timedelta(days=n) for n in range(9)):
-            opens = datetime.combine(day, time(*divmod(self.start_minute, 60)), tzinfo=zone_of(zone))
-            instant = int(opens.astimezone(UTC).timestamp() * 1000)
-            if instant >= at and self.is_open(zone, instant):
-                return instant
+        for day in (today + timedelta(days=n) for n in range(SEARCHED_DAYS)):
+            for instant in self._candidates(day, zone):
+                if instant >= at and self.is_open(zone, instant):
+                    return instant
         return None
+
+    def _candidates(self, day: date, zone: str) -> Iterable[int]:
+        """Instants of a local day at which the window may open: its start, or any minute where the clock is changed."""
+        midnight, next_midnight = _instant(day, 0, zone), _instant(day + timedelta(days=1), 0, zone)
+        if next_midnight - midnight == DAY_MS:
+            return (_instant(day, self.start_minute, zone),)
+        return range(midnight, next_midnight, MINUTE_MS)
 
 
 @lru_cache(maxsize=1024)
@@ -70,6 +80,11 @@ def parse_weekdays(text: str) -> frozenset[int]:
         span = (DAYS.index(last or first) - DAYS.index(first)) % 7
         days.update((DAYS.index(first) + n) % 7 for n in range(span + 1))
     return frozenset(days)
+
+
+def _instant(day: date, minute: int, zone: str) -> int:
+    local = datetime.combine(day, time(*divmod(minute, 60)), tzinfo=zone_of(zone))
+    return int(local.astimezone(UTC).timestamp() * 1000)
 
 
 def _local(zone: str, at: int) -> datetime:

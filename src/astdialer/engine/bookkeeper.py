@@ -36,6 +36,7 @@ class Bookkeeper:
     def __init__(self, context: Context, on_closed: Callable[[Closing], None]) -> None:
         self._context, self._on_closed = context, on_closed
         self._store, self._calls, self._clock = context.store, context.calls, context.clock
+        self._closings: dict[str, Closing] = {}  # kept while the store fails: each is decided once
 
     async def run(self) -> None:
         """Until canceled."""
@@ -60,10 +61,14 @@ class Bookkeeper:
                 call.unsaved = call.attempt is not written[call.attempt.id]
 
     async def _close(self, over: list[Call]) -> None:
-        closings = [self._closing(call) for call in over]
+        for call in over:
+            if call.attempt.id not in self._closings:
+                self._closings[call.attempt.id] = self._closing(call)
+        closings = [self._closings[call.attempt.id] for call in over]
         await asyncio.shield(self._store.close(closings))
         self._calls.remove(over)
         for closing in closings:
+            del self._closings[closing.attempt.id]
             facts = {
                 "campaign": closing.cdr.campaign,
                 "disposition": closing.cdr.disposition,

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from astdialer.domain.errors import AstdialerError
-from astdialer.domain.events import AttemptEvent, Vanished
+from astdialer.domain.events import AttemptEvent, Sent, Vanished
 from astdialer.engine.agents import AgentMirror
 from astdialer.engine.answered import CallAnswering
 from astdialer.engine.bookkeeper import Bookkeeper
@@ -63,12 +63,17 @@ class Engine:
         self._dialer.wake()
 
     async def load(self) -> None:
-        """Take up the open attempts of an earlier run. Those of servers that are gone from the configuration end."""
+        """Take up the open attempts of an earlier run. Those of servers that are gone from the configuration end.
+
+        All of them count as sent: the end may have come between Originate and writing that down.
+        """
         await self._context.directory.load()
         opened = self._context.calls.add(await self._context.store.open_attempts())
         for call in opened:
-            if call.attempt.server not in self._context.telephony.servers:
-                self._context.calls.handle(Vanished(attempt_id=call.attempt.id, at=self._context.clock.now()))
+            attempt = call.attempt
+            self._context.calls.handle(Sent(attempt_id=attempt.id, at=attempt.dialed_at or attempt.created_at))
+            if attempt.server not in self._context.telephony.servers:
+                self._context.calls.handle(Vanished(attempt_id=attempt.id, at=self._context.clock.now()))
         logger.info("engine.loaded", extra={"open_attempts": len(opened)})
 
     async def run(self) -> None:

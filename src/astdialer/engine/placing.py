@@ -96,6 +96,8 @@ class Placer:
     async def _still_wanted(self, call: Call) -> bool:
         """The last look before a telephone rings: the campaign still runs, the number is not blacklisted."""
         campaign, attempt = self._context.campaign_of(call), call.attempt
+        if self._calls.get(attempt.id) is not call or call.is_gone:
+            return False
         if campaign.state is not CampaignState.RUNNING:
             self._withdraw(call, f"the campaign is {campaign.state.value}")
         elif await self._context.store.is_blacklisted(attempt.number, campaign.name):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
-from astdialer.domain.attempt import LATE_FACT_S, State
+from astdialer.domain.attempt import LATE_FACT_S, Attempt, State
 from astdialer.domain.errors import Unavailable
 from astdialer.domain.events import Adopted, Answered, Ringing, Vanished
 from astdialer.engine.context import Context
@@ -32,7 +33,7 @@ class Recovery:
 
     async def link_up(self, server: str) -> None:
         """Look at what is there, until it has been seen. Runs beside the events that arrive from now on."""
-        before = [call.attempt.id for call in self._calls.of_server(server)]
+        before = {call.attempt.id: call.attempt for call in self._calls.of_server(server) if call.attempt.dialed_at}
         while self._telephony.is_up(server):
             try:
                 channels = {c.uniqueid: c for c in await self._telephony.live_channels(server)}
@@ -46,7 +47,7 @@ class Recovery:
             await self._close_the_lost(before, channels)
             return
 
-    def _adopt(self, before: list[str], channels: dict[str, LiveChannel]) -> None:
+    def _adopt(self, before: Mapping[str, Attempt], channels: dict[str, LiveChannel]) -> None:
         at = self._clock.now()
         for attempt_id in before:
             channel = channels.get(attempt_id)
@@ -85,11 +86,12 @@ class Recovery:
         except Unavailable:
             return set()
 
-    async def _close_the_lost(self, before: list[str], channels: dict[str, LiveChannel]) -> None:
-        """Calls without a channel: their last events may still be in the line, so these are waited for first."""
+    async def _close_the_lost(self, before: Mapping[str, Attempt], channels: dict[str, LiveChannel]) -> None:
+        """Calls without a channel: what is still in the line is waited for first, and whoever speaks is not lost."""
         await self._clock.sleep(LATE_FACT_S)
-        for attempt_id in before:
-            if attempt_id not in channels:
+        for attempt_id, attempt in before.items():
+            call = self._calls.get(attempt_id)
+            if call and attempt_id not in channels and call.attempt == attempt:
                 self._vanish(attempt_id)
 
     def _vanish(self, attempt_id: str) -> None:

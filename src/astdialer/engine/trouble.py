@@ -27,7 +27,7 @@ class Trouble:
         self._campaigns[campaign_id] = (now + int(REFUSED_PAUSE_S * 1000), words)
 
     def ended(self, attempt: Attempt, now: int) -> bool:
-        """An attempt is over; whether it costs its number a try."""
+        """An attempt is over; whether it costs its number a try. To be told once for each attempt."""
         if attempt.refusal:
             return not attempt.uncounted
         if attempt.channel or attempt.vanished or attempt.canceled:

@@ -115,7 +115,7 @@ async def _close(tx: Writing, closings: Sequence[Closing]) -> None:
     """Each attempt once: what is closed already stays as it is."""
     ids = json.dumps([closing.attempt.id for closing in closings])
     still_open = {row["id"] for row in await tx.fetch("still_open", {"ids": ids})}
-    new = [closing for closing in closings if closing.attempt.id in still_open]
+    new = list({c.attempt.id: c for c in closings if c.attempt.id in still_open}.values())
     await tx.execute_many("save_attempt", [attempt_row(closing.attempt) for closing in new])
     await tx.execute_many("close_attempt", [_ending(closing) for closing in new])
     await tx.execute_many("insert_cdr", [dataclasses.asdict(closing.cdr) for closing in new])

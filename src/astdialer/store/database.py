@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 
@@ -26,6 +26,7 @@ GROUP = 256
 
 Parameters = Mapping[str, Any] | Sequence[Any]
 Write = Callable[["Writing"], Awaitable[Any]]
+T = TypeVar("T")
 
 
 class Writing:
@@ -83,17 +84,22 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def _connect(self) -> AsyncIterator[aiosqlite.Connection]:
-        try:
-            connection = await aiosqlite.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        except sqlite3.Error as error:
-            raise Unavailable(f"the store {self.path} can't be opened: {error}") from error
+        if self.path.is_dir():  # aiosqlite's thread outlives a connect that fails
+            raise Unavailable(f"the store {self.path} is a folder: [store] url names a file in it")
+        connection = await self._attempt(aiosqlite.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None))
         try:
             connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY"):
-                await (await connection.execute(f"PRAGMA {pragma}")).close()
+                await self._attempt(connection.execute_fetchall(f"PRAGMA {pragma}"))
             yield connection
         finally:
             await connection.close()
+
+    async def _attempt(self, opening: Awaitable[T]) -> T:
+        try:
+            return await opening
+        except sqlite3.Error as error:
+            raise Unavailable(f"the store {self.path} can't be opened: {error}") from error
 
     async def read(self, query: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
         """All rows of a named query."""
@@ -104,9 +110,12 @@ class Database:
 
     async def stream(self, query: str, parameters: Parameters = ()) -> AsyncIterator[dict[str, Any]]:
         """Row by row, for answers of any size."""
-        async with self._reader.execute(queries()[query], parameters) as cursor:
-            async for row in cursor:
-                yield dict(row)
+        try:
+            async with self._reader.execute(queries()[query], parameters) as cursor:
+                async for row in cursor:
+                    yield dict(row)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the store {self.path} can't be read: {error}") from error
 
     async def write(self, change: Write) -> Any:
         """Run ``change`` in the next transaction; returns its result once that is committed.

@@ -75,6 +75,15 @@ def test_data_is_no_markup(capsys: Captured) -> None:
     assert "[red]x[/red] [/] [link=file:///etc]y" in capsys.readouterr().out
 
 
+def test_data_steers_no_terminal(capsys: Captured) -> None:
+    emit_rows([{"a": "x\x1b[31mred\x07 \\[bold]y"}], ("a",))
+    emit_record({"b": "x\x1b]0;title\x07"})
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    assert "\\[bold]y" in out
+
+
 def test_a_record_is_lines_of_key_and_value(capsys: Captured) -> None:
     emit_record({"name": "demo", "max_calls": 3})
     assert capsys.readouterr().out == "name       demo\nmax_calls  3\n"

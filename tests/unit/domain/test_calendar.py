@@ -62,7 +62,7 @@ def test_the_morning_after_a_change_opens_by_the_new_clock(zone: str, before: st
 @given(
     zone=st.sampled_from(ZONES),
     at=st.datetimes(datetime(2025, 1, 1), datetime(2027, 12, 31)),  # noqa: DTZ001
-    start=st.integers(4 * 60, 22 * 60),
+    start=st.integers(0, 22 * 60),
     length=st.integers(1, 18 * 60),
     days=st.sets(st.integers(0, 6), min_size=1),
 )
@@ -70,7 +70,7 @@ def test_the_morning_after_a_change_opens_by_the_new_clock(zone: str, before: st
 @example(zone="Europe/Madrid", at=datetime(2026, 10, 25, 2, 30), start=240, length=60, days={6})  # noqa: DTZ001
 @settings(max_examples=60)
 def test_next_open_is_open_and_the_earliest(zone: str, at: datetime, start: int, length: int, days: set[int]) -> None:
-    """Brute force over every minute. Windows that begin within a change's own hour are left out."""
+    """Brute force over every minute."""
     when = CallingWindow(start_minute=start, end_minute=min(24 * 60, start + length), weekdays=frozenset(days))
     now = int(at.replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
     found = when.next_open(zone, now)
@@ -78,6 +78,19 @@ def test_next_open_is_open_and_the_earliest(zone: str, at: datetime, start: int,
     assert when.is_open(zone, found)
     minutes = range(now, found, MINUTE)
     assert not any(when.is_open(zone, minute) for minute in minutes)
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "asked", "opens"),
+    [
+        ("02:30-05:00", "mon-sun", "2026-03-29 01:00", "2026-03-29 03:00"),  # begins in an hour that does not exist
+        ("02:00-02:30", "sun", "2026-03-27 12:00", "2026-04-05 02:00"),  # is skipped with that hour, for a week
+        ("02:00-02:30", "sun", "2026-10-24 12:00", "2026-10-25 02:00"),  # comes twice: the first one
+    ],
+)
+def test_a_window_inside_the_hour_of_the_change(hours: str, days: str, asked: str, opens: str) -> None:
+    zone = "Europe/Madrid"
+    assert window(hours, days).next_open(zone, instant(zone, asked)) == instant(zone, opens)
 
 
 def test_midnight_belongs_to_the_new_day() -> None:

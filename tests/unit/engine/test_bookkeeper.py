@@ -127,3 +127,18 @@ async def test_a_refusal_that_was_not_the_contacts_fault_costs_no_try(engine: Ri
 def test_a_recordings_date_is_the_local_one() -> None:
     assert local_date(NOON, "Pacific/Auckland") == "20260923"
     assert local_date(NOON, "America/Lima") == "20260922"
+
+
+async def test_a_trunk_is_not_blamed_twice_for_one_call_while_the_store_fails(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    engine.tell(call, ev.Sent)
+    engine.tell(call, ev.OriginateEnded, success=False, reason=0)
+    await engine.clock.advance(3)
+    engine.store.fails = True
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await engine.bookkeeper.flush()
+    engine.store.fails = False
+    await engine.bookkeeper.flush()
+    assert engine.trouble is None
+    assert [dict(closing.contact.numbers[0].tally) for closing in engine.closed] == [{"failed": 1}]

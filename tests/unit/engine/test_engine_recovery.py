@@ -80,6 +80,27 @@ async def test_a_call_claimed_after_the_look_does_not_vanish(engine: Rig) -> Non
     assert not call.attempt.vanished
 
 
+async def test_a_call_that_was_not_sent_at_the_look_is_left_alone(engine: Rig) -> None:
+    """It is sent while CoreShowChannels is under way, or later: its channel is in no list, and it is not lost."""
+    (sent, waiting) = await engine.claim(1, 2)
+    task = await link_up(engine)
+    engine.tell(sent, ev.Sent)
+    engine.tell(sent, ev.ChannelCreated, channel="PJSIP/c-1")
+    await engine.clock.advance(LATE_FACT_S)
+    await task
+    assert not sent.attempt.vanished
+    assert not waiting.attempt.vanished
+
+
+async def test_a_call_that_speaks_after_the_look_is_not_lost(engine: Rig) -> None:
+    (call,) = await dialing(engine, 1)
+    task = await link_up(engine)
+    engine.tell(call, ev.Ringing)
+    await engine.clock.advance(LATE_FACT_S)
+    await task
+    assert not call.attempt.vanished
+
+
 async def test_agents_are_unknown_while_the_link_is_down_and_listed_when_it_is_back(engine: Rig) -> None:
     engine.agents(AgentStatus.NOT_INUSE)
     engine.recovery.link_down("default")

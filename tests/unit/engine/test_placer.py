@@ -107,6 +107,15 @@ async def test_a_lost_link_leaves_the_call_to_recovery(engine: Rig) -> None:
     assert engine.trouble is None
 
 
+async def test_a_call_that_ended_while_it_waited_is_not_dialed(engine: Rig) -> None:
+    gone, forgotten = await engine.claim(1, 2)
+    engine.tell(gone, ev.Vanished)
+    engine.context.calls.remove([forgotten])
+    await engine.placer._send(gone, engine.context.directory.trunks["carrier"])
+    await engine.placer._send(forgotten, engine.context.directory.trunks["carrier"])
+    assert engine.telephony.placed == []
+
+
 async def test_a_call_canceled_while_it_waited_is_not_dialed(engine: Rig) -> None:
     first, second = await engine.claim(1, 2)
     engine.tell(first, ev.Canceled)
