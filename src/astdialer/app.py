@@ -13,6 +13,7 @@ from astdialer.agi.scripts import routes
 from astdialer.agi.server import AgiServer
 from astdialer.ami.telephony import AmiTelephony
 from astdialer.domain.calendar import zone_of
+from astdialer.domain.errors import Unavailable
 from astdialer.engine.context import EngineOptions
 from astdialer.engine.engine import Engine
 from astdialer.engine.origination import DialplanPlaces
@@ -22,6 +23,9 @@ from astdialer.store import SqliteStore
 from astdialer.store import open_store as open_sqlite
 
 logger = logging.getLogger(__name__)
+
+#: Between tries to listen for FastAGI.
+LISTEN_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 
 
 @contextlib.asynccontextmanager
@@ -43,10 +47,20 @@ async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], 
         telephony = AmiTelephony(config.asterisks, clock)
         engine = Engine(store, telephony, recordings, clock, engine_options(config))
         await engine.load()
-        await stack.enter_async_context(AgiServer(config.agi, routes(engine.answering)))
+        await _listen(stack, config.agi, engine, clock)
         await stack.enter_async_context(telephony.running())
         ready()
         await engine.run()
+
+
+async def _listen(stack: contextlib.AsyncExitStack, settings: configuration.Agi, engine: Engine, clock: Clock) -> None:
+    """Serve the scripts. The port may be held for a moment: by the engine before us, or by doctor."""
+    for pause_s in LISTEN_PAUSES_S:
+        with contextlib.suppress(Unavailable):
+            await stack.enter_async_context(AgiServer(settings, routes(engine.answering)))
+            return
+        await clock.sleep(pause_s)
+    await stack.enter_async_context(AgiServer(settings, routes(engine.answering)))
 
 
 def engine_options(config: configuration.Config) -> EngineOptions:

@@ -21,6 +21,7 @@ from dialing import Dialer
 
 from astdialer import lab as laboratory
 from astdialer.lab import Lab
+from astdialer.lab.places import asterisk_conf
 
 pytestmark = [pytest.mark.asterisk]
 
@@ -120,9 +121,10 @@ def test_no_such_queue_trunk_and_sound(dialer: Dialer) -> None:
     dialer.run("campaign", "set", "sales", "queue=nobody", "safe_harbour=no-such-sound")
     code, findings = doctor(dialer)
     assert code == 1
-    assert faults(findings) == {"queue nobody", "trunk carrier", "default: sound no-such-sound"}
+    sound = f"default: sound {asterisk_conf() / 'sounds'}/no-such-sound"
+    assert faults(findings) == {"queue nobody", "trunk carrier", sound}
     assert "no PJSIP endpoint nowhere" in findings["trunk carrier"]["found"]
-    assert "sounds/en" in findings["default: sound no-such-sound"]["remedy"]
+    assert str(asterisk_conf() / "sounds") in findings[sound]["remedy"]
     assert findings["default: AGI"]["result"] == "ok"
 
 
