@@ -66,6 +66,7 @@ class Dialer:
     async def run(self) -> None:
         """Until canceled."""
         while True:
+            self._wake.clear()  # what happens during the turn asks for another one
             try:
                 await self._turn()
             except Unavailable as error:
@@ -74,7 +75,6 @@ class Dialer:
             await self._rest()
 
     async def _rest(self) -> None:
-        self._wake.clear()
         try:
             async with asyncio.timeout(TICK_S):
                 await self._wake.wait()

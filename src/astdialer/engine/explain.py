@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from astdialer.domain.campaign import CampaignState
-from astdialer.domain.disposition import abandonment
 from astdialer.domain.pacing import Limit
-from astdialer.engine.liveview import STALE_S
+from astdialer.engine.liveview import STALE_S, progress
 from astdialer.ports import Clock, Store
 
 
@@ -30,15 +29,7 @@ async def explain(store: Store, clock: Clock, name: str) -> Explanation:
     campaign = await store.campaign(name)
     counts = await store.counts(campaign.id)
     view = await store.live_view()
-    facts: dict[str, Any] = {
-        "ready": counts.ready,
-        "waiting": counts.waiting,
-        "in_call": counts.in_call,
-        "done": counts.done,
-        "next_due_at": counts.next_due_at,
-        "dispositions": dict(counts.dispositions),
-        "abandonment": abandonment(counts.dispositions),
-    }
+    facts = progress(counts)
     if is_stale(view, clock.now()):
         wanted = campaign.state is CampaignState.RUNNING
         limit = "the engine is not running" if wanted else Limit.NOT_RUNNING.value

@@ -10,11 +10,27 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.disposition import abandonment
 from astdialer.engine.context import Context
 from astdialer.engine.dialer import Dialer
+from astdialer.ports import CampaignCounts
 
 #: How often the view is published.
 PERIOD_S = 1.0
 #: A view older than this comes from an engine that does not run any more.
 STALE_S = 5.0
+
+
+def progress(counts: CampaignCounts) -> dict[str, Any]:
+    """How far a campaign has come."""
+    return {
+        "contacts": {
+            "ready": counts.ready,
+            "waiting": counts.waiting,
+            "in_call": counts.in_call,
+            "done": counts.done,
+        },
+        "next_due_at": counts.next_due_at,
+        "dispositions": dict(counts.dispositions),
+        "abandonment": abandonment(counts.dispositions),
+    }
 
 
 class LiveView:
@@ -61,15 +77,7 @@ class LiveView:
             "waiting_calls": snapshot.waiting_calls,
             "free_agents": snapshot.free_agents,
             "logged_in_agents": snapshot.logged_in_agents,
-            "contacts": {
-                "ready": counts.ready,
-                "waiting": counts.waiting,
-                "in_call": counts.in_call,
-                "done": counts.done,
-            },
-            "next_due_at": counts.next_due_at,
-            "dispositions": dict(counts.dispositions),
-            "abandonment": abandonment(counts.dispositions),
+            **progress(counts),
         }
 
     def _agent_rows(self) -> list[dict[str, Any]]:

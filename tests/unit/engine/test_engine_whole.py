@@ -197,7 +197,7 @@ async def test_what_it_sees_is_published_and_explained_and_withdrawn_at_the_end(
         assert [row["code"] for row in view["agents"]] == [1]
         found = await explain(parts.store, parts.clock, "demo")
         assert (found.state, found.limit) == ("running", "all free agents are covered")
-        assert (found.facts["free_agents"], found.facts["waiting_calls"], found.facts["ready"]) == (1, 1, 1)
+        assert (found.facts["free_agents"], found.facts["waiting_calls"], found.facts["contacts"]["ready"]) == (1, 1, 1)
     assert (await explain(parts.store, parts.clock, "demo")).limit == "the engine is not running"
 
 
