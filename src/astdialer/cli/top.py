@@ -48,7 +48,17 @@ def top(once: bool, as_json: bool) -> None:
 def screen(view: Mapping[str, Any]) -> RenderableType:
     """The whole screen."""
     return Group(
-        _head(view), Text(), _campaigns(view), Text(), _results(view), Text(), _agents(view), Text(), _trunks(view)
+        _head(view),
+        Text(),
+        _campaigns(view),
+        Text(),
+        _limits(view),
+        Text(),
+        _results(view),
+        Text(),
+        _agents(view),
+        Text(),
+        _trunks(view),
     )
 
 
@@ -65,12 +75,9 @@ def _head(view: Mapping[str, Any]) -> Text:
 
 
 def _campaigns(view: Mapping[str, Any]) -> Table:
-    table = _table(
-        "campaign", "state", "dialing", "ringing", "answered", "talking", "agents", "left", "done", "what binds"
-    )
+    table = _table("campaign", "state", "dial", "ring", "answ", "talk", "agents", "left", "done")
     for row in view["campaigns"]:
         calls, contacts = row["calls"], row["contacts"]
-        until = f" until {str(local_time(row['until']))[11:]}" if row["until"] else ""
         table.add_row(
             row["campaign"],
             Text(row["state"], style="green" if row["state"] == "running" else "yellow"),
@@ -78,11 +85,18 @@ def _campaigns(view: Mapping[str, Any]) -> Table:
             str(calls.get("ringing", 0)),
             str(calls.get("answered", 0)),
             str(calls.get("connected", 0)),
-            f"{row['free_agents']}/{row['logged_in_agents']}",
+            "-" if row["mode"] == "broadcast" else f"{row['free_agents']}/{row['logged_in_agents']}",
             str(contacts["ready"] + contacts["waiting"] + contacts["in_call"]),
             str(contacts["done"]),
-            row["limit"] + until,
         )
+    return table
+
+
+def _limits(view: Mapping[str, Any]) -> Table:
+    table = _table("campaign", "what binds")
+    for row in view["campaigns"]:
+        until = f", until {local_time(row['until'])}" if row["until"] else ""
+        table.add_row(row["campaign"], row["limit"] + until)
     return table
 
 
