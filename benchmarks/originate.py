@@ -1,9 +1,10 @@
 """Sustained originations per second: the engine against a bare asyncio AMI loop, on the same lab, in the same run.
 
-    python benchmarks/originate.py [--calls 3000] [--in-flight 200] [--json]
+    python benchmarks/originate.py [--calls 3000] [--in-flight 400] [--json]
 
-Busy numbers (9982…) are refused at once; answered ones (9980…) are taken at once and hung up after a second. The bare
-loop does no more than write Originate and count how calls end: no store, no numbers, no CDR, no FastAGI.
+Busy numbers (9982…) are refused at once; answered ones (9980…) are taken at once, hear the same sound file either way,
+and hang up after a second. The bare loop does no more than write Originate and count how calls end: no store, no CDR,
+no FastAGI. Both keep at most so many calls in flight.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 from astdialer import lab
 from astdialer.lab import Lab
 
+SOUND = lab.sounds() / "talk"
 KINDS = {"busy": "9982", "answered": "9980"}
 
 
@@ -52,8 +54,8 @@ async def bare_loop(made: Lab, prefix: str, calls: int, in_flight: int) -> float
     for n in range(calls):
         await room.acquire()
         order = (
-            f"Action: Originate\r\nActionID: {n}\r\nChannel: PJSIP/{prefix}{n:06}@carrier\r\nApplication: Wait\r\n"
-            f"Data: 10\r\nTimeout: 30000\r\nAsync: true\r\nChannelId: bench-{uuid.uuid4()}\r\n\r\n"
+            f"Action: Originate\r\nActionID: {n}\r\nChannel: PJSIP/{prefix}{n:06}@carrier\r\nApplication: Playback\r\n"
+            f"Data: {SOUND}\r\nTimeout: 30000\r\nAsync: true\r\nChannelId: bench-{uuid.uuid4()}\r\n\r\n"
         )
         writer.write(order.encode())
         await writer.drain()
@@ -84,7 +86,7 @@ def engine(made: Lab, prefix: str, calls: int, in_flight: int) -> tuple[float, f
         astdialer("trunk", "create", "t", "--dial", "PJSIP/{number}@carrier", "--cps", "1000", "--max-calls", "5000")
         settings = ("mode=broadcast", "trunk=t", f"max_calls={in_flight}", "record=false", "calling_hours=00:00-24:00")
         once = [f"retry_{name}=1/0" for name in ("busy", "congestion", "failed", "no_answer")]
-        astdialer("campaign", "create", "bench", *settings, "sound=silence", *once)
+        astdialer("campaign", "create", "bench", *settings, f"sound={SOUND}", *once)
         astdialer("upload", str(base))
         astdialer("campaign", "start", "bench")
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -132,7 +134,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=3000)
-    parser.add_argument("--in-flight", type=int, default=200)
+    parser.add_argument("--in-flight", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from astdialer import lab as laboratory
-from astdialer.cli.lab import lab as command
+from astdialer.cli.main import cli
 from astdialer.lab import Lab, LabError
 from astdialer.lab import config as lab_config
 from astdialer.lab.model import Plan
@@ -19,10 +19,10 @@ def test_up_status_down(tmp_path: Path) -> None:
     where = ["--directory", str(tmp_path / "lab")]
     runner = CliRunner()
 
-    up = runner.invoke(command, ["up", *where, "--agents", "2"])
-    running = runner.invoke(command, ["status", *where, "--json"])
-    down = runner.invoke(command, ["down", *where])
-    ended = runner.invoke(command, ["status", *where])
+    up = runner.invoke(cli, ["lab", "up", *where, "--agents", "2"])
+    running = runner.invoke(cli, ["lab", "status", *where, "--json"])
+    down = runner.invoke(cli, ["lab", "down", *where])
+    ended = runner.invoke(cli, ["lab", "status", *where])
 
     assert up.exit_code == 0
     assert "export ASTDIALER_CONFIG=" in up.stderr
@@ -38,7 +38,7 @@ def test_up_status_down(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("subcommand", ["status", "down"])
 def test_where_no_lab_is(tmp_path: Path, subcommand: str) -> None:
-    result = CliRunner().invoke(command, [subcommand, "--directory", str(tmp_path)])
+    result = CliRunner().invoke(cli, ["lab", subcommand, "--directory", str(tmp_path)])
 
     assert result.exit_code == 69
     assert "there is no lab" in result.stderr

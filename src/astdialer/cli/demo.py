@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -87,9 +88,11 @@ def demo(directory: Path | None, keep: bool) -> None:
 
     Exit code 0 only if every contact ended as its number's behaviour demands.
     """
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     made = lab.up(directory, agents=3, say=say)
-    click.get_current_context().obj = Invocation(made.config_file)
     try:
+        click.get_current_context().obj = Invocation(made.config_file)
         _fresh(made)
         ok = _run(made)
     finally:
@@ -98,6 +101,11 @@ def demo(directory: Path | None, keep: bool) -> None:
     if keep:
         say(f"\nThe lab is still up. To look around: export ASTDIALER_CONFIG={made.config_file}; astdialer lab down")
     sys.exit(Exit.OK if ok else Exit.FAILURE)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """A demo that is ended from outside takes its lab with it."""
+    raise KeyboardInterrupt
 
 
 def _fresh(made: lab.Lab) -> None:

@@ -13,6 +13,9 @@ def main() -> int:
     except LabError as error:
         _to_stderr(str(error))
         return 69
+    except KeyboardInterrupt:
+        _to_stderr("interrupted")
+        return 130
     return 0
 
 

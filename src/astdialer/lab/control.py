@@ -146,14 +146,19 @@ def _run_directory(directory: Path) -> Path:
 
 
 def _start(plan: Plan, say: Callable[[str], None]) -> None:
-    config.write(plan)
-    config.private(plan.directory / "lab.json", plan.to_json())
+    try:
+        config.write(plan)
+        config.private(plan.directory / "lab.json", plan.to_json())
+    except OSError as error:
+        raise LabError(
+            f"{plan.directory}: {error}", remedy="Make room there, or name another: --directory DIR"
+        ) from error
     say(f"Starting two private Asterisks {plan.asterisk.version} in {plan.directory} …")
     try:
         for which in BOTH:
             instance.start(plan, which)
         _wait(plan)
-    except LabError:
+    except BaseException:  # an interrupt too must leave no Asterisk behind
         _stop(plan)
         raise
 

@@ -68,9 +68,13 @@ def place(root: Path, guid: str, folder: str | None, suffix: str) -> Path:
 def inside(root: Path, path: Path) -> Path:
     """The path itself. Raises OutsideRoot unless it stays in the root after following every link."""
     try:
-        is_inside = path.resolve().is_relative_to(root.resolve())
+        target = path.resolve()
+        is_inside = target.is_relative_to(root.resolve())
+        is_loop = any(part.is_symlink() for part in (target, *target.parents))  # Python 3.13 leaves loops as they are
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, up to Python 3.12
         raise OutsideRoot(f"{path}: can't be followed: {error}") from error
+    if is_loop:
+        raise OutsideRoot(f"{path}: can't be followed: its links lead in a circle")
     if not is_inside:
         raise OutsideRoot(
             f"{path}: leads out of {root}; name the other place as [records] backup_directory instead of linking to it"

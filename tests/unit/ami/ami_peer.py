@@ -107,7 +107,7 @@ class Peer:
 
     def settings(self, *, action_timeout_s: float = 5, secret: str = SECRET, tls: bool = False, ca: str = "") -> Ami:
         return Ami(
-            host="localhost" if tls else "127.0.0.1",
+            host="127.0.0.1",
             port=self.port,
             secret=Secret(secret),
             tls=tls,

@@ -186,7 +186,7 @@ async def test_the_secret_is_nowhere_to_be_seen(secret: str, caplog: pytest.LogC
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for localhost, with its key in the same file."""
+    """A certificate for 127.0.0.1, with its key in the same file."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")
@@ -194,7 +194,7 @@ def certificate(tmp_path: Path) -> Path:
     subprocess.run(
         [
             *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(tmp_path / "key"), "-out", str(made)),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(tmp_path / "key"), "-out", str(made)),
         ],
         check=True,
         capture_output=True,
