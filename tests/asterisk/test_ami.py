@@ -216,7 +216,7 @@ async def test_values_arrive_as_they_were(quiet_lab: Lab) -> None:
         placed = call(trunk(PERSON), fallback="goto", CONTACT_NAME=tricky, ASTDIALER_GOTO=goto)
         await telephony.originate(placed)
         await watcher.until(lambda seen: any(isinstance(event, ev.Answered) for event in seen))
-        (channel,) = await telephony.live_channels(PBX)
+        (channel,) = [c for c in await telephony.live_channels(PBX) if c.uniqueid == placed.attempt_id]
         asked = {"Action": "Getvar", "Channel": channel.channel, "Variable": "CONTACT_NAME"}
         assert (await telephony.connection(PBX).action(asked))["Value"] == tricky
         await telephony.hang_up(PBX, placed.attempt_id)

@@ -163,7 +163,7 @@ def test_paused_agents_get_no_calls_and_their_reason_is_shown(dialer: Dialer) ->
     for agent in range(1, 4):
         rx(dialer.lab, "pbx", f"queue pause member PJSIP/agent{agent} queue astdialer reason lunch")
     try:
-        wait_for(lambda: all(row["paused"] for row in dialer.ask("agent", "list")), "all agents are paused")
+        wait_for(lambda: [row["paused"] for row in dialer.ask("agent", "list")] == [True] * 3, "all are paused")
         assert {row["pause_reason"] for row in dialer.ask("agent", "list")} == {"lunch"}
         dialer.run("campaign", "start", "quiet")
         wait_for(lambda: dialer.ask("campaign", "explain", "quiet")["limit"] == "no agent is logged in", "it is said")
