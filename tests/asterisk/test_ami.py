@@ -22,7 +22,7 @@ from astdialer.domain.amd import Action
 from astdialer.domain.attempt import Attempt, apply, is_over
 from astdialer.domain.errors import LinkLost, OriginateRefused, Unavailable
 from astdialer.lab import Lab
-from astdialer.ports import LinkDown, LinkUp, MemberSeen, MemberTalk, Origination, TelephonyEvent
+from astdialer.ports import LinkDown, LinkUp, LiveChannel, MemberSeen, MemberTalk, Origination, TelephonyEvent
 
 pytestmark = pytest.mark.asterisk
 
@@ -93,6 +93,11 @@ async def linked(
         yield telephony, watcher
 
 
+async def own_channels(telephony: AmiTelephony, placed: Origination) -> list[LiveChannel]:
+    """The channels of this call, whatever else is still ending on the shared PBX."""
+    return [c for c in await telephony.live_channels(PBX) if c.linkedid == placed.attempt_id]
+
+
 def call(channel: str, *, timeout_s: float = 15, fallback: str = "hangup", **variables: str) -> Origination:
     attempt_id = str(uuid.uuid4())
     return Origination(
@@ -141,7 +146,7 @@ async def test_a_person_who_answers_and_is_hung_up(quiet_lab: Lab) -> None:
         placed = call(trunk(PERSON), fallback="goto", ASTDIALER_GOTO="astdialer-message,s,1")
         await telephony.originate(placed)
         await watcher.until(lambda seen: any(isinstance(event, ev.Answered) for event in seen))
-        (channel,) = await telephony.live_channels(PBX)
+        (channel,) = await own_channels(telephony, placed)
         assert (channel.uniqueid, channel.linkedid, channel.is_up) == (placed.attempt_id, placed.attempt_id, True)
         assert await telephony.hang_up(PBX, placed.attempt_id)
         attempt = await watcher.over(placed.attempt_id)
@@ -150,7 +155,7 @@ async def test_a_person_who_answers_and_is_hung_up(quiet_lab: Lab) -> None:
         assert attempt.originate_reason == 4
         assert attempt.hung_up_by == "asterisk"
         assert not await telephony.hang_up(PBX, placed.attempt_id)
-        assert await telephony.live_channels(PBX) == []
+        assert await own_channels(telephony, placed) == []
 
 
 async def test_a_call_that_rings_out(quiet_lab: Lab) -> None:
@@ -216,7 +221,7 @@ async def test_values_arrive_as_they_were(quiet_lab: Lab) -> None:
         placed = call(trunk(PERSON), fallback="goto", CONTACT_NAME=tricky, ASTDIALER_GOTO=goto)
         await telephony.originate(placed)
         await watcher.until(lambda seen: any(isinstance(event, ev.Answered) for event in seen))
-        (channel,) = [c for c in await telephony.live_channels(PBX) if c.uniqueid == placed.attempt_id]
+        (channel,) = await own_channels(telephony, placed)
         asked = {"Action": "Getvar", "Channel": channel.channel, "Variable": "CONTACT_NAME"}
         assert (await telephony.connection(PBX).action(asked))["Value"] == tricky
         await telephony.hang_up(PBX, placed.attempt_id)
@@ -286,7 +291,7 @@ async def test_a_cut_link_comes_back_and_finds_the_call_again(quiet_lab: Lab) ->
         with pytest.raises(OriginateRefused, match="nothing was sent"):
             await telephony.originate(call(trunk(PERSON)))
         await watcher.until(lambda seen: seen[-1] == LinkUp())
-        (channel,) = await telephony.live_channels(PBX)
+        (channel,) = await own_channels(telephony, placed)
         assert channel.uniqueid == placed.attempt_id
         assert await telephony.hang_up(PBX, placed.attempt_id)
         await watcher.until(lambda seen: isinstance(seen[-1], ev.HungUp))
@@ -303,10 +308,10 @@ async def test_an_answer_that_is_lost_on_the_way_means_not_known_and_nothing_is_
         with pytest.raises(LinkLost):
             await asked
         await watcher.until(lambda seen: any(isinstance(event, LinkDown) for event in seen) and seen[-1] == LinkUp())
-        (channel,) = await telephony.live_channels(PBX)
+        (channel,) = await own_channels(telephony, placed)
         assert (channel.uniqueid, channel.is_ringing) == (placed.attempt_id, True)
         await asyncio.sleep(0.5)
-        assert len(await telephony.live_channels(PBX)) == 1
+        assert len(await own_channels(telephony, placed)) == 1
         await telephony.hang_up(PBX, placed.attempt_id)
 
 
