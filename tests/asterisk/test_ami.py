@@ -44,12 +44,20 @@ class Watcher:
     def __init__(self, events: AsyncIterator[TelephonyEvent]) -> None:
         self.seen: list[TelephonyEvent] = []
         self._events = events
+        self._next: asyncio.Future[TelephonyEvent] | None = None
 
     async def until(self, holds: Callable[[list[TelephonyEvent]], bool], within_s: float = 20) -> None:
         """Read until it holds of all that was seen."""
         async with asyncio.timeout(within_s):
             while not (self.seen and holds(self.seen)):
-                self.seen.append(await anext(self._events))
+                await self._read(within_s)
+
+    async def _read(self, within_s: float) -> None:
+        """The next event, if one comes in time; one that does not is waited for the next time."""
+        self._next = self._next or asyncio.ensure_future(anext(self._events))
+        if (await asyncio.wait({self._next}, timeout=within_s))[0]:
+            self.seen.append(self._next.result())
+            self._next = None
 
     async def over(self, attempt_id: str) -> Attempt:
         """The attempt, when nothing more can be learned of it; the order of the facts does not matter."""
@@ -70,7 +78,9 @@ class Watcher:
                     found = apply(found, event)
             return found
 
-        await self.until(lambda seen: is_over(merged(seen), 0))
+        async with asyncio.timeout(20):
+            while not is_over(merged(self.seen), SystemClock().now()):
+                await self._read(0.1)
         return merged(self.seen)
 
 

@@ -16,6 +16,8 @@ from astdialer.domain.amd import Action, Verdict
 
 #: How long a fact that may still be under way is waited for before an attempt is closed without it.
 LATE_FACT_S = 2.0
+#: The trunk's leg behind a Local channel may say its last word, with the SIP code, after that channel is gone.
+LEG_FACT_S = 0.5
 
 
 class State(IntEnum):
@@ -230,6 +232,9 @@ def is_over(attempt: Attempt, now: int) -> bool:
         return True
     if attempt.gone_at is not None:
         last_word = attempt.originate_ended_at is not None or attempt.adopted
-        return last_word or now - attempt.gone_at >= LATE_FACT_S * 1000
+        has_legs = attempt.channel.startswith("Local/") and not attempt.was_answered
+        if last_word and not has_legs:
+            return True
+        return now - attempt.gone_at >= (LEG_FACT_S if last_word else LATE_FACT_S) * 1000
     never_was = attempt.originate_success is False and not attempt.channel and not attempt.adopted
     return never_was and now - (attempt.originate_ended_at or now) >= LATE_FACT_S * 1000

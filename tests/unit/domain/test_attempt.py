@@ -4,7 +4,7 @@ import pytest
 from attempts import CHANNEL, SENT, STORIES, TALK, Story, after, at, fresh
 
 from astdialer.domain import events as ev
-from astdialer.domain.attempt import _MERGE, LATE_FACT_S, PROVES, State, apply, is_over
+from astdialer.domain.attempt import _MERGE, LATE_FACT_S, LEG_FACT_S, PROVES, State, apply, is_over
 from astdialer.domain.events import AttemptEvent
 from astdialer.domain.outcome import classify
 
@@ -107,3 +107,11 @@ def test_a_state_has_a_word_for_tables() -> None:
         "gone",
         "closed",
     ]
+
+
+def test_a_local_channel_waits_for_its_trunks_last_word() -> None:
+    """Its SIP code may come after the Local channel is gone."""
+    attempt = after((SENT, at(20, ev.ChannelCreated, channel="Local/1@from-internal-0001;1"), REFUSAL, BYE))
+    assert not is_over(attempt, BYE.at + int(LEG_FACT_S * 1000) - 1)
+    assert is_over(attempt, BYE.at + int(LEG_FACT_S * 1000))
+    assert is_over(apply(attempt, at(800, ev.Answered)), BYE.at), "after an answer the legs are the agents'"
