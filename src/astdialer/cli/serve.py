@@ -35,10 +35,7 @@ async def _until_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.cancel)
     with contextlib.suppress(asyncio.CancelledError):
-        try:
-            await engine
-        except* asyncio.CancelledError:
-            raise asyncio.CancelledError from None
+        await engine
     logger.info("engine.stopped")
 
 

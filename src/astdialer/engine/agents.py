@@ -58,10 +58,10 @@ class AgentMirror:
             self._members[key] = replace(member, in_call=True) if event.in_call else member.talk_ended(event.at)
 
     def members(self, server: str | None = None, queue: str | None = None) -> list[QueueMember]:
-        """Members by server and queue."""
+        """Members by server and queue, in no order."""
         return [
             member
-            for (at, of, _), member in sorted(self._members.items())
+            for (at, of, _), member in self._members.items()
             if (server is None or at == server) and (queue is None or of == queue)
         ]
 

@@ -83,7 +83,7 @@ class LiveView:
     def _agent_rows(self) -> list[dict[str, Any]]:
         now = self._clock.now()
         rows = []
-        for member in self._agents.members():
+        for member in sorted(self._agents.members(), key=lambda m: (m.server, m.queue, m.interface)):
             wrap_up_s = self._directory.wrap_up_s(member.server, member.queue)
             status = member.status_at(now, wrap_up_s)
             rows.append(
