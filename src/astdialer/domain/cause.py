@@ -327,16 +327,17 @@ def _meaning(token: str) -> str:
     return Q850[int(token)].value if token.isdecimal() and int(token) in Q850 else token
 
 
-def classify_cause(attempt: Attempt, cause: Cause, rules: CauseRules, disposition: Disposition) -> CauseClass:
+def classify_cause(attempt: Attempt, cause: Cause, rules: CauseRules) -> CauseClass:
     """What the cause does to the number and the contact.
 
     The campaign's lists come before the defaults, and a class whose list is given has that list only. The most
     specific token decides: SIP code, then the number that the network sent, then the cause itself; the own channel's
-    before its leg's. Where rules were not checked and a token stands twice: error, minus, ok, retry. OK takes a talk
-    (or message heard) that was long enough, which is what disposition ``answered`` says: any other is RETRY.
+    before its leg's. Where rules were not checked and a token stands twice: error, minus, ok, retry.
+
+    OK is a success only with the disposition ``answered``, which says that the talk was long enough; with any other
+    (``short`` is NORMAL_CLEARING too) the caller treats it as RETRY.
     """
-    found = _given(attempt, cause, rules) or _default(cause, rules)
-    return CauseClass.RETRY if found is CauseClass.OK and disposition is not D.ANSWERED else found
+    return _given(attempt, cause, rules) or _default(cause, rules)
 
 
 def _given(attempt: Attempt, cause: Cause, rules: CauseRules) -> CauseClass | None:

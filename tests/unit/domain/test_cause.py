@@ -90,8 +90,7 @@ def judged(events: Sequence[ev.AttemptEvent], rules: OutcomeRules = RULES) -> Ca
 
 def kind_of(events: Sequence[ev.AttemptEvent], causes: CauseRules, rules: OutcomeRules = RULES) -> CauseClass:
     attempt = after(events)
-    disposition = classify(attempt, rules)
-    return classify_cause(attempt, cause_of(attempt, disposition), causes, disposition)
+    return classify_cause(attempt, cause_of(attempt, classify(attempt, rules)), causes)
 
 
 def given_lists(**texts: str) -> CauseRules:
@@ -347,13 +346,7 @@ def test_lists_without_a_contradiction_are_accepted(lists: dict[str, str]) -> No
 @pytest.mark.parametrize("cause", Cause)
 def test_without_lists_a_cause_has_its_default_class_and_is_else_retried(cause: Cause) -> None:
     usual = next((kind for kind, text in CLASSES.items() if cause in names(text)), K.RETRY)
-    assert classify_cause(fresh(), cause, CauseRules(), D.ANSWERED) is usual
-
-
-@pytest.mark.parametrize("disposition", set(Disposition) - {D.ANSWERED})
-def test_ok_without_a_talk_that_was_long_enough_is_a_retry(disposition: Disposition) -> None:
-    assert classify_cause(fresh(), C.NORMAL_CLEARING, CauseRules(), disposition) is K.RETRY
-    assert classify_cause(fresh(), C.USER_BUSY, given_lists(ok="USER_BUSY"), disposition) is K.RETRY
+    assert classify_cause(fresh(), cause, CauseRules()) is usual
 
 
 BUSY = failed(17, 486, "BUSY")
@@ -421,10 +414,7 @@ def test_the_own_channel_is_listed_before_its_leg() -> None:
     ],
 )
 def test_lists_that_contradict_each_other_are_read_with_caution(lists: dict[str, str], expected: CauseClass) -> None:
-    talked = expected is K.OK
-    attempt, cause = after(TALK if talked else BUSY), C.NORMAL_CLEARING if talked else C.USER_BUSY
-    disposition = D.ANSWERED if talked else D.BUSY
-    assert classify_cause(attempt, cause, given_lists(**lists), disposition) is expected
+    assert kind_of(TALK if expected is K.OK else BUSY, given_lists(**lists)) is expected
 
 
 def test_an_answered_call_is_not_matched_by_the_codes_of_its_channel() -> None:
@@ -434,10 +424,11 @@ def test_an_answered_call_is_not_matched_by_the_codes_of_its_channel() -> None:
     assert kind_of(machine, given_lists(error="16")) is K.RETRY
 
 
-def test_a_talk_is_a_success_from_the_campaigns_shortest_on() -> None:
+def test_a_short_talk_is_normal_clearing_as_well_and_only_its_disposition_tells() -> None:
     talk = (*TALK, at(10_000, ev.AgentFinished, agent="a", ended_by="caller"))
-    assert kind_of(talk, CauseRules(), OutcomeRules(short_call_s=5)) is K.OK
-    assert kind_of(talk, CauseRules(), OutcomeRules(short_call_s=6)) is K.RETRY
+    short = OutcomeRules(short_call_s=6)
+    assert kind_of(talk, CauseRules(), short) is K.OK
+    assert classify(after(talk), short) is D.SHORT
 
 
 @given(
@@ -447,6 +438,8 @@ def test_a_talk_is_a_success_from_the_campaigns_shortest_on() -> None:
         st.lists(st.sampled_from([*Cause, "17", "44", "sip_486", "sip_480"]), max_size=5).map(",".join),
     ),
 )
-def test_every_attempt_has_a_class_and_only_a_talk_is_a_success(story: Story, lists: dict[str, str]) -> None:
-    kind = kind_of(story.events, given_lists(**lists), story.rules)
-    assert kind is not K.OK or story.disposition is D.ANSWERED
+def test_lists_move_causes_between_classes_and_never_out_of_them(story: Story, lists: dict[str, str]) -> None:
+    rules = given_lists(**lists)
+    kind = kind_of(story.events, rules, story.rules)
+    usual = kind_of(story.events, CauseRules(), story.rules)
+    assert rules.lists[kind] or kind in (usual, K.RETRY)
