@@ -149,6 +149,7 @@ class Result:
     next_after_s: int | None = None  #: seconds to the next try, 0 at once; None: as the campaign says
     next_number: str = ""  #: E.164: where the next try goes; a new one is added
     next_number_as_given: str = ""
+    next_number_zones: str = ""  #: its zones, as Number.zones has them
     stop_numbers: tuple[str, ...] = ()  #: E.164: closed for good
     stop_all: bool = False  #: every number but next_number is closed for good
     description: str = ""

@@ -221,6 +221,7 @@ def test_a_result_says_nothing_but_success_unless_told() -> None:
         next_after_s=None,
         next_number="",
         next_number_as_given="",
+        next_number_zones="",
         stop_numbers=(),
         stop_all=False,
         description="",
