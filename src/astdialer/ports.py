@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from astdialer.domain.agent import QueueMember
+from astdialer.domain.agent import AgentProfile, QueueMember
 from astdialer.domain.attempt import Attempt
-from astdialer.domain.campaign import Campaign, CampaignState, Settings
+from astdialer.domain.calendar import WorkingCalendar
+from astdialer.domain.campaign import Campaign, CampaignState
+from astdialer.domain.settings import ContactStrategy, Settings
 from astdialer.domain.cdr import Cdr
 from astdialer.domain.contact import Contact, NewContact
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.events import AttemptEvent
+from astdialer.domain.route import Route
+from astdialer.domain.selection import Judgement, NumberFacts
 from astdialer.domain.trunk import Trunk
 
 
@@ -39,6 +43,7 @@ class Origination:
     account: str
     context: str
     variables: Mapping[str, str]
+    exten: str = "s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +129,9 @@ class Telephony(Protocol):
     async def queue_members(self, server: str) -> Sequence[QueueMember]:
         """QueueStatus: every member of every queue. Raises Unavailable."""
 
+    async def pause_member(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
+        """Pause or unpause an agent in all of its queues; one that is in none is no error. Raises Unavailable."""
+
 
 # --- recordings ------------------------------------------------------------------------------------------------------
 
@@ -161,19 +169,27 @@ class Recordings(Protocol):
 # --- store -----------------------------------------------------------------------------------------------------------
 
 
+#: What becomes of a contact that came up, from the contact and what the store knows about its numbers (by E.164).
+Judge = Callable[[Contact, Mapping[str, NumberFacts]], Judgement]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """A wish for due contacts of one campaign, for calls through one trunk."""
+    """A wish for contacts of one campaign that may be called now."""
 
     campaign_id: int
     campaign: str
-    trunk: str
     server: str
     limit: int
-    zones: Sequence[str]  #: zones of bases within calling hours now; "" is the campaign's own
+    is_open: Callable[[str], bool]  #: whether anybody in a pool's zones may be dialed now
+    judge: Judge
     attempt_ids: Sequence[str]  #: fresh ids, at least ``limit`` of them
     reason: str
     now: int
+    strategy: ContactStrategy = ContactStrategy.PRIORITY
+    buckets: Sequence[str] = ("",)  #: whose contacts: "" nobody's in particular, @1001 an agent's, else a bucket's name
+    reserved_agent: str = ""  #: the agent's interface, if one has been reserved for the call
+    leg_id: str = ""  #: and the id that its leg will have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +211,7 @@ class Closing:
     cdr: Cdr
     recording: Recording | None
     now: int
+    day: str = ""  #: YYYY-MM-DD, the campaign's local day, for the statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +223,7 @@ class CampaignCounts:
     in_call: int
     done: int
     next_due_at: int | None  #: earliest waiting contact
+    held: int = 0  #: contacts whose result is awaited
     dispositions: Mapping[str, int] = field(default_factory=dict)  #: attempts by disposition
 
 
@@ -222,13 +240,75 @@ class BaseUpload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlacklistEntry:
-    """A number that is not to be dialed; campaign ``*`` is all of them."""
+    """A number that is not to be dialed, or every number that begins so (``+4477*``); campaign ``*`` is all of them."""
 
     number: str
     campaign: str
     reason: str
     added_by: str
     added_at: int
+    expires_at: int | None = None  #: an instant; None: for ever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """A call that somebody asks for, outside of any list."""
+
+    campaign_id: int
+    contact: NewContact  #: rank DATED or TASK; its ``not_before`` is the date
+    zone: str  #: of the campaign, for numbers whose own is not known; "" leaves it to the campaign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody asks the running engine to do at once."""
+
+    id: str
+    kind: str
+    body: Mapping[str, Any]
+    created_at: int
+    expires_at: int  #: nobody carries it out after that
+    state: str = "new"  #: new, taken, done or failed
+    result: str = ""  #: done: JSON; failed: the error's words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A call that an agent is asked about before anybody is dialed."""
+
+    attempt_id: str
+    agent: str  #: interface
+    campaign_id: int
+    contact_id: int
+    number: str
+    made_at: int
+    expires_at: int
+    answer: str = ""  #: accept, skip, or none yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A contact's end, in the order in which they happened."""
+
+    id: int
+    at: int
+    campaign_id: int
+    contact_id: int
+    number: str
+    tries: int
+    successful: bool
+    end_reason: str
+    end_cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignEvent:
+    """Something that was done to a campaign."""
+
+    at: int
+    event: str  #: created, started, paused, resumed, sleeps, wakes, stopping, stopped, finished, error, changed, zeroed
+    detail: str = ""
+    done_by: str = "engine"
 
 
 class CampaignStore(Protocol):
@@ -249,6 +329,36 @@ class CampaignStore(Protocol):
     async def save_trunk(self, trunk: Trunk) -> None: ...
     async def remove_trunk(self, name: str) -> None:
         """Raises NotFound."""
+
+    async def routes(self) -> Sequence[Route]: ...
+    async def save_route(self, route: Route) -> None: ...
+    async def remove_route(self, name: str) -> None:
+        """Raises NotFound, and Conflict while a campaign names it."""
+
+    async def calendars(self) -> Sequence[WorkingCalendar]: ...
+    async def save_calendar(self, calendar: WorkingCalendar) -> None: ...
+    async def remove_calendar(self, name: str) -> None:
+        """Raises NotFound, and Conflict while a campaign names it."""
+
+    async def caller_id_pools(self) -> Mapping[str, Sequence[str]]: ...
+    async def save_caller_id_pool(self, name: str, numbers: Sequence[str]) -> None: ...
+    async def remove_caller_id_pool(self, name: str) -> None:
+        """Raises NotFound."""
+
+    async def agents(self) -> Sequence[AgentProfile]: ...
+    async def save_agent(self, profile: AgentProfile) -> None: ...
+    async def remove_agent(self, agent: str) -> None:
+        """Raises NotFound."""
+
+    async def add_event(self, campaign_id: int, event: CampaignEvent) -> None: ...
+    async def history(self, campaign_id: int, limit: int) -> Sequence[CampaignEvent]:
+        """What was done to the campaign, the newest first."""
+
+    async def zero_statistics(self, campaign_id: int, day: str) -> None:
+        """Forget the campaign's totals (not its days, which the law asks for), and on which day that was done."""
+
+    async def stats_day(self, campaign_id: int) -> str:
+        """The local day on which the statistics were last zeroed by themselves, empty if never."""
 
 
 class UploadStore(Protocol):
@@ -271,17 +381,68 @@ class UploadStore(Protocol):
         """Uploads that were neither published nor discarded and have been quiet for ``quiet_s`` seconds."""
 
 
+class ContactStore(Protocol):
+    """Contacts that somebody has a word to say about."""
+
+    async def change_contact(self, contact_id: int, change: Callable[[Contact], Contact], now: int) -> Contact:
+        """Apply a pure change in one transaction, and return the contact as it is now.
+
+        Raises NotFound, Conflict while an attempt of it is open, and what ``change`` raises; then nothing is changed.
+        """
+
+    async def contacts_with(self, number: str, campaign_id: int | None, *, open_only: bool = True) -> Sequence[Contact]:
+        """Contacts of published bases that have this number, by id."""
+
+    async def load_contact(self, contact_id: int) -> Contact:
+        """Raises NotFound."""
+
+    async def end_after_call(self, contact_id: int, reason: str) -> bool:
+        """End the contact when its open attempt is closed; False if none is open."""
+
+    async def add_task(self, task: NewTask, now: int) -> int:
+        """The new contact's id, in the campaign's base ``tasks``."""
+
+    async def scheduled(
+        self, campaign_id: int, *, number: str | None, from_at: int | None, to_at: int | None, limit: int
+    ) -> Sequence[Contact]:
+        """Dated tasks that are still to be called, by their time."""
+
+    async def withdraw(self, entries: Sequence[BlacklistEntry], now: int) -> int:
+        """Close waiting and scheduled calls to these numbers, or put them off until the entry ends; how many."""
+
+    async def expire(self, now: int, limit: int) -> int:
+        """End contacts whose time is over; how many."""
+
+    async def due_results(self, now: int, limit: int) -> Sequence[Contact]:
+        """Contacts whose awaited result did not come in time."""
+
+    async def rewake(self, campaign_id: int, limit: int) -> int:
+        """Let contacts that wait for a rule of their campaign come up again: the rule was changed. How many."""
+
+
 class AttemptStore(Protocol):
     """The engine's own part: claim, follow, close."""
 
     async def zones(self, campaign_id: int) -> Sequence[str]:
-        """The zones of the campaign's published bases; "" where a base has none."""
+        """The zones of the campaign's pools, see selection.DialingRules.is_open."""
+
+    async def bound_buckets(self, campaign_id: int) -> Sequence[str]:
+        """Buckets and agents (@1001) that alone may have some of the campaign's contacts, and that have any to call."""
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
-        """Take due contacts and write an attempt ``created`` for each, in one transaction.
+        """Take contacts that may be called and write an attempt ``created`` for each, in one transaction.
 
-        Skips blacklisted numbers (and closes them) and numbers that have a live call in any campaign.
+        Each that comes up is judged by the request; what must wait, or is barred or done, is written as judged.
         """
+
+    async def claim_contact(self, contact_id: int, request: ClaimRequest) -> Claim | Judgement:
+        """Take this contact, or say why it can't be called; the attempt is marked ``manual``. Raises NotFound."""
+
+    async def facts(self, numbers: Sequence[str], campaign: str, now: int) -> Mapping[str, NumberFacts]:
+        """What is known about numbers beyond their contacts."""
+
+    async def next_due(self, campaign_id: int) -> int | None:
+        """When the earliest waiting contact is due."""
 
     async def save_attempts(self, attempts: Sequence[Attempt]) -> None:
         """What became known about open attempts."""
@@ -292,7 +453,7 @@ class AttemptStore(Protocol):
     async def open_attempts(self, server: str | None = None) -> Sequence[Claim]:
         """Attempts that are not closed, with their contacts."""
 
-    async def is_blacklisted(self, number: str, campaign: str) -> bool: ...
+    async def is_blacklisted(self, number: str, campaign: str, now: int) -> bool: ...
     async def counts(self, campaign_id: int) -> CampaignCounts: ...
 
     async def due_recordings(self, now: int, limit: int) -> Sequence[Recording]: ...
@@ -305,6 +466,27 @@ class AttemptStore(Protocol):
 
     async def withdraw_live_view(self, engine: str) -> None:
         """The engine ends; nobody is to take its last view for the present."""
+
+    async def give_order(self, order: Order) -> None: ...
+    async def order(self, order_id: str) -> Order:
+        """Raises NotFound."""
+
+    async def take_orders(self, now: int) -> Sequence[Order]:
+        """New orders that have not expired, taken; the expired ones fail."""
+
+    async def order_done(self, order_id: str, *, result: str, failed: bool = False) -> None: ...
+
+    async def make_offer(self, offer: Offer) -> None: ...
+    async def offers(self) -> Sequence[Offer]: ...
+    async def answer_offer(self, attempt_id: str, answer: str) -> bool:
+        """False if there is no such offer, or it has an answer."""
+
+    async def withdraw_offer(self, attempt_id: str) -> None: ...
+
+    async def count_agent(
+        self, agent: str, campaign_id: int, day: str, *, offered: int = 0, answered: int = 0, talk_s: float = 0
+    ) -> None:
+        """Add to an agent's statistics of a day."""
 
     def writes(self) -> bool:
         """Whether the last write went through (a full disk stops dialing)."""
@@ -328,10 +510,40 @@ class ReportStore(Protocol):
     async def live_view(self) -> Mapping[str, Any] | None:
         """The newest live view, with ``written_at``; None if no engine ever ran."""
 
+    async def abandonment(self, campaign_id: int, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """Of each day from ``from_day`` (YYYY-MM-DD) on: ``day``, ``people`` who answered, ``abandoned`` of them."""
+
+    async def days(self, campaign_id: int, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """``day``, ``disposition``, ``n``."""
+
+    async def trunk_days(self, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """``trunk``, ``day``, ``disposition``, ``n``."""
+
+    async def agent_days(self, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """``agent``, ``campaign``, ``day``, ``offered``, ``answered``, ``talk_s``."""
+
+    async def endings(self, after: int, campaign_id: int | None, limit: int) -> Sequence[Ending]:
+        """Ends of contacts with an id above ``after``, in order."""
+
+    async def survey(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
+        """Of each pool: ``zones``, ``bucket``, ``ready``, ``waiting``, ``in_call``, ``held``, ``done``."""
+
+    async def put_off(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
+        """Waiting contacts by rule: ``why``, ``n``, ``first_at``, ``last_at``."""
+
+    async def count_blacklisted(self, campaign_id: int, now: int) -> int:
+        """Open contacts of which at least one open number is blacklisted."""
+
+    async def count_duplicates(self, campaign_id: int) -> int:
+        """Open contacts whose main number is an earlier open contact's as well."""
+
+    def open_numbers(self, campaign_id: int) -> AsyncIterator[Mapping[str, Any]]:
+        """``contact_id``, ``number``, ``zones`` of every open number."""
+
     async def blacklist(self, campaign: str | None, limit: int) -> Sequence[BlacklistEntry]: ...
     async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> int: ...
     async def remove_from_blacklist(self, number: str, campaign: str) -> bool: ...
 
 
-class Store(CampaignStore, UploadStore, AttemptStore, ReportStore, Protocol):
+class Store(CampaignStore, UploadStore, ContactStore, AttemptStore, ReportStore, Protocol):
     """The whole store."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 #: Priority of a contact whose base gives none (uContact's usual value). Smaller is dialed first.
 DEFAULT_PRIORITY = 9999
@@ -16,11 +16,20 @@ class ContactState(StrEnum):
     READY = "ready"  #: may be claimed now
     WAITING = "waiting"  #: due at next_at
     IN_CALL = "in_call"  #: an attempt of it is open
+    HELD = "held"  #: waits, until held_until, for what came of its last talk
     DONE = "done"  #: not called any more; end_reason says why
 
 
+class Rank(IntEnum):
+    """Which contacts go first, whatever their priority (uContact: dated tasks outrank the others, then lists)."""
+
+    DATED = 0  #: a scheduled call
+    TASK = 1  #: a call to be made as soon as possible
+    LIST = 2  #: an entry of a base
+
+
 class NumberType(StrEnum):
-    """uContact's letters for a number."""
+    """uContact's letters for a number. Campaigns may name types of their own in the setting ``ranges``."""
 
     PRIORITY = "P"  #: tried first
     MOBILE = "M"
@@ -33,15 +42,36 @@ class NumberType(StrEnum):
 class Number:
     """One telephone number of a contact."""
 
-    id: int
+    id: int  #: 0: not in the store yet
     number: str  #: E.164 with a leading +
     as_uploaded: str  #: digits as the base had them
-    type: NumberType
+    type: str  #: a NumberType, or a code of the campaign's own
     position: int  #: order of trying, 0 first
+    priority: int = 0  #: higher first, among numbers that may be dialed now
+    description: str = ""
+    zones: str = ""  #: its zones as text, see calendar.split_zones; empty: not known
     tally: Mapping[str, int] = field(default_factory=dict)  #: how many attempts ended with which disposition
+    tries: int = 0  #: attempts that counted
+    range_tally: Mapping[str, int] = field(default_factory=dict)  #: attempts by day and range, see ranges.key
     last_disposition: str = ""
+    last_call_at: int = 0  #: 0: never called
     next_at: int | None = 0  #: not before this instant; None: not dialed any more
     end_reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be dialed some day."""
+        return self.next_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The attempt whose result is awaited, and what it counted for, so that it can be given back."""
+
+    attempt_id: str
+    number_id: int
+    disposition: str
+    range_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +84,28 @@ class Contact:
     numbers: tuple[Number, ...]
     params: Mapping[str, str] = field(default_factory=dict)
     priority: int = DEFAULT_PRIORITY
-    agentphone: str = ""
+    rank: Rank = Rank.LIST
+    agentphone: str = ""  #: the agent that alone may have the call
+    bucket: str = ""  #: the agents' bucket that alone may have the call
     line: int = 0  #: of the uploaded file
-    next_at: int | None = 0
+    state: ContactState = ContactState.READY
+    tries: int = 0  #: attempts that counted, over all numbers
+    last_call_at: int = 0  #: 0: never called
+    next_at: int | None = 0  #: when it is due again; None: it is done
+    expires_at: int | None = None  #: not dialed from then on
+    any_hour: bool = False  #: the next call was promised for its time, calling window or not
+    preferred: str = ""  #: the number, E.164, to which the next attempt goes first
+    held_until: int | None = None
+    held: Held | None = None
+    tag: str = ""
+    successful: bool = False
     end_reason: str = ""
+    end_cause: str = ""  #: an EndCause, or the Cause that closed the last number
+
+    @property
+    def pool_bucket(self) -> str:
+        """Who alone may have the call: ``@`` and an agentphone, a bucket's name, or nobody in particular."""
+        return f"@{self.agentphone}" if self.agentphone else self.bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +114,10 @@ class NewNumber:
 
     number: str
     as_uploaded: str
-    type: NumberType
+    type: str
+    priority: int = 0
+    description: str = ""
+    zones: str = ""  #: its own or derived from its digits; a contact's or base's zone takes the place of a derived one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,3 +129,8 @@ class NewContact:
     priority: int
     agentphone: str
     line: int
+    bucket: str = ""
+    rank: Rank = Rank.LIST
+    not_before: int | None = None  #: an instant
+    expires_at: int | None = None  #: an instant
+    any_hour: bool = False

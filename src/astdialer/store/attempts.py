@@ -8,8 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from astdialer.domain.attempt import Attempt
+from astdialer.domain.cause import EndCause
+from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.retry import ended
+from astdialer.domain.selection import Judgement, NumberFacts
 from astdialer.ports import CampaignCounts, Claim, ClaimRequest, Closing, Converted, Recording
-from astdialer.store.claim import claim, save_numbers, settle, with_numbers
+from astdialer.store.claim import barred_until, claim, claim_contact, facts_of, with_numbers
+from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Database, Writing
 from astdialer.store.rows import attempt_of, attempt_row
 
@@ -20,13 +25,31 @@ class Attempts:
     _db: Database
 
     async def zones(self, campaign_id: int) -> Sequence[str]:
-        """The zones of the campaign's published bases."""
-        return [row["timezone"] for row in await self._db.read("zones", {"campaign_id": campaign_id})]
+        """The zones of the campaign's pools."""
+        return [row["zones"] for row in await self._db.read("zones", {"campaign_id": campaign_id})]
+
+    async def bound_buckets(self, campaign_id: int) -> Sequence[str]:
+        """Buckets and agents that alone may have some of the campaign's contacts, and that have any to call."""
+        return [row["bucket"] for row in await self._db.read("bound_buckets", {"campaign_id": campaign_id})]
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Take due contacts and write their attempts."""
         claims: list[Claim] = await self._db.write(lambda tx: claim(tx, request))
         return claims
+
+    async def claim_contact(self, contact_id: int, request: ClaimRequest) -> Claim | Judgement:
+        """Take this contact, or say why it can't be called."""
+        taken: Claim | Judgement = await self._db.write(lambda tx: claim_contact(tx, contact_id, request))
+        return taken
+
+    async def facts(self, numbers: Sequence[str], campaign: str, now: int) -> Mapping[str, NumberFacts]:
+        """What is known about numbers beyond their contacts."""
+        return await facts_of(self._db, numbers, campaign, now)
+
+    async def next_due(self, campaign_id: int) -> int | None:
+        """When the earliest waiting contact is due."""
+        at: int | None = (await self._db.read("next_due", {"campaign_id": campaign_id}))[0]["next_at"]
+        return at
 
     async def save_attempts(self, attempts: Sequence[Attempt]) -> None:
         """What became known about open attempts."""
@@ -53,10 +76,9 @@ class Attempts:
         claims: list[Claim] = await self._db.write(find)
         return claims
 
-    async def is_blacklisted(self, number: str, campaign: str) -> bool:
+    async def is_blacklisted(self, number: str, campaign: str, now: int) -> bool:
         """Whether the number may not be dialed for the campaign."""
-        row = {"numbers": json.dumps([number]), "campaign": campaign}
-        return bool(await self._db.read("blacklisted", row))
+        return bool(await barred_until(self._db, [number], campaign, now))
 
     async def counts(self, campaign_id: int) -> CampaignCounts:
         """How the campaign's contacts stand."""
@@ -67,8 +89,9 @@ class Attempts:
             ready=states.get("ready", 0),
             waiting=states.get("waiting", 0),
             in_call=states.get("in_call", 0),
+            held=states.get("held", 0),
             done=states.get("done", 0),
-            next_due_at=(await self._db.read("next_due", key))[0]["next_at"],
+            next_due_at=await self.next_due(campaign_id),
             dispositions=dispositions,
         )
 
@@ -114,21 +137,32 @@ class Attempts:
 async def _close(tx: Writing, closings: Sequence[Closing]) -> None:
     """Each attempt once: what is closed already stays as it is."""
     ids = json.dumps([closing.attempt.id for closing in closings])
-    still_open = {row["id"] for row in await tx.fetch("still_open", {"ids": ids})}
+    still_open = {row["id"]: row["ends_after_call"] for row in await tx.fetch("still_open", {"ids": ids})}
     new = list({c.attempt.id: c for c in closings if c.attempt.id in still_open}.values())
+    endings = [_ending(closing) for closing in new]
     await tx.execute_many("save_attempt", [attempt_row(closing.attempt) for closing in new])
-    await tx.execute_many("close_attempt", [_ending(closing) for closing in new])
+    for query in ("close_attempt", "count_disposition", "count_campaign_day", "count_trunk_day"):
+        await tx.execute_many(query, endings)
     await tx.execute_many("insert_cdr", [dataclasses.asdict(closing.cdr) for closing in new])
-    await tx.execute_many("count_disposition", [_ending(closing) for closing in new])
-    await save_numbers(tx, [number for closing in new for number in closing.contact.numbers])
-    await settle(tx, [closing.contact for closing in new])
+    for closing in new:
+        await save_contacts(tx, [_left(closing, still_open[closing.attempt.id])], closing.now)
+    await tx.execute_many("called_off", [{"id": closing.contact.id} for closing in new])
     await tx.execute_many("queue_recording", [_ending(c) | {"date": c.recording.date} for c in new if c.recording])
+
+
+def _left(closing: Closing, called_off: str) -> Contact:
+    """The contact as the rules leave it, or ended if somebody called it off during the call."""
+    if called_off and closing.contact.state is not ContactState.DONE:
+        return ended(closing.contact, called_off, EndCause.MANAGER_REQUEST)
+    return closing.contact
 
 
 def _ending(closing: Closing) -> dict[str, Any]:
     return {
         "id": closing.attempt.id,
         "campaign_id": closing.attempt.campaign_id,
+        "trunk": closing.attempt.trunk,
         "disposition": closing.disposition,
+        "day": closing.day,
         "now": closing.now,
     }

@@ -1,70 +1,109 @@
-"""Claiming due contacts: one transaction, and its cost does not grow with the base."""
+"""Claiming contacts that may be called: one transaction, and its cost does not grow with the base.
+
+A campaign's contacts lie in pools (an upload's contacts of the same zones, for the same agents). The claim opens the
+pools whose zones are within hours, reads each from the start of an index, merges them in the campaign's order, and has
+the domain judge each contact that comes up.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from heapq import merge
-from itertools import groupby, islice
-from typing import Any
+from itertools import chain, groupby, islice
+from typing import Any, Protocol
 
 from astdialer.domain.attempt import Attempt
-from astdialer.domain.contact import Contact, ContactState, Number
-from astdialer.domain.retry import without_number
+from astdialer.domain.contact import Contact, ContactState, Rank
+from astdialer.domain.errors import Conflict, NotFound
+from astdialer.domain.selection import ABANDONED_MS, FOR_EVER, WEEK_MS, Judgement, NumberFacts
+from astdialer.domain.settings import ContactStrategy
 from astdialer.ports import Claim, ClaimRequest
-from astdialer.store.database import Writing
+from astdialer.store.contact_write import save_contacts
+from astdialer.store.database import Parameters, Writing
 from astdialer.store.rows import attempt_row, contact_of, number_of
 
-#: A contact whose numbers are all being called for somebody else rests this long.
-NUMBER_IN_CALL_S = 30
 #: Due contacts that one claim takes out of waiting. More than it needs, so that priorities are right.
 PROMOTED = 1000
-#: Rounds of looking further when contacts turn out not to be callable.
-ROUNDS = 20
+#: Contacts that one claim looks at, at most: many may turn out not to be callable, and dialing must go on.
+EXAMINED = 2000
+#: Shortest number whose beginnings are looked for among the blacklist's prefixes.
+SHORTEST_PREFIX = 3
 
-
-@dataclass(frozen=True, slots=True)
-class _Blocked:
-    blacklisted: set[str]
-    in_call: set[str]
+Row = Mapping[str, Any]
 
 
 async def claim(tx: Writing, request: ClaimRequest) -> list[Claim]:
     """See ports.AttemptStore.claim."""
+    pools = await _open_pools(tx, request)
+    for pool in pools:
+        await _promote(tx, pool["id"], request)
     claims: list[Claim] = []
-    bases = await _bases(tx, request)
-    for upload_id in bases:
-        due = {"upload_id": upload_id, "now": request.now, "limit": max(PROMOTED, request.limit)}
-        await tx.execute("promote", due)
-    for _ in range(ROUNDS):
-        missing = request.limit - len(claims)
-        found = await _next_ready(tx, bases, missing)
+    seen: set[int] = set()
+    while len(claims) < request.limit and len(seen) < EXAMINED:
+        found = await _next_ready(tx, pools, request, seen)
         if not found:
             break
-        claims += await _claim_some(tx, request, found, request.attempt_ids[len(claims) :])
-        if len(claims) >= request.limit:
-            break
+        seen |= {row["id"] for row in found}
+        claims += await _claim_some(tx, request, found, request.limit - len(claims), len(claims))
     return claims
 
 
-async def _bases(tx: Writing, request: ClaimRequest) -> dict[int, str]:
-    wanted = {"campaign_id": request.campaign_id, "zones": json.dumps(list(request.zones))}
-    return {row["id"]: row["base"] for row in await tx.fetch("claimable_uploads", wanted)}
+async def _open_pools(tx: Writing, request: ClaimRequest) -> list[Row]:
+    wanted = {"campaign_id": request.campaign_id, "buckets": json.dumps(list(request.buckets))}
+    rows = [dict(row) for row in await tx.fetch("claimable_pools", wanted)]
+    return [row for row in rows if request.is_open(row["zones"])]
 
 
-async def _next_ready(tx: Writing, bases: Mapping[int, str], limit: int) -> list[tuple[Contact, str]]:
-    """The first ready contacts over all uploads, by priority, with their base's name."""
-    lists: list[list[tuple[dict[str, Any], str]]] = []
-    for upload_id, base in bases.items():
-        rows = await tx.fetch("ready_contacts", {"upload_id": upload_id, "limit": limit})
-        lists.append([(dict(row), base) for row in rows])
-    first = list(islice(merge(*lists, key=lambda pair: (pair[0]["priority"], pair[0]["id"])), limit))
-    contacts = await with_numbers(tx, [row for row, _ in first])
-    return [(contact, base) for contact, (_, base) in zip(contacts, first, strict=True)]
+async def _promote(tx: Writing, pool_id: int, request: ClaimRequest) -> None:
+    """Due contacts become ready; scheduled calls and tasks before all others."""
+    due = {"pool_id": pool_id, "now": request.now, "limit": max(PROMOTED, request.limit)}
+    for rank in Rank:
+        await tx.execute("promote", due | {"rank": rank})
 
 
-async def with_numbers(tx: Writing, rows: Sequence[Mapping[str, Any]]) -> list[Contact]:
+async def _next_ready(tx: Writing, pools: Sequence[Row], request: ClaimRequest, seen: set[int]) -> list[Row]:
+    """The first ready contacts over all pools that this claim has not looked at, in the campaign's order."""
+    # What was looked at and stays ready (a full trunk) is still at the head of its index.
+    limit = request.limit + len(seen)
+    bound = {pool["id"]: pool["bucket"] == "" for pool in pools}
+    lists = [await _head(tx, pool, request.strategy, limit) for pool in pools]
+    order = _ORDERS[request.strategy]
+    merged = merge(*lists, key=lambda row: (bound[row["pool_id"]], *order(row)))
+    fresh = (row for row in merged if row["id"] not in seen)
+    return list(islice(fresh, max(request.limit, 1)))
+
+
+async def _head(tx: Writing, pool: Row, strategy: ContactStrategy, limit: int) -> list[Row]:
+    """The first of a pool, in order."""
+    key = {"pool_id": pool["id"], "limit": limit}
+    parts = [await tx.fetch(query, key | {"rank": rank}) for rank in Rank for query in _QUERIES[strategy]]
+    base = {"base": pool["base"]}
+    rows: list[Row] = [dict(row) | base for row in chain.from_iterable(parts)]
+    return sorted(rows, key=_ORDERS[strategy])[:limit]
+
+
+#: Where the contacts of a rank stand in order: the untouched, those called before, or all by their last call.
+_QUERIES: Mapping[ContactStrategy, Sequence[str]] = {
+    ContactStrategy.PRIORITY: ("ready_untouched", "ready_again"),
+    ContactStrategy.NEXT_TRIES_CIRCUIT: ("ready_untouched", "ready_again"),
+    ContactStrategy.STRICT_CIRCUIT: ("ready_by_last_call",),
+}
+_ORDERS: Mapping[ContactStrategy, Callable[[Row], tuple[int, ...]]] = {
+    ContactStrategy.PRIORITY: lambda row: (row["rank"], row["priority"], row["id"]),
+    ContactStrategy.NEXT_TRIES_CIRCUIT: lambda row: (
+        row["rank"],
+        row["last_call_at"] == 0,
+        row["priority"],
+        row["id"],
+    ),
+    ContactStrategy.STRICT_CIRCUIT: lambda row: (row["rank"], row["last_call_at"], row["priority"], row["id"]),
+}
+
+
+async def with_numbers(tx: Writing, rows: Sequence[Row]) -> list[Contact]:
     """The contacts of these rows, with their numbers."""
     found = await tx.fetch("numbers_of", {"ids": json.dumps([row["id"] for row in rows])})
     numbers = {
@@ -75,92 +114,128 @@ async def with_numbers(tx: Writing, rows: Sequence[Mapping[str, Any]]) -> list[C
 
 
 async def _claim_some(
-    tx: Writing, request: ClaimRequest, found: Sequence[tuple[Contact, str]], ids: Sequence[str]
+    tx: Writing, request: ClaimRequest, found: Sequence[Row], missing: int, first_id: int
 ) -> list[Claim]:
-    blocked = await _blocked(tx, request.campaign, (n.number for contact, _ in found for n in contact.numbers))
+    contacts = await with_numbers(tx, found)
+    facts = await facts_of(tx, (n.number for c in contacts for n in c.numbers), request.campaign, request.now)
     claims: list[Claim] = []
-    for listed, base in found:
-        contact = await _without_blacklisted(tx, listed, blocked.blacklisted)
-        number = _due_number(contact, request.now, blocked.in_call)
-        if number is None:
-            await settle(tx, [_later(contact, request.now)])
+    for contact, row in zip(contacts, found, strict=True):
+        if len(claims) == missing:
+            break
+        judgement = request.judge(contact, facts)
+        if judgement.number is None:
+            await _put_off(tx, judgement, request.now)
             continue
-        blocked.in_call.add(number.number)
-        attempt = _attempt(request, contact, number, ids[len(claims)])
-        claims.append(Claim(attempt=attempt, contact=contact, base=base))
-    await tx.execute_many("insert_attempt", [attempt_row(c.attempt) for c in claims])
-    await tx.execute_many("take_contact", [{"id": c.contact.id} for c in claims])
+        facts[judgement.number.number] = replace(facts[judgement.number.number], in_call=True)
+        claims.append(await _take(tx, request, judgement, row["base"], request.attempt_ids[first_id + len(claims)]))
     return claims
 
 
-async def _blocked(tx: Writing, campaign: str, numbers: Iterable[str]) -> _Blocked:
-    listed = json.dumps(sorted(set(numbers)))
-    black = await tx.fetch("blacklisted", {"numbers": listed, "campaign": campaign})
-    live = await tx.fetch("live_numbers", {"numbers": listed})
-    return _Blocked({row["number"] for row in black}, {row["number"] for row in live})
+async def _put_off(tx: Writing, judgement: Judgement, now: int) -> None:
+    """What can't be called now waits for its rule, or is done; what only lacks a free trunk stays where it is."""
+    if judgement.stay:
+        return
+    contact = judgement.contact
+    if contact.next_at is not None:
+        contact = replace(contact, state=ContactState.WAITING)
+    await save_contacts(tx, [contact], now, why=judgement.why.value, deferred=contact.next_at is not None)
 
 
-async def _without_blacklisted(tx: Writing, contact: Contact, blacklisted: set[str]) -> Contact:
-    for number in contact.numbers:
-        if number.number in blacklisted and number.next_at is not None:
-            contact = without_number(contact, number.id, "blacklisted")
-            await save_numbers(tx, [n for n in contact.numbers if n.id == number.id])
-    return contact
+async def _take(tx: Writing, request: ClaimRequest, judgement: Judgement, base: str, attempt_id: str) -> Claim:
+    attempt = _attempt(request, judgement, attempt_id)
+    contact = replace(judgement.contact, state=ContactState.IN_CALL, next_at=None)
+    await tx.execute("insert_attempt", attempt_row(attempt))
+    await save_contacts(tx, [contact], request.now)
+    return Claim(attempt=attempt, contact=contact, base=base)
 
 
-def _due_number(contact: Contact, now: int, in_call: set[str]) -> Number | None:
-    """The first number in order that is due and has no live call."""
-    due = (n for n in contact.numbers if n.next_at is not None and n.next_at <= now and n.number not in in_call)
-    return next(due, None)
-
-
-def _later(contact: Contact, now: int) -> Contact:
-    """A contact that can't be called now: at its numbers' next time, or after a rest if a number is being called."""
-    times = [n.next_at for n in contact.numbers if n.next_at is not None]
-    if not times:
-        return replace(contact, next_at=None, end_reason=contact.end_reason or "no number left")
-    soonest = min(times)
-    return replace(contact, next_at=soonest if soonest > now else now + NUMBER_IN_CALL_S * 1000)
-
-
-def _attempt(request: ClaimRequest, contact: Contact, number: Number, attempt_id: str) -> Attempt:
+def _attempt(request: ClaimRequest, judgement: Judgement, attempt_id: str) -> Attempt:
+    number, way = judgement.number, judgement.way
+    assert number is not None and way is not None
     return Attempt(
         id=attempt_id,
         campaign_id=request.campaign_id,
-        contact_id=contact.id,
+        contact_id=judgement.contact.id,
         number_id=number.id,
         number=number.number,
-        trunk=request.trunk,
+        trunk=way.trunk,
+        dialed_as=way.digits,
+        range_key=judgement.range_key,
+        reserved_agent=request.reserved_agent,
+        leg_id=request.leg_id,
         server=request.server,
         created_at=request.now,
         reason=request.reason,
     )
 
 
-async def settle(tx: Writing, contacts: Iterable[Contact]) -> None:
-    """Write where contacts stand when no attempt of them is open."""
-    rows = [
-        {
-            "id": contact.id,
-            "state": ContactState.DONE if contact.next_at is None else ContactState.WAITING,
-            "next_at": contact.next_at,
-            "end_reason": contact.end_reason,
-        }
-        for contact in contacts
-    ]
-    await tx.execute_many("settle_contact", rows)
+async def claim_contact(tx: Writing, contact_id: int, request: ClaimRequest) -> Claim | Judgement:
+    """See ports.AttemptStore.claim_contact."""
+    rows = await tx.fetch("contact_with_base", {"id": contact_id})
+    if not rows:
+        raise NotFound("contact", contact_id, "see astdialer contact list")
+    contact = (await with_numbers(tx, [dict(rows[0])]))[0]
+    if contact.state not in (ContactState.READY, ContactState.WAITING):
+        raise Conflict(f"contact {contact_id} is {contact.state.value}: {contact.end_reason or 'not to be called now'}")
+    facts = await facts_of(tx, (n.number for n in contact.numbers), request.campaign, request.now)
+    judgement = request.judge(contact, facts)
+    if judgement.number is None:
+        return judgement
+    taken = await _take(tx, request, judgement, rows[0]["base"], request.attempt_ids[0])
+    manual = replace(taken.attempt, manual=True)
+    await tx.execute("save_attempt", attempt_row(manual))
+    return replace(taken, attempt=manual)
 
 
-async def save_numbers(tx: Writing, numbers: Iterable[Number]) -> None:
-    """Write the numbers' counts and next times."""
-    rows = [
-        {
-            "id": number.id,
-            "tally": json.dumps(dict(number.tally)),
-            "last_disposition": number.last_disposition,
-            "next_at": number.next_at,
-            "end_reason": number.end_reason,
-        }
-        for number in numbers
-    ]
-    await tx.execute_many("save_number", rows)
+# --- facts -----------------------------------------------------------------------------------------------------------
+
+
+class Reading(Protocol):
+    """The named queries, inside a transaction or beside it."""
+
+    async def fetch(self, query: str, parameters: Parameters = ()) -> Sequence[Any]:
+        """All rows."""
+
+
+async def facts_of(tx: Reading, numbers: Iterable[str], campaign: str, now: int) -> dict[str, NumberFacts]:
+    """What the store knows about numbers beyond their contacts."""
+    wanted = sorted(set(numbers))
+    listed = json.dumps(wanted)
+    barred = await barred_until(tx, wanted, campaign, now)
+    live = {row["number"] for row in await tx.fetch("live_numbers", {"numbers": listed})}
+    since = now - max(WEEK_MS, ABANDONED_MS)
+    placed: dict[str, list[int]] = defaultdict(list)
+    abandoned: dict[str, int] = {}
+    for row in await tx.fetch("placed_attempts", {"numbers": listed, "since": since}):
+        placed[row["number"]].append(row["dialed_at"])
+        if row["disposition"] == "abandoned":
+            abandoned[row["number"]] = row["dialed_at"]
+    return {
+        number: NumberFacts(
+            blacklisted_until=barred.get(number),
+            in_call=number in live,
+            placed_at=tuple(placed[number]),
+            abandoned_at=abandoned.get(number),
+        )
+        for number in wanted
+    }
+
+
+async def barred_until(tx: Reading, numbers: Sequence[str], campaign: str, now: int) -> dict[str, int]:
+    """Which numbers are blacklisted, themselves or by how they begin, and until when."""
+    keys: dict[str, list[str]] = defaultdict(list)
+    for number in numbers:
+        for key in blacklist_keys(number):
+            keys[key].append(number)
+    found = await tx.fetch("blacklisted", {"numbers": json.dumps(list(keys)), "campaign": campaign, "now": now})
+    barred: dict[str, int] = {}
+    for row in found:
+        until = FOR_EVER if row["expires_at"] is None else row["expires_at"]
+        for number in keys[row["number"]]:
+            barred[number] = max(barred.get(number, 0), until)
+    return barred
+
+
+def blacklist_keys(number: str) -> list[str]:
+    """The number, and every prefix entry that would cover it: +4477… is covered by ``+4477*``."""
+    return [number, *(number[:n] + "*" for n in range(SHORTEST_PREFIX, len(number) + 1))]

@@ -108,6 +108,10 @@ class Database:
         except sqlite3.Error as error:
             raise Unavailable(f"the store {self.path} can't be read: {error}") from error
 
+    async def fetch(self, query: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
+        """The same, under the name that it has inside a transaction."""
+        return await self.read(query, parameters)
+
     async def stream(self, query: str, parameters: Parameters = ()) -> AsyncIterator[dict[str, Any]]:
         """Row by row, for answers of any size."""
         try:

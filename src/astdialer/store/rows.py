@@ -9,12 +9,15 @@ from typing import Any
 
 from astdialer.domain.amd import Action, Verdict
 from astdialer.domain.attempt import Attempt, State
-from astdialer.domain.campaign import Campaign, CampaignState, Settings, parse_settings, settings_texts
-from astdialer.domain.contact import Contact, Number, NumberType
+from astdialer.domain.campaign import Campaign, CampaignState
+from astdialer.domain.settings import Settings, parse_settings, settings_texts
+from astdialer.domain.contact import Contact, ContactState, Held, Number, Rank
 from astdialer.domain.trunk import Trunk
 
 _ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
-_FLAGS = ("uncounted", "adopted", "vanished", "canceled", "contact_hung_up", "concluded")
+_NUMBER_FIELDS = tuple(f.name for f in dataclasses.fields(Number))
+_CONTACT_FIELDS = tuple(f.name for f in dataclasses.fields(Contact) if f.name != "numbers")
+_FLAGS = ("manual", "uncounted", "adopted", "vanished", "canceled", "contact_hung_up", "concluded")
 
 
 def attempt_row(attempt: Attempt) -> dict[str, Any]:
@@ -61,10 +64,33 @@ def trunk_of(row: Mapping[str, Any]) -> Trunk:
 
 def number_of(row: Mapping[str, Any]) -> Number:
     """The number of a row."""
-    values = {name: row[name] for name in row if name != "contact_id"}
-    return Number(**{**values, "type": NumberType(row["type"]), "tally": json.loads(row["tally"])})
+    values = {name: row[name] for name in _NUMBER_FIELDS}
+    counts = {name: json.loads(row[name]) for name in ("tally", "range_tally")}
+    return Number(**{**values, **counts})
+
+
+def number_row(number: Number) -> dict[str, Any]:
+    """The number as parameters of save_number and add_number."""
+    row = {name: getattr(number, name) for name in _NUMBER_FIELDS}
+    return row | {name: json.dumps(dict(row[name])) for name in ("tally", "range_tally")}
 
 
 def contact_of(row: Mapping[str, Any], numbers: Iterable[Number]) -> Contact:
     """The contact of a row and its numbers."""
-    return Contact(**{**row, "params": json.loads(row["params"]), "numbers": tuple(numbers)})
+    values = {name: row[name] for name in _CONTACT_FIELDS}
+    values |= {name: bool(row[name]) for name in ("any_hour", "successful")}
+    values["state"] = ContactState(row["state"])
+    values["rank"] = Rank(row["rank"])
+    values["params"] = json.loads(row["params"])
+    values["held"] = Held(**json.loads(row["held"])) if row["held"] else None
+    # Ready contacts have no time in their row: it would only make the ready indexes larger.
+    values["next_at"] = 0 if row["state"] == ContactState.READY else row["next_at"]
+    return Contact(**values, numbers=tuple(numbers))
+
+
+def contact_row(contact: Contact) -> dict[str, Any]:
+    """The contact as parameters of save_contact."""
+    row = {name: getattr(contact, name) for name in _CONTACT_FIELDS}
+    row["params"] = json.dumps(dict(contact.params), ensure_ascii=False)
+    row["held"] = json.dumps(dataclasses.asdict(contact.held)) if contact.held else None
+    return row

@@ -1,54 +1,102 @@
 -- name: zones
-SELECT DISTINCT b.timezone FROM uploads u JOIN bases b ON b.id = u.base_id
-WHERE u.campaign_id = :campaign_id AND u.state = 'published'
+SELECT DISTINCT p.zones FROM pools p JOIN uploads u ON u.id = p.upload_id
+WHERE p.campaign_id = :campaign_id AND u.state = 'published'
 
--- name: claimable_uploads
-SELECT u.id, b.name AS base FROM uploads u JOIN bases b ON b.id = u.base_id
-WHERE u.campaign_id = :campaign_id AND u.state = 'published'
-  AND b.timezone IN (SELECT value FROM json_each(:zones))
-  AND EXISTS (SELECT 1 FROM contact_counts n WHERE n.upload_id = u.id AND n.state IN ('ready', 'waiting') AND n.n > 0)
+-- name: claimable_pools
+SELECT p.id, p.zones, p.bucket, b.name AS base
+FROM pools p JOIN uploads u ON u.id = p.upload_id JOIN bases b ON b.id = u.base_id
+WHERE p.campaign_id = :campaign_id AND p.bucket IN (SELECT value FROM json_each(:buckets)) AND u.state = 'published'
+  AND EXISTS (SELECT 1 FROM contact_counts n WHERE n.pool_id = p.id AND n.state IN ('ready', 'waiting') AND n.n > 0)
+
+-- name: bound_buckets
+SELECT DISTINCT p.bucket FROM pools p JOIN uploads u ON u.id = p.upload_id
+WHERE p.campaign_id = :campaign_id AND p.bucket <> '' AND u.state = 'published'
+  AND EXISTS (SELECT 1 FROM contact_counts n WHERE n.pool_id = p.id AND n.state IN ('ready', 'waiting') AND n.n > 0)
 
 -- name: promote
-UPDATE contacts SET state = 'ready', next_at = NULL WHERE id IN (
+UPDATE contacts SET state = 'ready', next_at = NULL, deferred = 0, why = '' WHERE id IN (
   SELECT id FROM contacts INDEXED BY contacts_waiting
-  WHERE upload_id = :upload_id AND state = 'waiting' AND next_at <= :now ORDER BY next_at LIMIT :limit)
+  WHERE pool_id = :pool_id AND state = 'waiting' AND rank = :rank AND next_at <= :now ORDER BY next_at LIMIT :limit)
 
--- name: ready_contacts
-SELECT id, campaign_id, base_id, params, priority, agentphone, line, end_reason, 0 AS next_at
-FROM contacts INDEXED BY contacts_ready
-WHERE upload_id = :upload_id AND state = 'ready' ORDER BY priority, id LIMIT :limit
+-- name: ready_untouched
+SELECT * FROM contacts INDEXED BY contacts_ready
+WHERE pool_id = :pool_id AND state = 'ready' AND rank = :rank AND last_call_at = 0 ORDER BY priority, id LIMIT :limit
+
+-- name: ready_again
+SELECT * FROM contacts INDEXED BY contacts_again
+WHERE pool_id = :pool_id AND state = 'ready' AND rank = :rank AND last_call_at > 0 ORDER BY priority, id LIMIT :limit
+
+-- name: ready_by_last_call
+SELECT * FROM contacts INDEXED BY contacts_ready
+WHERE pool_id = :pool_id AND state = 'ready' AND rank = :rank ORDER BY last_call_at, priority, id LIMIT :limit
 
 -- name: contacts_by_id
-SELECT id, campaign_id, base_id, params, priority, agentphone, line, end_reason, next_at
-FROM contacts WHERE id IN (SELECT value FROM json_each(:ids))
+SELECT * FROM contacts WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: contact_with_base
+SELECT c.*, b.name AS base FROM contacts c JOIN bases b ON b.id = c.base_id
+JOIN uploads u ON u.id = c.upload_id AND u.state = 'published' WHERE c.id = :id
 
 -- name: numbers_of
-SELECT contact_id, id, number, as_uploaded, type, position, tally, last_disposition, next_at, end_reason
-FROM numbers WHERE contact_id IN (SELECT value FROM json_each(:ids)) ORDER BY contact_id, position
+SELECT * FROM numbers WHERE contact_id IN (SELECT value FROM json_each(:ids)) ORDER BY contact_id, position
 
 -- name: blacklisted
-SELECT number FROM blacklist
+SELECT number, expires_at FROM blacklist
 WHERE number IN (SELECT value FROM json_each(:numbers)) AND campaign IN ('*', :campaign)
+  AND (expires_at IS NULL OR expires_at > :now)
 
 -- name: live_numbers
 SELECT number FROM attempts INDEXED BY attempts_live
 WHERE state <> 'closed' AND number IN (SELECT value FROM json_each(:numbers))
 
--- name: take_contact
-UPDATE contacts SET state = 'in_call', next_at = NULL WHERE id = :id AND state = 'ready'
+-- name: placed_attempts
+SELECT number, dialed_at, disposition FROM attempts INDEXED BY attempts_by_number
+WHERE number IN (SELECT value FROM json_each(:numbers)) AND created_at > :since
+  AND dialed_at IS NOT NULL AND refusal = '' ORDER BY number, created_at
 
--- name: settle_contact
-UPDATE contacts SET state = :state, next_at = :next_at, end_reason = :end_reason WHERE id = :id
+-- name: save_contact
+UPDATE contacts SET
+  state = :state, rank = :rank, priority = :priority, tries = :tries, last_call_at = :last_call_at, next_at =
+  :next_at, expires_at = :expires_at, any_hour = :any_hour, preferred = :preferred, held_until = :held_until, held =
+  :held, params = :params, agentphone = :agentphone, bucket = :bucket, tag = :tag, successful = :successful,
+  end_reason = :end_reason, end_cause = :end_cause, deferred = :deferred, why = :why, ended_at = :ended_at
+WHERE id = :id
 
 -- name: save_number
-UPDATE numbers SET tally = :tally, last_disposition = :last_disposition, next_at = :next_at,
-  end_reason = :end_reason WHERE id = :id
+UPDATE numbers SET
+  as_uploaded = :as_uploaded, type = :type, position = :position, priority = :priority, description = :description,
+  zones = :zones, tally = :tally, tries = :tries, range_tally = :range_tally, last_disposition = :last_disposition,
+  last_call_at = :last_call_at, next_at = :next_at, end_reason = :end_reason
+WHERE id = :id
+
+-- name: insert_number
+INSERT INTO numbers (
+  contact_id, number, as_uploaded, type, position, priority, description, zones, tally, tries, range_tally,
+  last_disposition, last_call_at, next_at, end_reason
+) VALUES (
+  :contact_id, :number, :as_uploaded, :type, :position, :priority, :description, :zones, :tally, :tries,
+  :range_tally, :last_disposition, :last_call_at, :next_at, :end_reason
+)
+
+-- name: upload_of_contact
+SELECT upload_id FROM contacts WHERE id = :id
+
+-- name: move_contact
+UPDATE contacts SET pool_id = :pool_id WHERE id = :id
+
+-- name: make_pool
+INSERT INTO pools (upload_id, campaign_id, zones, bucket) VALUES (:upload_id, :campaign_id, :zones, :bucket)
+ON CONFLICT DO NOTHING
+
+-- name: pool
+SELECT id FROM pools WHERE upload_id = :upload_id AND zones = :zones AND bucket = :bucket
 
 -- name: close_attempt
 UPDATE attempts SET state = 'closed', disposition = :disposition, closed_at = :now WHERE id = :id
 
 -- name: still_open
-SELECT id FROM attempts WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'closed'
+SELECT a.id, a.contact_id, c.ends_after_call FROM attempts a JOIN contacts c ON c.id = a.contact_id
+WHERE a.id IN (SELECT value FROM json_each(:ids)) AND a.state <> 'closed'
 
 -- name: count_disposition
 INSERT INTO disposition_counts VALUES (:campaign_id, :disposition, 1)
@@ -64,13 +112,15 @@ JOIN contacts c ON c.id = a.contact_id JOIN bases b ON b.id = c.base_id
 WHERE a.state <> 'closed' AND (:server IS NULL OR a.server = :server)
 
 -- name: contact_counts
-SELECT n.state, sum(n.n) AS n FROM contact_counts n JOIN uploads u ON u.id = n.upload_id
-WHERE u.campaign_id = :campaign_id AND u.state = 'published' GROUP BY n.state
+SELECT n.state, sum(n.n) AS n FROM pools p JOIN uploads u ON u.id = p.upload_id JOIN contact_counts n ON n.pool_id = p.id
+WHERE p.campaign_id = :campaign_id AND u.state = 'published' GROUP BY n.state
 
 -- name: next_due
-SELECT min((SELECT c.next_at FROM contacts c INDEXED BY contacts_waiting
-            WHERE c.upload_id = u.id AND c.state = 'waiting' ORDER BY c.next_at LIMIT 1)) AS next_at
-FROM uploads u WHERE u.campaign_id = :campaign_id AND u.state = 'published'
+SELECT min((SELECT min(first) FROM (
+  SELECT min((SELECT c.next_at FROM contacts c INDEXED BY contacts_waiting
+    WHERE c.pool_id = p.id AND c.state = 'waiting' AND c.rank = r.value ORDER BY c.next_at LIMIT 1)) AS first
+  FROM json_each('[0, 1, 2]') r))) AS next_at
+FROM pools p JOIN uploads u ON u.id = p.upload_id WHERE p.campaign_id = :campaign_id AND u.state = 'published'
 
 -- name: disposition_counts
 SELECT disposition, n FROM disposition_counts WHERE campaign_id = :campaign_id ORDER BY disposition
@@ -96,29 +146,33 @@ DELETE FROM live_views WHERE engine = :engine
 
 -- name: insert_attempt
 INSERT INTO attempts (
-  id, campaign_id, contact_id, number_id, number, trunk, server, created_at, reason, state, dialed_at, ringing_at,
-  answered_at, connected_at, talk_ended_at, gone_at, channel, refusal, uncounted, originate_ended_at,
-  originate_success, originate_reason, adopted, vanished, canceled, dial_status, cause, sip_code, leg_dial_status,
-  leg_cause, leg_sip_code, amd_verdict, amd_cause, action, action_at, agent, agent_ring_s, talk_ended_by,
-  contact_hung_up, concluded, result, queue_status, key
+  id, campaign_id, contact_id, number_id, number, trunk, server, created_at, reason, dialed_as, caller_id,
+  range_key, manual, reserved_agent, leg_id, state, dialed_at, ringing_at, answered_at, connected_at, talk_ended_at,
+  gone_at, channel, refusal, uncounted, retry_s, originate_ended_at, originate_success, originate_reason, adopted,
+  vanished, canceled, dial_status, cause, sip_code, leg_dial_status, leg_cause, leg_sip_code, amd_verdict,
+  amd_cause, action, action_at, agent, agent_ring_s, talk_ended_by, contact_hung_up, concluded, result,
+  queue_status, key
 ) VALUES (
-  :id, :campaign_id, :contact_id, :number_id, :number, :trunk, :server, :created_at, :reason, :state, :dialed_at,
-  :ringing_at, :answered_at, :connected_at, :talk_ended_at, :gone_at, :channel, :refusal, :uncounted,
-  :originate_ended_at, :originate_success, :originate_reason, :adopted, :vanished, :canceled, :dial_status, :cause,
-  :sip_code, :leg_dial_status, :leg_cause, :leg_sip_code, :amd_verdict, :amd_cause, :action, :action_at, :agent,
-  :agent_ring_s, :talk_ended_by, :contact_hung_up, :concluded, :result, :queue_status, :key
+  :id, :campaign_id, :contact_id, :number_id, :number, :trunk, :server, :created_at, :reason, :dialed_as,
+  :caller_id, :range_key, :manual, :reserved_agent, :leg_id, :state, :dialed_at, :ringing_at, :answered_at,
+  :connected_at, :talk_ended_at, :gone_at, :channel, :refusal, :uncounted, :retry_s, :originate_ended_at,
+  :originate_success, :originate_reason, :adopted, :vanished, :canceled, :dial_status, :cause, :sip_code,
+  :leg_dial_status, :leg_cause, :leg_sip_code, :amd_verdict, :amd_cause, :action, :action_at, :agent, :agent_ring_s,
+  :talk_ended_by, :contact_hung_up, :concluded, :result, :queue_status, :key
 )
 
 -- name: save_attempt
 UPDATE attempts SET
-  state = :state, dialed_at = :dialed_at, ringing_at = :ringing_at, answered_at = :answered_at, connected_at =
-  :connected_at, talk_ended_at = :talk_ended_at, gone_at = :gone_at, channel = :channel, refusal = :refusal,
-  uncounted = :uncounted, originate_ended_at = :originate_ended_at, originate_success = :originate_success,
-  originate_reason = :originate_reason, adopted = :adopted, vanished = :vanished, canceled = :canceled, dial_status
-  = :dial_status, cause = :cause, sip_code = :sip_code, leg_dial_status = :leg_dial_status, leg_cause = :leg_cause,
-  leg_sip_code = :leg_sip_code, amd_verdict = :amd_verdict, amd_cause = :amd_cause, action = :action, action_at =
-  :action_at, agent = :agent, agent_ring_s = :agent_ring_s, talk_ended_by = :talk_ended_by, contact_hung_up =
-  :contact_hung_up, concluded = :concluded, result = :result, queue_status = :queue_status, key = :key
+  dialed_as = :dialed_as, caller_id = :caller_id, range_key = :range_key, manual = :manual, reserved_agent =
+  :reserved_agent, leg_id = :leg_id, state = :state, dialed_at = :dialed_at, ringing_at = :ringing_at, answered_at =
+  :answered_at, connected_at = :connected_at, talk_ended_at = :talk_ended_at, gone_at = :gone_at, channel =
+  :channel, refusal = :refusal, uncounted = :uncounted, retry_s = :retry_s, originate_ended_at =
+  :originate_ended_at, originate_success = :originate_success, originate_reason = :originate_reason, adopted =
+  :adopted, vanished = :vanished, canceled = :canceled, dial_status = :dial_status, cause = :cause, sip_code =
+  :sip_code, leg_dial_status = :leg_dial_status, leg_cause = :leg_cause, leg_sip_code = :leg_sip_code, amd_verdict =
+  :amd_verdict, amd_cause = :amd_cause, action = :action, action_at = :action_at, agent = :agent, agent_ring_s =
+  :agent_ring_s, talk_ended_by = :talk_ended_by, contact_hung_up = :contact_hung_up, concluded = :concluded, result
+  = :result, queue_status = :queue_status, key = :key
 WHERE id = :id AND state <> 'closed'
 
 -- name: insert_cdr
@@ -132,3 +186,14 @@ INSERT INTO cdrs (
   :sip_code, :dial_status, :amd_verdict, :amd_cause, :agent, :hung_up_by, :keypress, :queue, :ring_s, :wait_s,
   :talk_s, :server, :contact_id
 ) ON CONFLICT DO NOTHING
+
+-- name: called_off
+UPDATE contacts SET ends_after_call = '' WHERE id = :id AND ends_after_call <> ''
+
+-- name: count_campaign_day
+INSERT INTO campaign_days VALUES (:campaign_id, :day, :disposition, 1)
+ON CONFLICT DO UPDATE SET n = n + 1
+
+-- name: count_trunk_day
+INSERT INTO trunk_days VALUES (:trunk, :day, :disposition, 1)
+ON CONFLICT DO UPDATE SET n = n + 1
