@@ -1,13 +1,24 @@
 """Calling windows across daylight-saving changes, half hours and midnights."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from astdialer.domain.calendar import DAYS, CallingWindow, parse_hours, parse_weekdays, zone_of
+from astdialer.domain.calendar import (
+    DAYS,
+    CallingWindow,
+    hours_text,
+    join_zones,
+    local_day,
+    parse_hours,
+    parse_weekdays,
+    split_zones,
+    weekdays_text,
+    zone_of,
+)
 from astdialer.domain.errors import InvalidSetting
 
 MINUTE = 60_000
@@ -150,8 +161,25 @@ def test_weekdays_that_are_none_are_refused(text: str) -> None:
         parse_weekdays(text)
 
 
+@given(st.sets(st.integers(0, 6)))
+def test_weekdays_survive_their_text(days: set[int]) -> None:
+    assert parse_weekdays(weekdays_text(frozenset(days))) == days
+
+
+@given(st.integers(0, 1439), st.integers(1, 1440))
+def test_hours_survive_their_text(start: int, length: int) -> None:
+    hours = (start, min(24 * 60, start + length))
+    assert parse_hours(hours_text(*hours)) == hours
+
+
+def test_weekdays_are_written_in_runs() -> None:
+    assert weekdays_text(frozenset({0, 1, 2, 4, 6})) == "mon-wed,fri,sun"
+
+
 @given(st.text(max_size=30))
 @example("")
+@example("UTC+05:30")
+@example("UTC")
 @example("../../etc/passwd")
 @example("/etc/localtime")
 @example("Europe")
@@ -159,7 +187,48 @@ def test_weekdays_that_are_none_are_refused(text: str) -> None:
 @example("x" * 5000)
 def test_a_zone_is_an_iana_name_or_an_invalid_setting(name: str) -> None:
     try:
-        found = zone_of(name).key
+        found = str(zone_of(name))
     except InvalidSetting as error:
         found = str(error.value)
     assert found == name
+
+
+@pytest.mark.parametrize(
+    ("name", "minutes"),
+    [("UTC", 0), ("UTC+00:00", 0), ("UTC+05:30", 330), ("UTC-03:00", -180), ("UTC+14:00", 840), ("UTC-09:30", -570)],
+)
+def test_a_fixed_offset_is_a_zone(name: str, minutes: int) -> None:
+    assert datetime.now(UTC).astimezone(zone_of(name)).utcoffset() == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    "name", ["UTC+5:30", "UTC+15:00", "UTC+05:60", "utc+05:30", "UTC+05:30 ", "+05:30", "UTC+٠5:30"]
+)
+def test_an_offset_spelled_otherwise_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"UTC\+05:30"):
+        zone_of(name)
+
+
+def test_a_window_opens_by_a_fixed_offset() -> None:
+    opens = instant("Asia/Kolkata", "2026-11-21 08:00")
+    assert window("08:00-21:00").next_open("UTC+05:30", opens - MINUTE) == opens
+
+
+@pytest.mark.parametrize(
+    ("text", "zones"),
+    [
+        ("", ()),
+        ("Europe/Madrid", ("Europe/Madrid",)),
+        ("Asia/Omsk|Europe/Moscow", ("Asia/Omsk", "Europe/Moscow")),
+    ],
+)
+def test_a_zones_text_is_zones_in_sorted_order(text: str, zones: tuple[str, ...]) -> None:
+    assert split_zones(text) == zones
+    assert join_zones([*reversed(zones), *zones, ""]) == text
+
+
+def test_the_local_day_of_an_instant_is_that_of_its_zone() -> None:
+    at = instant("UTC", "2026-11-20 20:15:59")
+    assert local_day("UTC", at) == (date(2026, 11, 20), 20 * 60 + 15)
+    assert local_day("Asia/Kolkata", at) == (date(2026, 11, 21), 105)
+    assert local_day("America/Lima", -1) == (date(1969, 12, 31), 18 * 60 + 59)
