@@ -24,6 +24,7 @@ class Action(StrEnum):
     """What an answered call does next; each has a context ``astdialer-<action>`` in the dialplan."""
 
     QUEUE = "queue"
+    AGENT = "agent"  #: to the one who was reserved and called first
     PLAY = "play"
     GOTO = "goto"
     MESSAGE = "message"

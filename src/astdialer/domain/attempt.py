@@ -50,6 +50,7 @@ PROVES: Mapping[type[ev.AttemptEvent], State] = {
     ev.AmdFinished: State.ANSWERED,
     ev.ActionTaken: State.ANSWERED,
     ev.AgentConnected: State.CONNECTED,
+    ev.Bridged: State.CONNECTED,  # with a reserved agent, see apply
     ev.AgentFinished: State.CONNECTED,
     ev.HangupAsked: State.DIALING,
     ev.Canceled: State.CREATED,
@@ -73,6 +74,12 @@ class Attempt:
     server: str
     created_at: int
     reason: str = ""  #: which limit bound when it was claimed
+    dialed_as: str = ""  #: the number as a route rewrote it; empty: as the trunk's template says
+    caller_id: str = ""  #: what the called person is shown
+    range_key: str = ""  #: the day's range of the number's type that it counts in, see ranges.key
+    manual: bool = False  #: an agent asked for it: no campaign's pace or state binds it
+    reserved_agent: str = ""  #: the interface of the agent it was made for, who is called first
+    leg_id: str = ""  #: the Uniqueid of that agent's channel
     state: State = State.CREATED
     dialed_at: int | None = None
     ringing_at: int | None = None
@@ -83,6 +90,7 @@ class Attempt:
     channel: str = ""
     refusal: str = ""
     uncounted: bool = False  #: the refusal costs the number no try
+    retry_s: int | None = None  #: when a refused call is due again, in place of the rules
     originate_ended_at: int | None = None
     originate_success: bool | None = None
     originate_reason: int | None = None
@@ -125,7 +133,7 @@ class Attempt:
             return {"caller": "contact", "agent": "agent"}.get(self.talk_ended_by, "asterisk")
         if self.contact_hung_up:
             return "contact" if self.was_answered else "network"
-        return "asterisk"
+        return "agent" if self.result == "agent_hung_up" else "asterisk"
 
 
 def _earliest(known: int | None, seen: int) -> int:
@@ -170,6 +178,10 @@ def _agent_finished(a: Attempt, e: ev.AgentFinished) -> dict[str, Any]:
     }
 
 
+def _bridged(a: Attempt, e: ev.Bridged) -> dict[str, Any]:
+    return _answered(a, e) | {"connected_at": _earliest(a.connected_at, e.at), "agent": a.reserved_agent}
+
+
 def _concluded(a: Attempt, e: ev.Concluded) -> dict[str, Any]:
     return _answered(a, e) | {
         "concluded": True,
@@ -189,10 +201,11 @@ def _hung_up(a: Attempt, e: ev.HungUp) -> dict[str, Any]:
 
 
 _MERGE: Mapping[type[ev.AttemptEvent], Callable[[Attempt, Any], dict[str, Any]]] = {
-    ev.Sent: lambda a, e: {"dialed_at": _earliest(a.dialed_at, e.at)},
+    ev.Sent: lambda a, e: {"dialed_at": _earliest(a.dialed_at, e.at), "caller_id": e.caller_id or a.caller_id},
     ev.Refused: lambda a, e: {
         "refusal": e.message,
         "uncounted": not e.counted,
+        "retry_s": e.retry_s,
         "gone_at": _earliest(a.gone_at, e.at),
     },
     ev.OriginateEnded: _originate_ended,
@@ -205,6 +218,7 @@ _MERGE: Mapping[type[ev.AttemptEvent], Callable[[Attempt, Any], dict[str, Any]]]
     ev.ActionTaken: lambda a, e: _answered(a, e) | {"action": e.action, "action_at": _earliest(a.action_at, e.at)},
     ev.AgentConnected: _agent_connected,
     ev.AgentFinished: _agent_finished,
+    ev.Bridged: _bridged,
     ev.HangupAsked: lambda a, e: {"contact_hung_up": a.contact_hung_up or e.by_contact},
     ev.Canceled: lambda _a, _e: {"canceled": True},
     ev.Concluded: _concluded,
@@ -216,7 +230,7 @@ _MERGE: Mapping[type[ev.AttemptEvent], Callable[[Attempt, Any], dict[str, Any]]]
 
 def apply(attempt: Attempt, event: ev.AttemptEvent) -> Attempt:
     """The attempt with the fact merged in. A closed attempt is not changed any more."""
-    if attempt.state is State.CLOSED:
+    if attempt.state is State.CLOSED or (isinstance(event, ev.Bridged) and not attempt.reserved_agent):
         return attempt
     proved = PROVES[type(event)]
     return replace(attempt, state=max(attempt.state, proved), **_MERGE[type(event)](attempt, event))

@@ -114,4 +114,5 @@ def _digits(caller_id: str) -> str:
 def _last_application(a: Attempt) -> str:
     if not a.was_answered:
         return "Dial"
-    return {"queue": "Queue", "play": "Playback", "message": "Playback", "goto": "Goto"}.get(a.action or "", "Hangup")
+    words = {"queue": "Queue", "agent": "Bridge", "play": "Playback", "message": "Playback", "goto": "Goto"}
+    return words.get(a.action or "", "Hangup")

@@ -19,14 +19,17 @@ class AttemptEvent:
 class Sent(AttemptEvent):
     """Originate is about to be written to Asterisk."""
 
+    caller_id: str = ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(AttemptEvent):
     """Asterisk refused the Originate, or it was not sent: nothing was dialed. ``counted``: the fault is the contact's
-    own data, and costs a try."""
+    own data, and costs a try. ``retry_s``: when it is due again, in place of the rules."""
 
     message: str
     counted: bool = False
+    retry_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,12 @@ class AgentFinished(AttemptEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bridged(AttemptEvent):
+    """The attempt's channel entered a bridge. It tells something of a call with a reserved agent only: of others,
+    app_queue says who took them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HangupAsked(AttemptEvent):
     """The far side (``by_contact``) or Asterisk itself asked the channel to hang up."""
 
@@ -116,7 +125,8 @@ class Canceled(AttemptEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded(AttemptEvent):
-    """What the channel itself said in its hangup handler. ``result``: abandoned, played, message or empty."""
+    """What the channel itself said in its hangup handler. ``result``: abandoned, played, message, agent_hung_up or
+    empty; ``agent``: who took the call."""
 
     result: str = ""
     queue_status: str = ""

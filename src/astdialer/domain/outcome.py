@@ -42,11 +42,11 @@ def _of_answered(attempt: Attempt, rules: OutcomeRules) -> Disposition:
         return _of_talk(attempt, attempt.connected_at, rules)
     if attempt.result == "abandoned":
         return Disposition.ABANDONED
-    if attempt.result in ("played", "message"):
-        return Disposition.ANSWERED
+    if attempt.agent or attempt.result in ("played", "message", "agent_hung_up"):
+        return Disposition.ANSWERED  # nobody saw the talk, but the channel itself said that there was one
     if attempt.vanished:
         return Disposition.UNKNOWN
-    if attempt.action is Action.QUEUE or attempt.queue_status:
+    if _waited(attempt):
         return _of_waiting(attempt, rules)
     return _of_listening(attempt, rules)
 
@@ -55,6 +55,12 @@ def _of_talk(attempt: Attempt, connected_at: int, rules: OutcomeRules) -> Dispos
     ended_at = attempt.talk_ended_at or attempt.gone_at
     known_s = None if ended_at is None or attempt.vanished else (ended_at - connected_at) / 1000
     return Disposition.SHORT if known_s is not None and known_s < rules.short_call_s else Disposition.ANSWERED
+
+
+def _waited(attempt: Attempt) -> bool:
+    """Whether a person waited for an agent: sent to one, or hung up by us although one was to be there."""
+    sent = attempt.action in (Action.QUEUE, Action.AGENT) or bool(attempt.queue_status)
+    return sent or (bool(attempt.reserved_agent) and attempt.action is None and attempt.canceled)
 
 
 def _of_waiting(attempt: Attempt, rules: OutcomeRules) -> Disposition:

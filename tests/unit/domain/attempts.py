@@ -51,9 +51,14 @@ class Story:
     disposition: Disposition
     hung_up_by: str = "asterisk"
     rules: OutcomeRules = OutcomeRules(agent_wait_s=2, short_call_s=0)
+    begin: Attempt = fresh()
 
     def __str__(self) -> str:
         return self.name
+
+    def told(self, events: Iterable[ev.AttemptEvent] | None = None) -> Attempt:
+        """The attempt after all of its events, or after these."""
+        return after(self.events if events is None else events, self.begin)
 
     def orders(self) -> Iterator[Sequence[ev.AttemptEvent]]:
         """Every order of a short story, many of a long one."""
@@ -82,6 +87,9 @@ IN_QUEUE = (*UP, at(4100, ev.ActionTaken, action=Action.QUEUE))
 AGENT = "PJSIP/agent1"
 TALK = (*IN_QUEUE, at(5000, ev.AgentConnected, agent=AGENT, ring_s=0.8))
 BYE = at(60_000, ev.HungUp, cause=16)
+RESERVED = fresh(reserved_agent=AGENT, leg_id="b")
+TO_AGENT = (*UP, at(4100, ev.ActionTaken, action=Action.AGENT))
+BRIDGED = at(4150, ev.Bridged)
 
 
 def failed(cause: int, sip: int, dial_status: str, *before: ev.AttemptEvent) -> tuple[ev.AttemptEvent, ...]:
@@ -227,6 +235,54 @@ STORIES = (
         ),
         D.BUSY,
     ),
+    Story(
+        "the agent who was called first hangs up",
+        (*TO_AGENT, BRIDGED, at(59_500, ev.Concluded, result="agent_hung_up", agent=AGENT), BYE),
+        D.ANSWERED,
+        "agent",
+        begin=RESERVED,
+    ),
+    Story(
+        "the contact hangs up on the agent who was called first",
+        (*TO_AGENT, BRIDGED, CONTACT_ASKS, at(59_100, ev.Concluded, agent=AGENT), BYE),
+        D.ANSWERED,
+        "contact",
+        begin=RESERVED,
+    ),
+    Story(
+        "a short talk with the agent who was called first",
+        (*TO_AGENT, BRIDGED, at(5000, ev.HungUp, cause=16)),
+        D.SHORT,
+        rules=OutcomeRules(short_call_s=2),
+        begin=RESERVED,
+    ),
+    Story(
+        "nobody but the channel saw that talk",
+        (SENT, at(59_100, ev.Concluded, agent=AGENT), at(60_000, ev.HungUp, cause=16)),
+        D.ANSWERED,
+        begin=RESERVED,
+    ),
+    Story(
+        "the agent who was called first is gone",
+        (*TO_AGENT, at(4200, ev.Concluded, result="abandoned"), at(6000, ev.HungUp, cause=16)),
+        D.ABANDONED,
+        begin=RESERVED,
+    ),
+    Story(
+        "we hang up the person whose agent is gone",
+        (*UP, at(4300, ev.Canceled), at(4400, ev.HungUp, cause=16)),
+        D.ABANDONED,
+        "engine",
+        begin=RESERVED,
+    ),
+    Story(
+        "a person who does not wait for the bridge",
+        (*TO_AGENT, CONTACT_ASKS, at(4200, ev.HungUp, cause=16)),
+        D.SHORT,
+        "contact",
+        begin=RESERVED,
+    ),
+    Story("in a queue, a bridge says nothing", (*IN_QUEUE, BRIDGED, at(6500, ev.HungUp, cause=16)), D.ABANDONED),
     Story("no channel at all", (SENT, at(40, ev.OriginateEnded, success=False, reason=0)), D.FAILED),
     Story("refused", (SENT, at(40, ev.Refused, message="Extension does not exist")), D.FAILED),
     Story(

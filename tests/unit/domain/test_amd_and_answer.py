@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from astdialer.domain.amd import Action, AmdParameters, Verdict, is_machine
 from astdialer.domain.answer import action_for
-from astdialer.domain.campaign import Mode, NotSure, Settings
+from astdialer.domain.settings import Mode, NotSure, Settings
 
 BROADCAST = Settings(mode=Mode.BROADCAST, sound="hello")
 
@@ -28,6 +28,23 @@ BROADCAST = Settings(mode=Mode.BROADCAST, sound="hello")
 )
 def test_an_answered_call_goes_on(settings: Settings, verdict: Verdict | None, action: Action) -> None:
     assert action_for(settings, verdict) is action
+
+
+@pytest.mark.parametrize(
+    ("settings", "verdict", "action"),
+    [
+        (Settings(), None, Action.AGENT),
+        (BROADCAST, Verdict.HUMAN, Action.AGENT),
+        (Settings(goto="own,s,1"), Verdict.NOTSURE, Action.AGENT),
+        (Settings(message="beep"), Verdict.MACHINE, Action.MESSAGE),
+        (Settings(), Verdict.MACHINE, Action.HANGUP),
+        (Settings(), Verdict.HANGUP, Action.HANGUP),
+    ],
+)
+def test_a_person_goes_to_the_agent_who_was_called_first(
+    settings: Settings, verdict: Verdict | None, action: Action
+) -> None:
+    assert action_for(settings, verdict, bound=True) is action
 
 
 @given(st.text() | st.sampled_from(list(Verdict)))

@@ -1,7 +1,9 @@
 """The life of an attempt: order-free, never backwards, closed once."""
 
+from dataclasses import replace
+
 import pytest
-from attempts import CHANNEL, SENT, STORIES, TALK, Story, after, at, fresh
+from attempts import BRIDGED, CHANNEL, RESERVED, SENT, STORIES, TALK, Story, after, at, fresh
 
 from astdialer.domain import events as ev
 from astdialer.domain.attempt import _MERGE, LATE_FACT_S, LEG_FACT_S, PROVES, State, apply, is_over
@@ -21,16 +23,16 @@ BYE = at(900, ev.HungUp, cause=17)
 
 @EVERY_STORY
 def test_a_call_comes_to_its_disposition(story: Story) -> None:
-    attempt = after(story.events)
+    attempt = story.told()
     assert classify(attempt, story.rules) is story.disposition
     assert attempt.hung_up_by == story.hung_up_by
 
 
 @EVERY_STORY
 def test_the_order_of_its_events_makes_no_difference(story: Story) -> None:
-    expected = after(story.events)
+    expected = story.told()
     for order in story.orders():
-        assert after(order) == expected, [type(event).__name__ for event in order]
+        assert story.told(order) == expected, [type(event).__name__ for event in order]
 
 
 @EVERY_STORY
@@ -38,21 +40,21 @@ def test_the_state_never_goes_back(story: Story) -> None:
     for order in story.orders():
         states = [fresh().state]
         for event in order:
-            states.append(after([event], fresh(state=states[-1])).state)
+            states.append(after([event], replace(story.begin, state=states[-1])).state)
         assert states == sorted(states)
 
 
 @EVERY_STORY
 def test_every_call_is_over_when_all_is_said(story: Story) -> None:
     end = max(event.at for event in story.events)
-    assert is_over(after(story.events), end + LATE_MS)
+    assert is_over(story.told(), end + LATE_MS)
 
 
 @EVERY_STORY
 def test_it_is_not_over_while_its_last_words_are_due(story: Story) -> None:
     """Without its Hangup, its refusal or the news that it vanished, a call that has a channel goes on."""
     lasting = [e for e in story.events if not isinstance(e, ev.HungUp | ev.Refused | ev.Vanished)]
-    attempt = after(lasting)
+    attempt = story.told(lasting)
     if attempt.channel:
         assert not is_over(attempt, 10**12)
 
@@ -95,6 +97,13 @@ def test_an_adopted_call_waits_for_no_originate_response() -> None:
 def test_what_the_agent_leg_says_after_the_answer_stays_out_of_the_calls_own_facts() -> None:
     attempt = after([*TALK, at(9000, ev.LegEnded, dial_status="NOANSWER", cause=19, sip_code=480)])
     assert (attempt.cause, attempt.sip_code, attempt.dial_status) == (0, 0, "ANSWER")
+
+
+def test_a_bridge_is_a_talk_only_where_an_agent_was_reserved() -> None:
+    assert after([BRIDGED]) == fresh()
+    found = after([BRIDGED, at(9000, ev.Bridged)], RESERVED)
+    assert (found.state, found.connected_at, found.answered_at) == (State.CONNECTED, BRIDGED.at, BRIDGED.at)
+    assert found.agent == RESERVED.reserved_agent
 
 
 def test_a_state_has_a_word_for_tables() -> None:

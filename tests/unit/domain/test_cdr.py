@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from attempts import STORIES, Story, after, fresh
+from attempts import STORIES, Story, fresh
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ CONTEXT = CdrContext(campaign="demo", base="spring", caller_id="Sales <+34910000
 
 def record(name: str) -> Cdr:
     story = next(one for one in STORIES if one.name == name)
-    return cdr_of(after(story.events), story.disposition, CONTEXT, 10**9)
+    return cdr_of(story.told(), story.disposition, CONTEXT, 10**9)
 
 
 def test_a_talk_in_every_field() -> None:
@@ -59,6 +59,12 @@ def test_a_talk_in_every_field() -> None:
     }
 
 
+def test_a_talk_with_an_agent_who_was_called_first() -> None:
+    found = record("the agent who was called first hangs up")
+    assert (found.lastapp, found.agent, found.dstchannel) == ("Bridge", "PJSIP/agent1", "PJSIP/agent1")
+    assert (found.hung_up_by, found.wait_s, found.talk_s) == ("agent", 0.15, 55.85)
+
+
 def test_a_busy_trunk_leg_gives_its_cause_and_code() -> None:
     found = record("a Local channel whose trunk leg is busy")
     assert (found.sip_code, found.dial_status, found.causecode) == (486, "BUSY", 16)
@@ -75,6 +81,7 @@ def test_an_agents_leg_says_nothing_about_the_called_number() -> None:
     ("action", "application"),
     [
         (Action.QUEUE, "Queue"),
+        (Action.AGENT, "Bridge"),
         (Action.PLAY, "Playback"),
         (Action.MESSAGE, "Playback"),
         (Action.GOTO, "Goto"),
@@ -97,7 +104,7 @@ def test_the_source_is_the_caller_ids_number(caller_id: str, src: str) -> None:
 
 @pytest.mark.parametrize("story", STORIES, ids=str)
 def test_every_story_has_a_record_with_sound_seconds(story: Story) -> None:
-    attempt = after(story.events)
+    attempt = story.told()
     found = cdr_of(attempt, classify(attempt, story.rules), CONTEXT, 10**9)
     assert 0 <= found.billsec <= found.duration
     assert found.talk_s <= found.billsec + 1
