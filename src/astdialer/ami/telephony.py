@@ -92,6 +92,15 @@ class AmiTelephony:
             return False
         raise Unavailable(f"{server}: Asterisk refuses to hang up: {message or 'no reason given'}")
 
+    async def pause_member(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
+        """Pause or unpause an agent in all queues; nothing happens to one who is in none. Raises Unavailable."""
+        action = {"Action": "QueuePause", "Interface": interface, "Paused": "true" if paused else "false"}
+        response = await self.connection(server).action(action | ({"Reason": reason} if reason else {}))
+        message = response.get("Message", "")
+        if response.get("Response") != "Success" and not message.lower().startswith("interface not found"):
+            what = "pause" if paused else "unpause"
+            raise Unavailable(f"{server}: Asterisk refuses to {what} {interface}: {message or 'no reason given'}")
+
     async def live_channels(self, server: str) -> Sequence[LiveChannel]:
         """CoreShowChannels. Raises Unavailable."""
         items = await self.connection(server).action_list({"Action": "CoreShowChannels"})

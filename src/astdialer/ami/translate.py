@@ -182,6 +182,12 @@ def _agent_complete(server: str, message: Message, at: int) -> Facts:
     return ev.AgentFinished(attempt_id=attempt, at=at, agent=talk.interface, ended_by=message.get("Reason", "")), talk
 
 
+def _bridge_enter(_server: str, message: Message, at: int) -> Facts:
+    # Of the agent's own leg too, which has a UUID for Uniqueid as well: the engine knows which is which.
+    attempt = _own(message)
+    return (ev.Bridged(attempt_id=attempt, at=at),) if attempt else ()
+
+
 def _member_seen(server: str, message: Message, _at: int) -> Facts:
     return (MemberSeen(queue_member(server, message)),)
 
@@ -202,6 +208,7 @@ _RULES: Mapping[str, Callable[[str, Message, int], Facts]] = {
     "QueueCallerJoin": _queue_join,
     "AgentConnect": _agent_connect,
     "AgentComplete": _agent_complete,
+    "BridgeEnter": _bridge_enter,
     "QueueMemberStatus": _member_seen,
     "QueueMemberAdded": _member_seen,
     "QueueMemberPause": _member_seen,

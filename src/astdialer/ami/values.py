@@ -68,7 +68,7 @@ def originate(call: Origination) -> dict[str, str | list[str]]:
     action: dict[str, str | list[str]] = {
         "Action": "Originate",
         "ActionID": originate_id(attempt_id),
-        "Channel": _dial_string(call.channel),
+        "Channel": _kept(_dial_string(call.channel)),
         "Context": call.context,
         "Exten": "s",
         "Priority": "1",
@@ -130,6 +130,14 @@ def _dial_string(channel: str) -> str:
     if not (technology and slash and data):
         raise BadValue(f"dial string {channel!r}: expected technology/number, as in PJSIP/{{number}}@trunk")
     return _at_most("Channel", channel)
+
+
+def _kept(channel: str) -> str:
+    """A Local channel with its option n. Without it Asterisk takes it out of a talk, and its id ends with it."""
+    place, _, options = channel.removeprefix(channel[:6]).partition("/")
+    if not channel.lower().startswith("local/") or "n" in options:
+        return channel
+    return _at_most("Channel", f"{channel[:6]}{place}/n{options}")
 
 
 def _at_most(name: str, value: str) -> str:

@@ -75,6 +75,34 @@ async def test_hanging_up() -> None:
         assert peer.last.names.count("Hangup") == 3
 
 
+async def test_pausing_an_agent_in_all_queues() -> None:
+    async with linked() as (telephony, peer, _):
+        await as_port(telephony).pause_member("pbx", "PJSIP/ann", paused=True, reason="astdialer")
+        assert dict(peer.last.actions[-1]) | {"ActionID": ""} == {
+            "Action": "QueuePause",
+            "ActionID": "",
+            "Interface": "PJSIP/ann",
+            "Paused": "true",
+            "Reason": "astdialer",
+        }
+        await telephony.pause_member("pbx", "PJSIP/ann", paused=False)
+        assert dict(peer.last.actions[-1])["Paused"] == "false"
+        assert "Reason" not in dict(peer.last.actions[-1])
+        with pytest.raises(BadValue):
+            await telephony.pause_member("pbx", "PJSIP/ann\nQueue: one", paused=True)
+
+
+async def test_pausing_somebody_who_is_in_no_queue_is_nothing() -> None:
+    async with linked() as (telephony, peer, _):
+        peer.script["QueuePause"] = lambda s, a: s.answer(a, "Response: Error", "Message: Interface not found")
+        await telephony.pause_member("pbx", "PJSIP/nobody", paused=True)
+        peer.script["QueuePause"] = lambda s, a: s.answer(a, "Response: Error", "Message: Permission denied")
+        with pytest.raises(Unavailable, match="refuses to unpause PJSIP/ann: Permission denied"):
+            await telephony.pause_member("pbx", "PJSIP/ann", paused=False)
+    with pytest.raises(Unavailable):
+        await telephony.pause_member("pbx", "PJSIP/ann", paused=True)
+
+
 async def test_queue_members() -> None:
     def reply(session: Session, action: dict[str, str]) -> None:
         session.answer(action, "Response: Success", "EventList: start", "Message: Queue status will follow")

@@ -213,6 +213,12 @@ def test_every_event_of_a_member_tells_all_of_it(event: str) -> None:
     assert translate("pbx", message, AT) == (MemberSeen(expected),)
 
 
+def test_the_attempts_channel_enters_a_bridge_whatever_it_is_linked_to_then() -> None:
+    agents = "22222222-2222-4222-8222-222222222222"
+    message = {"Event": "BridgeEnter", "Uniqueid": ME, "Linkedid": agents, "BridgeNumChannels": "2"}
+    assert translate("pbx", message, AT) == (ev.Bridged(attempt_id=ME, at=AT),)
+
+
 def test_a_member_that_leaves() -> None:
     message = {"Event": "QueueMemberRemoved", "Queue": "q", "Interface": "PJSIP/a"}
     assert translate("pbx", message, AT) == (MemberGone(server="pbx", queue="q", interface="PJSIP/a"),)
@@ -259,6 +265,8 @@ def test_tech_cause_in_either_shape(text: str, code: int) -> None:
         {"Event": "HangupRequest", "Uniqueid": "1.2", "Linkedid": ME},
         {"Event": "SoftHangupRequest", "Uniqueid": "1.2", "Linkedid": ME},
         {"Event": "QueueCallerJoin", "Uniqueid": "1.2"},
+        {"Event": "BridgeEnter", "Uniqueid": "1.2", "Linkedid": ME},
+        {"Event": "BridgeEnter", "Uniqueid": f"local-{ME}", "Linkedid": ME},
     ],
 )
 def test_what_says_nothing_of_an_attempt(message: Message) -> None:

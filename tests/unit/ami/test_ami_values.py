@@ -39,6 +39,22 @@ def test_the_other_half_of_a_local_channel_has_an_id_of_fixed_length_that_is_no_
 
 
 @pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("Local/100@agents", "Local/100@agents/n"),
+        ("local/100@agents/b", "local/100@agents/nb"),
+        ("Local/100@agents/", "Local/100@agents/n"),
+        ("Local/100@agents/n", "Local/100@agents/n"),
+        ("Local/100@agents/bn", "Local/100@agents/bn"),
+        ("PJSIP/agent1", "PJSIP/agent1"),
+        ("PJSIP/100@trunk/local", "PJSIP/100@trunk/local"),
+    ],
+)
+def test_a_local_channel_stays_in_its_talk(asked: str, sent: str) -> None:
+    assert values.originate(call(ATTEMPT, channel=asked))["Channel"] == sent
+
+
+@pytest.mark.parametrize(
     ("plain", "escaped"),
     [
         ("Perez, Juan", r"Perez\, Juan"),
