@@ -1,4 +1,4 @@
-"""The scripts that the dialplan of an astdialer call runs: answered, disposition, check."""
+"""The scripts that the dialplan of an astdialer call runs: answered, preview, disposition, check."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ import re
 from functools import partial
 
 from astdialer.agi.errors import AgiError, AgiHangup
-from astdialer.agi.session import AgiSession, Script
+from astdialer.agi.session import COMMAND_S, AgiSession, Script
 from astdialer.domain.amd import Action, AmdParameters, Verdict
 from astdialer.domain.errors import NotFound
 from astdialer.engine.answering import Answering, Conclusion
 
 ENGINE_S = 5.0  #: longest wait for the engine: a person is on the line, and the dialplan has a fallback
 AMD_GRACE_S = 5.0  #: AMD counts frames of sound; without any it takes a little longer than its own limit
+PREVIEW_POLL_S = 1.0  #: how soon a decision on the screen reaches the phone
+PREVIEW_POLLS = 3600  #: the engine has its own limit; this one ends a session whatever the engine does
 ACTION = "ASTDIALER_ACTION"
+PREVIEW = "ASTDIALER_PREVIEW"
 CHECK = "ASTDIALER_CHECK"
 
 _ATTEMPT = re.compile(r"[A-Za-z0-9._;-]{1,149}")
-_RESULTS = frozenset({"abandoned", "played", "message"})
+_RESULTS = frozenset({"abandoned", "played", "message", "agent_hung_up"})
 _QUEUE_STATUS = re.compile(r"[A-Z]{1,32}")
 _AGENT = re.compile(r"[!-~]{1,128}")
 _KEY = re.compile(r"[0-9A-D*#]{1,32}")
@@ -38,7 +41,12 @@ logger = logging.getLogger(__name__)
 
 def routes(answering: Answering) -> dict[str, Script]:
     """astdialer's own scripts by route."""
-    return {"answered": partial(answered, answering), "disposition": partial(disposition, answering), "check": check}
+    return {
+        "answered": partial(answered, answering),
+        "preview": partial(preview, answering),
+        "disposition": partial(disposition, answering),
+        "check": check,
+    }
 
 
 async def answered(answering: Answering, session: AgiSession) -> None:
@@ -84,6 +92,36 @@ async def _listen(session: AgiSession, parameters: AmdParameters) -> tuple[Verdi
     if session.hung_up and not status:
         return Verdict.HANGUP, cause[:80]
     return Verdict.parse(status), cause[:80]
+
+
+async def preview(answering: Answering, session: AgiSession) -> None:
+    """Arg 1 is the attempt that the agent on this phone looks at. Sets ASTDIALER_PREVIEW to ``dial`` or ``hangup``.
+
+    The agent decides by a key or on a screen, so the engine is asked again and again, with the key if there is one.
+    """
+    attempt, key, answer = _matching(_ATTEMPT, session, 0), "", "wait"
+    try:
+        for _ in range(PREVIEW_POLLS):
+            async with asyncio.timeout(ENGINE_S):
+                answer = await answering.preview_answer(attempt, key)
+            if answer != "wait":
+                break
+            key = await _pressed(session)
+    except NotFound:
+        logger.warning("agi.unknown_attempt", extra={"attempt": attempt, "uniqueid": session.uniqueid})
+        return
+    logger.info("agi.preview", extra={"attempt": attempt, "answer": answer, "key": key})
+    await session.set_variable(PREVIEW, answer)
+
+
+async def _pressed(session: AgiSession) -> str:
+    """The key pressed within the next moment, or nothing. Raises AgiHangup."""
+    timeout_s = PREVIEW_POLL_S + COMMAND_S
+    reply = await session.command("WAIT FOR DIGIT", str(round(PREVIEW_POLL_S * 1000)), timeout_s=timeout_s)
+    if reply.result == "-1":
+        raise AgiHangup
+    key = chr(int(reply.result)) if reply.result.isdecimal() and int(reply.result) < 128 else ""
+    return key if _KEY.fullmatch(key) else ""
 
 
 async def disposition(answering: Answering, session: AgiSession) -> None:

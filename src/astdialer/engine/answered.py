@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from astdialer.domain.amd import Action, Verdict
 from astdialer.domain.answer import action_for
 from astdialer.domain.errors import NotFound
@@ -11,11 +13,19 @@ from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 
 
+class PreviewOffers(Protocol):
+    """Contacts that agents look at before they are dialed."""
+
+    def answer(self, attempt_id: str, key: str) -> str:
+        """``wait``, ``dial`` or ``hangup``; ``key`` is what the agent pressed, or empty. Raises NotFound."""
+
+
 class CallAnswering:
     """Implements engine.answering.Answering over the live calls."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, offers: PreviewOffers | None = None) -> None:
         self._context, self._calls, self._clock = context, context.calls, context.clock
+        self._offers = offers
 
     async def answered(self, attempt_id: str) -> AnswerPlan:
         """The call was answered; raises NotFound for an attempt that is not live."""
@@ -30,9 +40,14 @@ class CallAnswering:
     async def next_action(self, attempt_id: str) -> Action:
         """What the call does next; raises NotFound."""
         call = self._call(attempt_id)
-        action = action_for(self._context.campaign_of(call).settings, call.attempt.amd_verdict)
+        settings, attempt = self._context.campaign_of(call).settings, call.attempt
+        action = action_for(settings, attempt.amd_verdict, bound=bool(attempt.reserved_agent))
         self._calls.handle(ActionTaken(attempt_id=attempt_id, at=self._clock.now(), action=action))
         return action
+
+    async def preview_answer(self, attempt_id: str, key: str) -> str:
+        """What the phone of an agent who looks at a contact does; nobody waits where nothing is offered."""
+        return self._offers.answer(attempt_id, key) if self._offers else "hangup"
 
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         """What the channel said in its hangup handler; what this engine did not see itself is taken from there."""

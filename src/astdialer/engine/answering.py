@@ -22,7 +22,7 @@ class Conclusion:
     ``action`` and the AMD fields repeat what this engine decided, or tell what the dialplan did without it.
     """
 
-    result: str = ""  #: abandoned, played or message
+    result: str = ""  #: abandoned, played, message or agent_hung_up
     queue_status: str = ""
     agent: str = ""
     key: str = ""
@@ -42,6 +42,10 @@ class Answering(Protocol):
 
     async def next_action(self, attempt_id: str) -> Action:
         """What the call does next, by the campaign's rules and AMD's verdict. Raises NotFound."""
+
+    async def preview_answer(self, attempt_id: str, key: str) -> str:
+        """What an agent's phone does who looks at a contact: ``wait``, ``dial`` or ``hangup``. Asked each second, with
+        the key that was pressed meanwhile or nothing. Raises NotFound."""
 
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         """What the channel said in its hangup handler. An unknown attempt is ignored."""

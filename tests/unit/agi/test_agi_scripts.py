@@ -38,6 +38,13 @@ class Engine:
             raise self._failure
         return Action.QUEUE
 
+    async def preview_answer(self, attempt_id: str, key: str) -> str:
+        self.told.append(("preview", key))
+        if attempt_id != ATTEMPT:
+            raise NotFound("attempt", attempt_id)
+        asked = sum(word[0] == "preview" for word in self.told)
+        return {"1": "dial", "2": "hangup"}.get(key, "wait" if asked < 4 else "hangup")
+
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         self.told.append((attempt_id, conclusion))
 
@@ -151,6 +158,42 @@ async def test_an_engine_that_fails_leaves_the_action_to_the_dialplan(caplog: py
     assert "agi.script_failed" in caplog.messages
 
 
+def keypad(*results: str) -> Callable[[str], str]:
+    """An Asterisk whose WAIT FOR DIGIT ends so, one after the other."""
+    left = list(results)
+    return lambda command: f"200 result={left.pop(0) if command.startswith('WAIT') else 1}\n"
+
+
+WAITS = 'WAIT FOR DIGIT "1000"'
+
+
+@pytest.mark.parametrize(
+    ("results", "asked", "answer"),
+    [
+        (["49"], ["", "1"], "dial"),
+        (["0", "50"], ["", "", "2"], "hangup"),
+        (["0", "51", "0"], ["", "", "3", ""], "hangup"),
+        (["9999", "7", "x"], ["", "", "", ""], "hangup"),
+    ],
+)
+async def test_a_preview_asks_the_engine_until_it_is_decided(results: list[str], asked: list[str], answer: str) -> None:
+    engine = Engine()
+    sent = await run(engine, keypad(*results), "preview", ATTEMPT)
+    assert sent == [*[WAITS] * len(results), f'SET VARIABLE "ASTDIALER_PREVIEW" "{answer}"']
+    assert engine.told == [("preview", key) for key in asked]
+
+
+async def test_an_agent_who_hangs_up_ends_the_preview() -> None:
+    engine = Engine()
+    assert await run(engine, keypad("0", "-1"), "preview", ATTEMPT) == [WAITS, WAITS]
+    assert engine.told == [("preview", ""), ("preview", "")]
+
+
+async def test_a_preview_of_an_unknown_attempt_is_left_to_the_dialplan(caplog: pytest.LogCaptureFixture) -> None:
+    assert await run(Engine(), asterisk(), "preview", "00000000-0000-0000-0000-000000000000") == []
+    assert "agi.unknown_attempt" in caplog.messages
+
+
 @pytest.mark.parametrize(
     ("arguments", "kept"),
     [
@@ -163,6 +206,10 @@ async def test_an_engine_that_fails_leaves_the_action_to_the_dialplan(caplog: py
         (["played", "", "", "5", "play", "", ""], Conclusion(result="played", key="5", action=Action.PLAY)),
         (["played", "", "", "*"], Conclusion(result="played", key="*")),
         (["message"], Conclusion(result="message")),
+        (
+            ["agent_hung_up", "", "PJSIP/agent1", "", "agent"],
+            Conclusion(result="agent_hung_up", agent="PJSIP/agent1", action=Action.AGENT),
+        ),
         (["answered", "time out", "a b", "x", "shell", "human", "a;b"], Conclusion()),
         (["x" * 999, "X" * 999, "x" * 999, "1" * 999, "q" * 999, "H" * 999, "c" * 999], Conclusion()),
     ],
