@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
+from collections.abc import AsyncIterator
 from importlib.resources import files
 
 import aiosqlite
@@ -33,20 +35,47 @@ async def migrate(connection: aiosqlite.Connection, now: int) -> None:
     known = migrations()
     if await _is_current(connection, known):
         return
-    await connection.execute("BEGIN EXCLUSIVE")  # another process may be doing the same
+    async with _unchecked(connection):
+        await connection.execute("BEGIN EXCLUSIVE")  # another process may be doing the same
+        try:
+            await _apply_missing(connection, known, now)
+            await connection.execute("COMMIT")
+        except BaseException:
+            await connection.execute("ROLLBACK")
+            raise
+
+
+@contextlib.asynccontextmanager
+async def _unchecked(connection: aiosqlite.Connection) -> AsyncIterator[None]:
+    """Without foreign keys: a table is changed by making another in its place, to which references are made before it
+    is filled. The pragma does nothing inside a transaction."""
+    await connection.execute("PRAGMA foreign_keys = OFF")
     try:
-        await connection.execute(_TABLE)
-        done = await _done(connection)
-        _check(done, known)
-        for version, name, sql in known:
-            if version not in done:
-                await _apply(connection, sql)
-                row = (version, name, _checksum(sql), now)
-                await connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?, ?)", row)
-        await connection.execute("COMMIT")
-    except BaseException:
-        await connection.execute("ROLLBACK")
-        raise
+        yield
+    finally:
+        await connection.execute("PRAGMA foreign_keys = ON")
+
+
+async def _apply_missing(connection: aiosqlite.Connection, known: list[tuple[int, str, str]], now: int) -> None:
+    await connection.execute(_TABLE)
+    done = await _done(connection)
+    _check(done, known)
+    for version, name, sql in known:
+        if version not in done:
+            await _apply(connection, sql)
+            row = (version, name, _checksum(sql), now)
+            await connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?, ?)", row)
+    await _check_references(connection)
+
+
+async def _check_references(connection: aiosqlite.Connection) -> None:
+    """Raises SchemaError if a row refers to one that is not there."""
+    broken = await connection.execute_fetchall("PRAGMA foreign_key_check")
+    for table, _, parent, _ in broken:
+        raise SchemaError(
+            f"a row of the table {table} refers to one of {parent} that is not there: restore a backup of the store, "
+            f"or ask for help with this file"
+        )
 
 
 async def _is_current(connection: aiosqlite.Connection, known: list[tuple[int, str, str]]) -> bool:

@@ -37,10 +37,10 @@ FROM contacts c JOIN bases b ON b.id = c.base_id;
 
 CREATE TABLE contacts_2 (
   id              INTEGER PRIMARY KEY,
-  upload_id       INTEGER NOT NULL REFERENCES uploads (id),
+  upload_id       INTEGER NOT NULL,    -- not REFERENCES: SQLite would read all contacts when an upload is discarded
   base_id         INTEGER NOT NULL,
   campaign_id     INTEGER NOT NULL,
-  pool_id         INTEGER NOT NULL REFERENCES pools (id),
+  pool_id         INTEGER NOT NULL,    -- likewise
   main_number     TEXT NOT NULL,
   state           TEXT NOT NULL CHECK (state IN ('ready', 'waiting', 'in_call', 'held', 'done')),
   rank            INTEGER NOT NULL DEFAULT 2 CHECK (rank IN (0, 1, 2)),
@@ -67,11 +67,16 @@ CREATE TABLE contacts_2 (
   ended_at        INTEGER
 ) STRICT;
 INSERT INTO contacts_2 (id, upload_id, base_id, campaign_id, pool_id, main_number, state, priority, tries, last_call_at,
-  next_at, params, agentphone, line, end_reason)
+  next_at, params, agentphone, line, successful, end_reason, end_cause, ended_at)
 SELECT c.id, c.upload_id, c.base_id, c.campaign_id, p.id, c.main_number, c.state, c.priority,
-  (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id AND a.disposition <> 'canceled'),
-  coalesce((SELECT max(a.created_at) FROM attempts a WHERE a.contact_id = c.id), 0),
-  c.next_at, c.params, c.agentphone, c.line, c.end_reason
+  (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id AND a.disposition <> 'canceled' AND a.uncounted = 0),
+  coalesce((SELECT max(a.closed_at) FROM attempts a
+    WHERE a.contact_id = c.id AND a.disposition <> 'canceled' AND a.uncounted = 0), 0),
+  c.next_at, c.params, c.agentphone, c.line, c.state = 'done' AND c.end_reason = 'answered', c.end_reason,
+  CASE WHEN c.state <> 'done' THEN '' ELSE CASE c.end_reason WHEN 'answered' THEN 'NORMAL_CLEARING'
+    WHEN 'abandoned' THEN 'ABANDONED' WHEN 'unknown' THEN 'PROCESS_CRASH' WHEN 'blacklisted' THEN 'NO_COMMUNICATIONS'
+    ELSE 'MAX_TRY_COUNT' END END,
+  CASE c.state WHEN 'done' THEN (SELECT max(a.closed_at) FROM attempts a WHERE a.contact_id = c.id) END
 FROM contacts c JOIN bases b ON b.id = c.base_id JOIN pools p ON p.upload_id = c.upload_id AND p.zones = b.timezone
   AND p.bucket = CASE c.agentphone WHEN '' THEN '' ELSE '@' || c.agentphone END;
 DROP TABLE contacts;
@@ -107,7 +112,8 @@ INSERT INTO numbers_2 (id, contact_id, position, number, as_uploaded, type, zone
   last_call_at, next_at, end_reason)
 SELECT n.id, n.contact_id, n.position, n.number, n.as_uploaded, n.type, b.timezone, n.tally,
   coalesce((SELECT sum(value) FROM json_each(n.tally)), 0), n.last_disposition,
-  CASE n.last_disposition WHEN '' THEN 0 ELSE c.last_call_at END, n.next_at, n.end_reason
+  coalesce((SELECT max(a.closed_at) FROM attempts a WHERE a.contact_id = n.contact_id AND a.number_id = n.id
+    AND a.disposition <> 'canceled' AND a.uncounted = 0), 0), n.next_at, n.end_reason
 FROM numbers n JOIN contacts c ON c.id = n.contact_id JOIN bases b ON b.id = c.base_id;
 DROP TABLE numbers;
 ALTER TABLE numbers_2 RENAME TO numbers;
@@ -200,6 +206,9 @@ CREATE TABLE trunk_days (
   n           INTEGER NOT NULL,
   PRIMARY KEY (trunk, day, disposition)
 ) STRICT, WITHOUT ROWID;
+INSERT INTO trunk_days
+SELECT trunk, date(closed_at / 1000, 'unixepoch', 'localtime'), disposition, count(*) FROM attempts
+WHERE state = 'closed' GROUP BY 1, 2, 3;
 CREATE TABLE agent_days (
   agent       TEXT NOT NULL,           -- interface
   campaign_id INTEGER NOT NULL,
