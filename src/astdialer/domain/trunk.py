@@ -24,6 +24,7 @@ class Trunk:
     max_calls: int = 30  #: channels at a time
     calls_per_second: float = 5.0
     enabled: bool = True
+    caller_id: str = ""  #: what the called person sees, in place of the campaign's
 
     def dial_string(self, number: str, as_uploaded: str) -> str:
         """The Channel of Originate for an E.164 number."""

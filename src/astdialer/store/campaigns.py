@@ -1,14 +1,23 @@
-"""Campaigns and trunks in SQLite."""
+"""Campaigns, and what an administrator sets up for them: trunks, routes, calendars, caller ids, agents."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from astdialer.domain.campaign import Campaign, CampaignState, Settings
+from astdialer.domain import route as routing
+from astdialer.domain.agent import AgentProfile
+from astdialer.domain.calendar import WorkingCalendar
+from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Conflict, NotFound
+from astdialer.domain.names import parse_names
+from astdialer.domain.route import Destination, Route
+from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
+from astdialer.ports import CampaignEvent
 from astdialer.store.database import Database, Writing
 from astdialer.store.rows import campaign_of, settings_json, trunk_of
 
@@ -67,3 +76,110 @@ class Campaigns:
         """Forget a trunk; raises NotFound."""
         if not await self._db.write(lambda tx: tx.execute("remove_trunk", {"name": name})):
             raise NotFound("trunk", name, "see astdialer trunk list")
+
+    async def routes(self) -> Sequence[Route]:
+        """All, by name."""
+        return [_route(json.loads(row["body"])) for row in await self._db.read("routes")]
+
+    async def save_route(self, route: Route) -> None:
+        """Make or replace a route."""
+        await self._save("save_route", route.name, routing.to_dict(route))
+
+    async def remove_route(self, name: str) -> None:
+        """Forget a route; raises NotFound, and Conflict while a campaign names it."""
+        await self._remove("route", name, setting="routes")
+
+    async def calendars(self) -> Sequence[WorkingCalendar]:
+        """All, by name."""
+        return [WorkingCalendar.from_dict(json.loads(row["body"])) for row in await self._db.read("calendars")]
+
+    async def save_calendar(self, calendar: WorkingCalendar) -> None:
+        """Make or replace a calendar."""
+        await self._save("save_calendar", calendar.name, calendar.to_dict())
+
+    async def remove_calendar(self, name: str) -> None:
+        """Forget a calendar; raises NotFound, and Conflict while a campaign names it."""
+        await self._remove("calendar", name, setting="calendar")
+
+    async def caller_id_pools(self) -> Mapping[str, Sequence[str]]:
+        """The numbers of each pool, in the order of their turns."""
+        return {row["name"]: json.loads(row["numbers"]) for row in await self._db.read("caller_id_pools")}
+
+    async def save_caller_id_pool(self, name: str, numbers: Sequence[str]) -> None:
+        """Make or replace a pool."""
+        row = {"name": name, "numbers": json.dumps(list(numbers), ensure_ascii=False)}
+        await self._db.write(lambda tx: tx.execute("save_caller_id_pool", row))
+
+    async def remove_caller_id_pool(self, name: str) -> None:
+        """Forget a pool; raises NotFound."""
+        await self._remove("caller_id_pool", name)
+
+    async def agents(self) -> Sequence[AgentProfile]:
+        """All, by extension or interface."""
+        return [_agent(json.loads(row["body"])) for row in await self._db.read("agents")]
+
+    async def save_agent(self, profile: AgentProfile) -> None:
+        """Make or replace what is said about an agent."""
+        await self._save("save_agent", profile.agent, dataclasses.asdict(profile))
+
+    async def remove_agent(self, agent: str) -> None:
+        """Forget what was said about an agent; raises NotFound."""
+        await self._remove("agent", agent)
+
+    async def _save(self, query: str, name: str, body: Mapping[str, Any]) -> None:
+        row = {"name": name, "body": json.dumps(body, ensure_ascii=False)}
+        await self._db.write(lambda tx: tx.execute(query, row))
+
+    async def _remove(self, what: str, name: str, *, setting: str = "") -> None:
+        """Raises NotFound, and Conflict while the ``setting`` of a campaign names it."""
+
+        async def remove(tx: Writing) -> None:
+            if not await tx.execute(f"remove_{what}", {"name": name}):
+                words = what.replace("_", " ")
+                raise NotFound(words, name, f"see astdialer {what.replace('_', '-')} list")
+            users = await _named_by(tx, setting, name) if setting else []
+            if users:
+                raise Conflict(f"{what} {name!r} is in the setting {setting} of {', '.join(users)}: change that first")
+
+        await self._db.write(remove)
+
+    async def add_event(self, campaign_id: int, event: CampaignEvent) -> None:
+        """Remember what was done to a campaign."""
+        row = dataclasses.asdict(event) | {"campaign_id": campaign_id}
+        await self._db.write(lambda tx: tx.execute("add_event", row))
+
+    async def history(self, campaign_id: int, limit: int) -> Sequence[CampaignEvent]:
+        """What was done to the campaign, the newest first."""
+        rows = await self._db.read("history", {"campaign_id": campaign_id, "limit": limit})
+        return [CampaignEvent(**row) for row in rows]
+
+    async def zero_statistics(self, campaign_id: int, day: str) -> None:
+        """Forget the campaign's totals, not its days, and remember on which day that was done."""
+
+        async def zero(tx: Writing) -> None:
+            await tx.execute("forget_dispositions", {"campaign_id": campaign_id})
+            await tx.execute("set_stats_day", {"campaign_id": campaign_id, "day": day})
+
+        await self._db.write(zero)
+
+    async def stats_day(self, campaign_id: int) -> str:
+        """The local day on which the statistics were last zeroed, empty if never."""
+        rows = await self._db.read("stats_day", {"campaign_id": campaign_id})
+        return str(rows[0]["stats_day"]) if rows else ""
+
+
+async def _named_by(tx: Writing, setting: str, name: str) -> list[str]:
+    """The campaigns whose setting, a list of names, has this one."""
+    rows = await tx.fetch("named_in_settings", {"setting": setting})
+    return [row["name"] for row in rows if name in parse_names(setting, row["names"])]
+
+
+def _route(values: Mapping[str, Any]) -> Route:
+    """Not by from_dict: it tries each pattern on long numbers, and did when the route was made."""
+    destinations = tuple(Destination(**each) for each in values["destinations"])
+    return Route(**{**values, "destinations": destinations})
+
+
+def _agent(values: Mapping[str, Any]) -> AgentProfile:
+    lists = {key: tuple(values[key]) for key in ("skills", "buckets")}
+    return AgentProfile(**{**values, **lists})
