@@ -11,13 +11,13 @@ from astdialer.domain.agent import AgentProfile, QueueMember
 from astdialer.domain.attempt import Attempt
 from astdialer.domain.calendar import WorkingCalendar
 from astdialer.domain.campaign import Campaign, CampaignState
-from astdialer.domain.settings import ContactStrategy, Settings
 from astdialer.domain.cdr import Cdr
 from astdialer.domain.contact import Contact, NewContact
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.events import AttemptEvent
 from astdialer.domain.route import Route
 from astdialer.domain.selection import Judgement, NumberFacts
+from astdialer.domain.settings import ContactStrategy, Settings
 from astdialer.domain.trunk import Trunk
 
 
@@ -236,6 +236,7 @@ class BaseUpload:
     campaign: str
     base_id: int
     base: str
+    timezone: str = ""  #: the base's own: it takes the place of zones that were derived from a number's digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -467,6 +468,16 @@ class AttemptStore(Protocol):
     async def withdraw_live_view(self, engine: str) -> None:
         """The engine ends; nobody is to take its last view for the present."""
 
+    def writes(self) -> bool:
+        """Whether the last write went through (a full disk stops dialing)."""
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether another process has changed anything since the last call."""
+
+
+class OrderStore(Protocol):
+    """What others ask of the running engine and its agents."""
+
     async def give_order(self, order: Order) -> None: ...
     async def order(self, order_id: str) -> Order:
         """Raises NotFound."""
@@ -487,12 +498,6 @@ class AttemptStore(Protocol):
         self, agent: str, campaign_id: int, day: str, *, offered: int = 0, answered: int = 0, talk_s: float = 0
     ) -> None:
         """Add to an agent's statistics of a day."""
-
-    def writes(self) -> bool:
-        """Whether the last write went through (a full disk stops dialing)."""
-
-    async def changed_elsewhere(self) -> bool:
-        """Whether another process has changed anything since the last call."""
 
 
 class ReportStore(Protocol):
@@ -545,5 +550,5 @@ class ReportStore(Protocol):
     async def remove_from_blacklist(self, number: str, campaign: str) -> bool: ...
 
 
-class Store(CampaignStore, UploadStore, ContactStore, AttemptStore, ReportStore, Protocol):
+class Store(CampaignStore, UploadStore, ContactStore, AttemptStore, OrderStore, ReportStore, Protocol):
     """The whole store."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
-from astdialer.domain.contact import NewContact
+from astdialer.domain.contact import ContactState, NewContact
 from astdialer.domain.errors import Conflict
+from astdialer.domain.selection import pool_zones
 from astdialer.ports import BaseUpload
+from astdialer.store.contact_write import pool_id
 from astdialer.store.database import Database, Writing
+
+#: Contacts of a discarded upload that one transaction removes.
+DISCARDED = 5000
 
 
 class Uploads:
@@ -20,15 +26,7 @@ class Uploads:
         """Begin an upload. Raises Conflict if the base exists in another timezone."""
 
         async def begin(tx: Writing) -> BaseUpload:
-            await tx.execute("make_base", {"campaign_id": campaign_id, "name": base, "timezone": timezone, "now": now})
-            row = (await tx.fetch("base", {"campaign_id": campaign_id, "name": base}))[0]
-            if timezone and row["timezone"] != timezone:
-                raise Conflict(f"base {base!r} is in zone {row['timezone'] or 'of its campaign'!r}, not {timezone!r}")
-            upload = {"base_id": row["id"], "campaign_id": campaign_id, "file_name": file_name, "now": now}
-            number = await tx.insert("open_upload", upload)
-            return BaseUpload(
-                id=number, campaign_id=campaign_id, campaign=row["campaign"], base_id=row["id"], base=base
-            )
+            return await open_upload(tx, campaign_id, base, file_name=file_name, timezone=timezone, now=now)
 
         result: BaseUpload = await self._db.write(begin)
         return result
@@ -44,20 +42,7 @@ class Uploads:
         async def add(tx: Writing) -> None:
             if not await tx.execute("touch_upload", {"id": upload.id, "now": now}):
                 raise Conflict(f"the upload into {upload.base!r} was discarded by somebody else")
-            first = (await tx.fetch("last_contact_id"))[0][0] + 1
-            numbered = list(enumerate(contacts, first))
-            await tx.execute_many(
-                "add_contact", (_contact_row(upload, number, contact) for number, contact in numbered)
-            )
-            await tx.execute_many(
-                "add_number",
-                (
-                    (number, position, n.number, n.as_uploaded, n.type)
-                    for number, contact in numbered
-                    for position, n in enumerate(contact.numbers)
-                ),
-            )
-            await tx.execute("count_added", {"upload_id": upload.id, "n": len(numbered)})
+            await insert_contacts(tx, upload, contacts)
 
         await self._db.write(add)
 
@@ -87,29 +72,99 @@ class Uploads:
             return
 
         async def some(tx: Writing) -> int:
-            await tx.execute("discard_numbers", key)
-            return await tx.execute("discard_contacts", key)
+            found = await tx.fetch("discardable", key | {"limit": DISCARDED})
+            ids = {"ids": json.dumps([row["id"] for row in found])}
+            await tx.execute("discard_numbers", ids)
+            return await tx.execute("discard_contacts", ids)
 
         while await self._db.write(some):
             pass
 
         async def forget(tx: Writing) -> None:
-            await tx.execute("forget_upload", key)
-            await tx.execute("forget_counts", key)
+            for query in ("forget_counts", "forget_pools", "forget_upload"):
+                await tx.execute(query, key)
             await tx.execute("forget_empty_base", {"base_id": upload.base_id})
 
         await self._db.write(forget)
 
 
-def _contact_row(upload: BaseUpload, number: int, contact: NewContact) -> tuple[object, ...]:
+async def open_upload(
+    tx: Writing, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int
+) -> BaseUpload:
+    """A new upload, into a new base if there is none of this name. Raises Conflict if it is in another timezone."""
+    await tx.execute("make_base", {"campaign_id": campaign_id, "name": base, "timezone": timezone, "now": now})
+    row = (await tx.fetch("base", {"campaign_id": campaign_id, "name": base}))[0]
+    if timezone and row["timezone"] != timezone:
+        raise Conflict(f"base {base!r} is in zone {row['timezone'] or 'of its campaign'!r}, not {timezone!r}")
+    upload = {"base_id": row["id"], "campaign_id": campaign_id, "file_name": file_name, "now": now}
+    return BaseUpload(
+        id=await tx.insert("open_upload", upload),
+        campaign_id=campaign_id,
+        campaign=row["campaign"],
+        base_id=row["id"],
+        base=base,
+        timezone=row["timezone"],
+    )
+
+
+async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> range:
+    """Add contacts and their numbers to an upload; the ids of the contacts."""
+    first = (await tx.fetch("last_contact_id"))[0]["id"] + 1
+    pools = await _pools(tx, upload, contacts)
+    numbered = enumerate(zip(pools, contacts, strict=True), first)
+    rows = [_contact_row(upload, id_, pool, new) for id_, (pool, new) in numbered]
+    await tx.execute_many("add_contact", rows)
+    await tx.execute_many(
+        "add_number", [row for id_, new in enumerate(contacts, first) for row in _number_rows(id_, new)]
+    )
+    added = Counter((pool, _state(new)) for pool, new in zip(pools, contacts, strict=True))
+    await tx.execute_many("count_added", [(pool, state, n) for (pool, state), n in added.items()])
+    return range(first, first + len(contacts))
+
+
+async def _pools(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:
+    """The pool of each contact. Many are in the same: each is looked up once."""
+    keys = [(tuple([n.zones for n in new.numbers]), _bucket(new)) for new in contacts]
+    known = {
+        (zones, bucket): await pool_id(tx, upload.id, upload.campaign_id, pool_zones(zones), bucket)
+        for zones, bucket in dict.fromkeys(keys)
+    }
+    return [known[key] for key in keys]
+
+
+def _bucket(new: NewContact) -> str:
+    return f"@{new.agentphone}" if new.agentphone else new.bucket
+
+
+def _state(new: NewContact) -> str:
+    return (ContactState.READY if new.not_before is None else ContactState.WAITING).value
+
+
+def _contact_row(upload: BaseUpload, id_: int, pool: int, new: NewContact) -> tuple[object, ...]:
+    # Plain str and int: sqlite3 looks for an adapter for each value of any other class.
     return (
-        number,
+        id_,
         upload.id,
         upload.base_id,
         upload.campaign_id,
-        contact.numbers[0].number,
-        contact.priority,
-        json.dumps(dict(contact.params), ensure_ascii=False),
-        contact.agentphone,
-        contact.line,
+        pool,
+        new.numbers[0].number,
+        _state(new),
+        int(new.rank),
+        new.priority,
+        new.not_before,
+        new.expires_at,
+        int(new.any_hour),
+        json.dumps(dict(new.params), ensure_ascii=False),
+        new.agentphone,
+        new.bucket,
+        new.line,
     )
+
+
+def _number_rows(contact_id: int, new: NewContact) -> list[tuple[object, ...]]:
+    due_at = new.not_before or 0
+    return [
+        (contact_id, position, n.number, n.as_uploaded, str(n.type), n.priority, n.description, n.zones, due_at)
+        for position, n in enumerate(new.numbers)
+    ]
