@@ -10,12 +10,14 @@ from astdialer.domain.errors import Unavailable
 from astdialer.ports import Clock
 from astdialer.store.attempts import Attempts
 from astdialer.store.campaigns import Campaigns
+from astdialer.store.contacts import Contacts
 from astdialer.store.database import Database
+from astdialer.store.orders import Orders
 from astdialer.store.reports import Reports
 from astdialer.store.uploads import Uploads
 
 
-class SqliteStore(Campaigns, Uploads, Attempts, Reports):
+class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports):
     """Implements ports.Store over one SQLite file."""
 
     def __init__(self, database: Database) -> None:

@@ -1,0 +1,210 @@
+"""Contacts that somebody has a word to say about, in SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from typing import Any
+
+from astdialer.domain.cause import EndCause
+from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.errors import Conflict, NotFound
+from astdialer.domain.result import withdrawn
+from astdialer.domain.retry import ended
+from astdialer.domain.selection import Why
+from astdialer.ports import BaseUpload, BlacklistEntry, NewTask
+from astdialer.store.claim import SHORTEST_PREFIX, with_numbers
+from astdialer.store.contact_write import move_to_pool, save_contacts
+from astdialer.store.database import Database, Writing
+from astdialer.store.uploads import insert_contacts, open_upload
+
+#: The base, and its one upload, that calls outside of any list go to.
+TASKS = "tasks"
+#: Numbers that one look takes up, and whose contacts one transaction changes: dialing goes on between them.
+BATCH = 500
+
+
+class Contacts:
+    """Implements ports.ContactStore."""
+
+    _db: Database
+
+    async def change_contact(self, contact_id: int, change: Callable[[Contact], Contact], now: int) -> Contact:
+        """Apply a pure change; the contact as it is now. Raises NotFound, Conflict, and what ``change`` raises."""
+
+        async def apply(tx: Writing) -> Contact:
+            contact = await _load(tx, contact_id)
+            if contact.state is ContactState.IN_CALL:
+                raise Conflict(f"contact {contact_id} is in a call")
+            changed = change(contact)
+            await save_contacts(tx, [changed], now)
+            if changed.state is not ContactState.DONE:
+                await move_to_pool(tx, changed)  # its agent, or which of its numbers are open, may be others now
+            return await _load(tx, contact_id)
+
+        result: Contact = await self._db.write(apply)
+        return result
+
+    async def contacts_with(self, number: str, campaign_id: int | None, *, open_only: bool = True) -> Sequence[Contact]:
+        """Contacts that have this number, by id."""
+        wanted = {"number": number, "campaign_id": campaign_id, "open_only": open_only}
+        return await self._all("contacts_with_number", wanted)
+
+    async def load_contact(self, contact_id: int) -> Contact:
+        """Raises NotFound."""
+        contact: Contact = await self._db.write(lambda tx: _load(tx, contact_id))
+        return contact
+
+    async def end_after_call(self, contact_id: int, reason: str) -> bool:
+        """End the contact when its open attempt is closed; False if none is open."""
+        row = {"id": contact_id, "reason": reason}
+        return bool(await self._db.write(lambda tx: tx.execute("end_after_call", row)))
+
+    async def add_task(self, task: NewTask, now: int) -> int:
+        """The new contact's id; its main number may be another's as well."""
+        numbers = tuple(replace(n, zones=n.zones or task.zone) for n in task.contact.numbers)
+        contact = replace(task.contact, numbers=numbers)
+
+        async def add(tx: Writing) -> int:
+            upload = await _tasks(tx, task.campaign_id, now)
+            return (await insert_contacts(tx, upload, [contact]))[0]
+
+        added: int = await self._db.write(add)
+        return added
+
+    async def scheduled(
+        self, campaign_id: int, *, number: str | None, from_at: int | None, to_at: int | None, limit: int
+    ) -> Sequence[Contact]:
+        """Dated tasks that are still to be called at ``from_at`` or later and before ``to_at``, by their time."""
+        wanted = {"campaign_id": campaign_id, "number": number, "from_at": from_at, "to_at": to_at, "limit": limit}
+        return await self._all("scheduled", wanted)
+
+    async def withdraw(self, entries: Sequence[BlacklistEntry], now: int) -> int:
+        """Close or put off whoever waits for a call to these numbers; how many contacts.
+
+        Those in a call are left: the engine looks at the blacklist again before it dials.
+        """
+        changed: set[int] = set()
+        for search in _searches(entries, now):
+            while found := await self._db.read(search.query, search.parameters):
+                search.go_on_after(found[-1])
+                changed |= await self._withdraw(search, {row["contact_id"] for row in found}, now)
+        return len(changed)
+
+    async def _withdraw(self, search: _Search, ids: Collection[int], now: int) -> set[int]:
+        changed: set[int] = await self._db.write(lambda tx: _withdraw(tx, search, ids, now))
+        return changed
+
+    async def expire(self, now: int, limit: int) -> int:
+        """End contacts whose time is over; how many."""
+
+        async def end(tx: Writing) -> int:
+            found = await _found(tx, "expired_contacts", {"now": now, "limit": limit})
+            await save_contacts(tx, [ended(c, "expired", EndCause.MEMBER_EXPIRED) for c in found], now)
+            return len(found)
+
+        count: int = await self._db.write(end)
+        return count
+
+    async def due_results(self, now: int, limit: int) -> Sequence[Contact]:
+        """Contacts whose awaited result did not come in time, the longest overdue first."""
+        return await self._all("overdue_results", {"now": now, "limit": limit})
+
+    async def rewake(self, campaign_id: int, limit: int) -> int:
+        """Let contacts that wait for a rule of their campaign come up again; how many."""
+        wanted = {"campaign_id": campaign_id, "limit": limit}
+        count: int = await self._db.write(lambda tx: tx.execute("rewake", wanted))
+        return count
+
+    async def _all(self, query: str, parameters: Mapping[str, Any]) -> list[Contact]:
+        """In one transaction: a contact and its numbers belong together."""
+        found: list[Contact] = await self._db.write(lambda tx: _found(tx, query, parameters))
+        return found
+
+
+async def _found(tx: Writing, query: str, parameters: Mapping[str, Any]) -> list[Contact]:
+    return await with_numbers(tx, [dict(row) for row in await tx.fetch(query, parameters)])
+
+
+async def _load(tx: Writing, contact_id: int) -> Contact:
+    found = await _found(tx, "shown_contact", {"id": contact_id})
+    if not found:
+        raise NotFound("contact", contact_id, "see astdialer contact list")
+    return found[0]
+
+
+async def _tasks(tx: Writing, campaign_id: int, now: int) -> BaseUpload:
+    """The upload that holds the campaign's tasks; it was published when it was made."""
+    rows = await tx.fetch("task_upload", {"campaign_id": campaign_id, "base": TASKS})
+    if rows:
+        return BaseUpload(**dict(rows[0]))
+    upload = await open_upload(tx, campaign_id, TASKS, file_name=TASKS, timezone="", now=now)
+    await tx.execute("publish_upload", {"id": upload.id, "now": now})
+    return upload
+
+
+# --- withdrawing -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class _Search:
+    """Numbers that were blacklisted together, and how far the search for their contacts has come."""
+
+    query: str
+    parameters: dict[str, Any]
+    covers: Callable[[str], bool]
+
+    def go_on_after(self, row: Mapping[str, Any]) -> None:
+        self.parameters |= {"first": row["number"], "after": row["id"]}
+
+
+def _searches(entries: Iterable[BlacklistEntry], now: int) -> Iterator[_Search]:
+    """By campaign and end; exact numbers many at a time, each prefix for itself. What has expired binds nobody."""
+
+    def key(entry: BlacklistEntry) -> tuple[str, int]:
+        return entry.campaign, -1 if entry.expires_at is None else entry.expires_at
+
+    binding = (entry for entry in entries if entry.expires_at is None or entry.expires_at > now)
+    for (campaign, until), group in groupby(sorted(binding, key=key), key=key):
+        common = {"campaign": campaign, "until": None if until < 0 else until, "after": 0, "limit": BATCH}
+        numbers = [entry.number for entry in group]
+        exact = (number for number in numbers if not number.endswith("*"))
+        while some := set(islice(exact, BATCH)):
+            yield _exact(some, common)
+        # A shorter prefix binds no claim either, see claim.blacklist_keys.
+        yield from (_range(n[:-1], common) for n in numbers if n.endswith("*") and len(n) > SHORTEST_PREFIX)
+
+
+def _exact(numbers: Collection[str], common: Mapping[str, Any]) -> _Search:
+    listed = {"numbers": json.dumps(sorted(numbers))}
+    return _Search(query="withdrawable", parameters={**common, **listed}, covers=numbers.__contains__)
+
+
+def _range(prefix: str, common: Mapping[str, Any]) -> _Search:
+    span = {"first": prefix, "end": prefix + "\U0010ffff"}
+    return _Search(
+        query="withdrawable_range", parameters={**common, **span}, covers=lambda number: number.startswith(prefix)
+    )
+
+
+async def _withdraw(tx: Writing, search: _Search, ids: Collection[int], now: int) -> set[int]:
+    """The contacts that were changed: some may have got a call since they were found."""
+    until = search.parameters["until"]
+    found = await _found(tx, "idle_contacts", {"ids": json.dumps(sorted(ids))})
+    pairs = [(contact, _without(contact, search.covers, until)) for contact in found]
+    changed = [after for before, after in pairs if after != before]
+    await save_contacts(tx, changed, now, why="" if until is None else Why.BLACKLISTED.value)
+    return {contact.id for contact in changed}
+
+
+def _without(contact: Contact, covers: Callable[[str], bool], until: int | None) -> Contact:
+    changed = contact
+    for number in contact.numbers:
+        if number.is_open and covers(number.number):
+            changed = withdrawn(changed, number.number, until)
+    if contact.state is ContactState.HELD and changed.state is not ContactState.DONE:
+        # The result of its last talk is still awaited, and says when it is due.
+        return replace(contact, numbers=changed.numbers)
+    return changed
