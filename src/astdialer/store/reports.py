@@ -7,13 +7,19 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from astdialer.domain.disposition import PERSON_REACHED
 from astdialer.domain.errors import NotFound
-from astdialer.ports import BlacklistEntry
+from astdialer.domain.selection import Why
+from astdialer.ports import BlacklistEntry, Ending
+from astdialer.store.claim import SHORTEST_PREFIX
 from astdialer.store.database import Database, Writing
 
+#: Entries of the blacklist that one transaction adds: dialing goes on between them.
+ENTRIES = 5000
 _CONTACT_FILTERS = ("campaign", "base", "state", "end_reason", "number")
 _CDR_FILTERS = ("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at")
 _RECORDING_FILTERS = ("date", "campaign", "guid")
+_JSON = ("params", "tally", "range_tally")
 
 
 class Reports:
@@ -54,19 +60,71 @@ class Reports:
         rows = await self._db.read("live_view")
         return {**json.loads(rows[0]["body"]), "written_at": rows[0]["written_at"]} if rows else None
 
+    async def abandonment(self, campaign_id: int, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """Of each day on which a person answered: how many did, and how many of them were abandoned."""
+        people = json.dumps(sorted(PERSON_REACHED))
+        return await self._db.read("abandonment", {"campaign_id": campaign_id, "from_day": from_day, "people": people})
+
+    async def days(self, campaign_id: int, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """A campaign's attempts by day and disposition."""
+        return await self._db.read("days", {"campaign_id": campaign_id, "from_day": from_day})
+
+    async def trunk_days(self, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """Attempts by trunk, day and disposition."""
+        return await self._db.read("trunk_days", {"from_day": from_day})
+
+    async def agent_days(self, from_day: str) -> Sequence[Mapping[str, Any]]:
+        """What each agent did on each day for each campaign."""
+        return await self._db.read("agent_days", {"from_day": from_day})
+
+    async def endings(self, after: int, campaign_id: int | None, limit: int) -> Sequence[Ending]:
+        """Ends of contacts with an id above ``after``, in order."""
+        wanted = {"after": after, "campaign_id": campaign_id, "limit": limit}
+        rows = await self._db.read("endings" if campaign_id is None else "endings_of_campaign", wanted)
+        return [Ending(**{**row, "successful": bool(row["successful"])}) for row in rows]
+
+    async def survey(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
+        """How the contacts of each zones and bucket stand, over all bases."""
+        return await self._db.read("survey", {"campaign_id": campaign_id})
+
+    async def put_off(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
+        """Waiting contacts by rule, the most frequent first."""
+        words = {"retry": Why.RETRY.value, "promised": Why.PROMISED.value}
+        return await self._db.read("put_off", {"campaign_id": campaign_id, **words})
+
+    async def count_blacklisted(self, campaign_id: int, now: int) -> int:
+        """Open contacts of which at least one open number is blacklisted."""
+        wanted = {"campaign_id": campaign_id, "now": now, "shortest": SHORTEST_PREFIX}
+        return int((await self._db.read("count_blacklisted", wanted))[0]["n"])
+
+    async def count_duplicates(self, campaign_id: int) -> int:
+        """Open contacts whose main number is an earlier open contact's as well."""
+        return int((await self._db.read("count_duplicates", {"campaign_id": campaign_id}))[0]["n"])
+
+    def open_numbers(self, campaign_id: int) -> AsyncIterator[Mapping[str, Any]]:
+        """Every number that may still be dialed, with its zones."""
+        return self._db.stream("open_numbers", {"campaign_id": campaign_id})
+
     async def blacklist(self, campaign: str | None, limit: int) -> Sequence[BlacklistEntry]:
         """Entries of a campaign (``*`` are those of all), or every entry."""
         rows = await self._db.read("blacklist", {"campaign": campaign, "limit": limit})
         return [BlacklistEntry(**row) for row in rows]
 
     async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> int:
-        """How many of them are new."""
+        """How many of them are new. An entry that is there already gets the new one's reason and end."""
+        return sum([await self._forbid(entries[at : at + ENTRIES]) for at in range(0, len(entries), ENTRIES)])
+
+    async def _forbid(self, entries: Sequence[BlacklistEntry]) -> int:
+        keys = {(entry.number, entry.campaign) for entry in entries}
+        rows = [dataclasses.asdict(entry) for entry in entries]
 
         async def add(tx: Writing) -> int:
-            return sum([await tx.execute("add_to_blacklist", dataclasses.asdict(entry)) for entry in entries])
+            known = (await tx.fetch("known_entries", {"keys": json.dumps(list(keys))}))[0]["n"]
+            await tx.execute_many("add_to_blacklist", rows)
+            return len(keys) - int(known)
 
-        added: int = await self._db.write(add)
-        return added
+        new: int = await self._db.write(add)
+        return new
 
     async def remove_from_blacklist(self, number: str, campaign: str) -> bool:
         """Whether it was there."""
@@ -82,4 +140,4 @@ def _only(filters: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _unpacked(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: json.loads(value) if key in ("params", "tally") else value for key, value in row.items()}
+    return {key: json.loads(value) if key in _JSON else value for key, value in row.items()}

@@ -1,7 +1,9 @@
 -- name: contacts
-SELECT c.id, k.name AS campaign, b.name AS base, c.main_number AS number, c.state, c.next_at, c.end_reason,
+SELECT c.id, k.name AS campaign, b.name AS base, c.main_number AS number, c.state, c.next_at, c.why, c.end_reason,
+  c.end_cause, c.successful,
   (SELECT group_concat(DISTINCT a.disposition) FROM attempts a WHERE a.contact_id = c.id) AS dispositions,
-  (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id) AS attempts, c.priority, c.agentphone, c.line, c.params
+  (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id) AS attempts, c.tries, c.rank, c.priority, c.agentphone,
+  c.bucket, c.tag, c.last_call_at, c.expires_at, c.held_until, c.line, c.params
 FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
 JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
 WHERE (:campaign IS NULL OR k.name = :campaign)
@@ -12,12 +14,15 @@ WHERE (:campaign IS NULL OR k.name = :campaign)
 ORDER BY c.id LIMIT :limit OFFSET :offset
 
 -- name: contact
-SELECT c.id, k.name AS campaign, b.name AS base, b.timezone, c.main_number AS number, c.state, c.next_at, c.end_reason,
-  c.priority, c.agentphone, c.line, c.params
-FROM contacts c JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id WHERE c.id = :id
+SELECT c.id, k.name AS campaign, b.name AS base, b.timezone, p.zones, c.main_number AS number, c.state, c.next_at,
+  c.why, c.end_reason, c.end_cause, c.successful, c.ended_at, c.ends_after_call, c.tries, c.last_call_at, c.rank,
+  c.priority, c.agentphone, c.bucket, c.tag, c.any_hour, c.preferred, c.expires_at, c.held_until, c.line, c.params
+FROM contacts c JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
+JOIN pools p ON p.id = c.pool_id WHERE c.id = :id
 
 -- name: contact_numbers
-SELECT number, as_uploaded, type, position, tally, last_disposition, next_at, end_reason
+SELECT number, as_uploaded, type, position, priority, description, zones, tally, tries, range_tally, last_disposition,
+  last_call_at, next_at, end_reason
 FROM numbers WHERE contact_id = :id ORDER BY position
 
 -- name: contact_attempts
@@ -44,21 +49,95 @@ ORDER BY c.calldate DESC LIMIT :limit
 
 -- name: bases
 SELECT b.id, k.name AS campaign, b.name AS base, b.timezone, b.created_at, u.state, u.file_name,
-  coalesce((SELECT sum(n) FROM contact_counts n WHERE n.upload_id = u.id), 0) AS contacts,
-  coalesce((SELECT n FROM contact_counts n WHERE n.upload_id = u.id AND n.state = 'done'), 0) AS done
+  coalesce((SELECT sum(n.n) FROM pools p JOIN contact_counts n ON n.pool_id = p.id
+    WHERE p.upload_id = u.id), 0) AS contacts,
+  coalesce((SELECT sum(n.n) FROM pools p JOIN contact_counts n ON n.pool_id = p.id AND n.state = 'done'
+    WHERE p.upload_id = u.id), 0) AS done
 FROM bases b JOIN campaigns k ON k.id = b.campaign_id LEFT JOIN uploads u ON u.base_id = b.id
 WHERE :campaign_id IS NULL OR b.campaign_id = :campaign_id ORDER BY b.id, u.id
 
 -- name: live_view
 SELECT engine, written_at, body FROM live_views ORDER BY written_at DESC LIMIT 1
 
+-- name: abandonment
+SELECT day, sum(n) AS people, sum(CASE disposition WHEN 'abandoned' THEN n ELSE 0 END) AS abandoned
+FROM campaign_days
+WHERE campaign_id = :campaign_id AND day >= :from_day AND disposition IN (SELECT value FROM json_each(:people))
+GROUP BY day ORDER BY day
+
+-- name: days
+SELECT day, disposition, n FROM campaign_days
+WHERE campaign_id = :campaign_id AND day >= :from_day ORDER BY day, disposition
+
+-- name: trunk_days
+SELECT trunk, day, disposition, n FROM trunk_days WHERE day >= :from_day ORDER BY trunk, day, disposition
+
+-- name: agent_days
+SELECT a.agent, k.name AS campaign, a.day, a.offered, a.answered, a.talk_s
+FROM agent_days a JOIN campaigns k ON k.id = a.campaign_id
+WHERE a.day >= :from_day ORDER BY a.agent, k.name, a.day
+
+-- name: endings
+SELECT * FROM endings WHERE id > :after ORDER BY id LIMIT :limit
+
+-- name: endings_of_campaign
+SELECT * FROM endings WHERE campaign_id = :campaign_id AND id > :after ORDER BY id LIMIT :limit
+
+-- name: survey
+SELECT p.zones, p.bucket,
+  sum(CASE n.state WHEN 'ready' THEN n.n ELSE 0 END) AS ready,
+  sum(CASE n.state WHEN 'waiting' THEN n.n ELSE 0 END) AS waiting,
+  sum(CASE n.state WHEN 'in_call' THEN n.n ELSE 0 END) AS in_call,
+  sum(CASE n.state WHEN 'held' THEN n.n ELSE 0 END) AS held,
+  sum(CASE n.state WHEN 'done' THEN n.n ELSE 0 END) AS done
+FROM pools p JOIN uploads u ON u.id = p.upload_id AND u.state = 'published' JOIN contact_counts n ON n.pool_id = p.id
+WHERE p.campaign_id = :campaign_id GROUP BY p.zones, p.bucket ORDER BY p.zones, p.bucket
+
+-- name: put_off
+SELECT CASE WHEN c.why <> '' THEN c.why WHEN c.last_call_at > 0 THEN :retry ELSE :promised END AS why,
+  count(*) AS n, min(c.next_at) AS first_at, max(c.next_at) AS last_at
+FROM pools p JOIN uploads u ON u.id = p.upload_id AND u.state = 'published'
+CROSS JOIN contacts c INDEXED BY contacts_waiting ON c.pool_id = p.id AND c.state = 'waiting'
+WHERE p.campaign_id = :campaign_id GROUP BY 1 ORDER BY n DESC, 1
+
+-- name: count_blacklisted
+SELECT count(DISTINCT c.id) AS n
+FROM (
+  SELECT n.contact_id FROM blacklist b JOIN campaigns k ON k.id = :campaign_id AND b.campaign IN ('*', k.name)
+  CROSS JOIN numbers n ON n.number = b.number
+  WHERE (b.expires_at IS NULL OR b.expires_at > :now) AND n.next_at IS NOT NULL
+  UNION ALL
+  SELECT n.contact_id FROM blacklist b JOIN campaigns k ON k.id = :campaign_id AND b.campaign IN ('*', k.name)
+  CROSS JOIN numbers n ON n.number >= rtrim(b.number, '*') AND n.number < rtrim(b.number, '*') || ':'
+  WHERE b.number LIKE '%*' AND length(b.number) > :shortest AND (b.expires_at IS NULL OR b.expires_at > :now)
+    AND n.next_at IS NOT NULL
+) f CROSS JOIN contacts c ON c.id = f.contact_id JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
+WHERE c.campaign_id = :campaign_id AND c.state <> 'done'
+
+-- name: count_duplicates
+SELECT coalesce(sum(n - 1), 0) AS n FROM (
+  SELECT count(*) AS n FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
+  WHERE c.campaign_id = :campaign_id AND c.state <> 'done' GROUP BY c.main_number HAVING count(*) > 1)
+
+-- name: open_numbers
+SELECT n.contact_id, n.number, n.zones
+FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
+CROSS JOIN numbers n ON n.contact_id = c.id
+WHERE c.campaign_id = :campaign_id AND c.state <> 'done' AND n.next_at IS NOT NULL
+
 -- name: blacklist
-SELECT number, campaign, reason, added_by, added_at FROM blacklist
+SELECT number, campaign, reason, added_by, added_at, expires_at FROM blacklist
 WHERE :campaign IS NULL OR campaign = :campaign ORDER BY number, campaign LIMIT :limit
 
+-- name: known_entries
+SELECT count(*) AS n FROM json_each(:keys) j
+JOIN blacklist b ON b.number = j.value ->> 0 AND b.campaign = j.value ->> 1
+
 -- name: add_to_blacklist
-INSERT INTO blacklist (number, campaign, reason, added_by, added_at)
-VALUES (:number, :campaign, :reason, :added_by, :added_at) ON CONFLICT DO NOTHING
+INSERT INTO blacklist (number, campaign, reason, added_by, added_at, expires_at)
+VALUES (:number, :campaign, :reason, :added_by, :added_at, :expires_at)
+ON CONFLICT (number, campaign) DO UPDATE SET reason = excluded.reason, added_by = excluded.added_by,
+  added_at = excluded.added_at, expires_at = excluded.expires_at
 
 -- name: remove_from_blacklist
 DELETE FROM blacklist WHERE number = :number AND campaign = :campaign
