@@ -9,6 +9,8 @@ from astdialer.domain.errors import InvalidSetting
 
 _TEMPLATE = re.compile(r"[A-Za-z0-9_-]+/[^\x00-\x20\x7f,;&|\"'\\$`]*")
 _PLACES = ("{number}", "{e164}", "{as_uploaded}")
+_NOT_DIGITS = re.compile(r"[^0-9+*#]")
+_NOT_REWRITTEN = re.compile(r"[^0-9A-Za-z+*#._-]")  #: as domain/route.py lets a rewrite make
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +28,15 @@ class Trunk:
     enabled: bool = True
     caller_id: str = ""  #: what the called person sees, in place of the campaign's
 
-    def dial_string(self, number: str, as_uploaded: str) -> str:
-        """The Channel of Originate for an E.164 number."""
+    def dial_string(self, number: str, as_uploaded: str, dialed_as: str = "") -> str:
+        """The Channel of Originate for an E.164 number. What a route made of it, if it did, stands in every place."""
         values = {"{number}": number.lstrip("+"), "{e164}": number, "{as_uploaded}": as_uploaded}
+        barred = _NOT_DIGITS
+        if dialed_as:
+            values, barred = dict.fromkeys(_PLACES, dialed_as), _NOT_REWRITTEN
         text = self.dial
         for place, digits in values.items():
-            text = text.replace(place, re.sub(r"[^0-9+*#]", "", digits))
+            text = text.replace(place, barred.sub("", digits))
         return text
 
 
