@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from stores import FACTORIES, NOW, FreshDatabase
 
-from astdialer.domain.campaign import Campaign, Settings
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.settings import Settings
 from astdialer.ports import Store
 
 

@@ -14,16 +14,35 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from astdialer.domain.attempt import State
+from astdialer.domain.calendar import CallingWindow, Schedule
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.cdr import CdrContext, cdr_of
-from astdialer.domain.contact import DEFAULT_PRIORITY, NewContact, NewNumber, NumberType
+from astdialer.domain.contact import (
+    DEFAULT_PRIORITY,
+    Contact,
+    ContactState,
+    NewContact,
+    NewNumber,
+    Number,
+    NumberType,
+    Rank,
+)
 from astdialer.domain.disposition import Disposition
-from astdialer.domain.retry import DEFAULTS, Retry, after_attempt
-from astdialer.ports import BaseUpload, BlacklistEntry, Claim, ClaimRequest, Closing, Recording, Store
+from astdialer.domain.retry import RedialRules, after_attempt
+from astdialer.domain.route import Way
+from astdialer.domain.selection import DialingRules, Judgement, NumberFacts, judge
+from astdialer.ports import BaseUpload, BlacklistEntry, Claim, ClaimRequest, Closing, NewTask, Recording, Store
 from astdialer.store import SqliteStore, open_store
 
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
+DAY = 24 * HOUR
+TODAY = "2026-09-21"  # where NOW is
+
+#: Anybody, at any time, as often as the redial rules have it.
+FREELY = DialingRules(
+    schedule=Schedule(CallingWindow(start_minute=0, end_minute=1440, weekdays=frozenset(range(7)))), default_zone="UTC"
+)
 
 
 class FixedClock:
@@ -83,14 +102,24 @@ def phone(n: int) -> str:
     return f"+346{n:08}"
 
 
-def person(*numbers: int, priority: int = DEFAULT_PRIORITY, line: int = 1) -> NewContact:
-    return NewContact(
-        numbers=tuple(NewNumber(number=phone(n), as_uploaded=phone(n)[3:], type=NumberType.MOBILE) for n in numbers),
-        params={"name": f"Ñandú {numbers[0]}"},
-        priority=priority,
-        agentphone="1001",
-        line=line,
-    )
+def new_number(n: int, zones: str = "", **values: Any) -> NewNumber:
+    known = {"number": phone(n), "as_uploaded": phone(n)[3:], "type": NumberType.MOBILE, "zones": zones}
+    return NewNumber(**known | values)
+
+
+def person(*numbers: int, priority: int = DEFAULT_PRIORITY, zones: str = "", **values: Any) -> NewContact:
+    known = {
+        "numbers": tuple(new_number(n, zones) for n in numbers),
+        "params": {"name": f"Ñandú {numbers[0]}"},
+        "priority": priority,
+        "agentphone": "",
+        "line": 1,
+    }
+    return NewContact(**known | values)
+
+
+def task(campaign: Campaign, *numbers: int, zone: str = "", **values: Any) -> NewTask:
+    return NewTask(campaign_id=campaign.id, contact=person(*numbers, **{"rank": Rank.TASK} | values), zone=zone)
 
 
 async def begin(store: Store, campaign: Campaign, base: str = "b", zone: str = "", now: int = NOW) -> BaseUpload:
@@ -107,19 +136,40 @@ async def load(
 
 
 def request(
-    campaign: Campaign, limit: int = 100, now: int = NOW, zones: Sequence[str] = ("",), server: str = "default"
+    campaign: Campaign,
+    limit: int = 100,
+    now: int = NOW,
+    zones: Sequence[str] | None = None,
+    *,
+    rules: DialingRules = FREELY,
+    full: bool = False,
+    **values: Any,
 ) -> ClaimRequest:
+    """``zones``: of the pools that are open, None: all are. ``full``: every trunk is."""
+
+    def find_way(number: Number) -> Way | None:
+        return None if full else Way("", "carrier", "")
+
+    def judged(contact: Contact, facts: Mapping[str, NumberFacts]) -> Judgement:
+        return judge(contact, rules, facts, find_way, now)
+
     return ClaimRequest(
-        campaign_id=campaign.id,
-        campaign=campaign.name,
-        trunk="carrier",
-        server=server,
-        limit=limit,
-        zones=zones,
-        attempt_ids=[str(uuid.uuid4()) for _ in range(limit)],
-        reason="no free agent",
-        now=now,
+        **{
+            "campaign_id": campaign.id,
+            "campaign": campaign.name,
+            "server": "default",
+            "limit": limit,
+            "is_open": lambda pool: zones is None or pool in zones,
+            "judge": judged,
+            "attempt_ids": [str(uuid.uuid4()) for _ in range(limit)],
+            "reason": "no free agent",
+            "now": now,
+        }
+        | values
     )
+
+
+USUAL = RedialRules()
 
 
 def closing(
@@ -127,23 +177,26 @@ def closing(
     disposition: Disposition,
     *,
     now: int = NOW,
-    rules: Mapping[Disposition, Retry] = DEFAULTS,
+    rules: RedialRules = USUAL,
     record: bool = False,
     campaign: str = "demo",
+    day: str = TODAY,
 ) -> Closing:
     context = CdrContext(campaign=campaign, base=claim.base, caller_id="100", queue="sales")
     return Closing(
         attempt=replace(claim.attempt, state=State.GONE, gone_at=now),
         disposition=disposition,
-        contact=after_attempt(claim.contact, claim.attempt.number_id, disposition, rules, now),
+        contact=after_attempt(claim.contact, claim.attempt, disposition, rules, now),
         cdr=cdr_of(claim.attempt, disposition, context, now),
         recording=Recording(attempt_id=claim.attempt.id, date="20260921") if record else None,
         now=now,
+        day=day,
     )
 
 
-def forbid(n: int, campaign: str = "*") -> BlacklistEntry:
-    return BlacklistEntry(number=phone(n), campaign=campaign, reason="asked", added_by="ana", added_at=NOW)
+def forbid(n: int, campaign: str = "*", **values: Any) -> BlacklistEntry:
+    known = {"number": phone(n), "campaign": campaign, "reason": "asked", "added_by": "ana", "added_at": NOW}
+    return BlacklistEntry(**known | values)
 
 
 def numbers_of(claims: Iterable[Claim]) -> list[str]:
@@ -164,9 +217,10 @@ async def check_counts(store: Store, campaign: Campaign) -> None:
     counts = await store.counts(campaign.id)
     rows = await store.contacts({"campaign": campaign.name}, 1_000_000)
     states = Counter(row["state"] for row in rows)
-    assert (counts.ready, counts.waiting, counts.in_call, counts.done) == tuple(
-        states[state] for state in ("ready", "waiting", "in_call", "done")
-    )
+    survey = await store.survey(campaign.id)
+    for state in ContactState:
+        word = state.value
+        assert getattr(counts, word) == sum(pool[word] for pool in survey) == states[word], word
     waiting = [row["next_at"] for row in rows if row["state"] == "waiting"]
     assert counts.next_due_at == min(waiting, default=None)
     assert dict(counts.dispositions) == Counter(row["disposition"] for row in await cdrs(store, campaign=campaign.name))

@@ -1,6 +1,7 @@
 """SQLite: migrations, and a schema that agrees with the domain."""
 
 import asyncio
+import contextlib
 import dataclasses
 import re
 import sqlite3
@@ -15,12 +16,15 @@ import pytest
 from stores import FixedClock
 
 from astdialer.domain.attempt import Attempt, State
-from astdialer.domain.campaign import CampaignState, Settings
+from astdialer.domain.campaign import CampaignState
 from astdialer.domain.cdr import Cdr
-from astdialer.domain.contact import ContactState, Number, NumberType
+from astdialer.domain.contact import Contact, ContactState, Number, Rank
 from astdialer.domain.errors import Unavailable
+from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
+from astdialer.ports import BlacklistEntry, CampaignEvent, Ending, Offer, Order
 from astdialer.store import migrate, open_store
+from astdialer.store.database import Database
 from astdialer.store.migrate import SchemaError
 
 
@@ -93,15 +97,45 @@ async def test_a_changed_migration_is_refused(tmp_path: Path) -> None:
 async def test_a_failed_migration_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = await made(tmp_path / "s.db")
     known = migrate.migrations()
-    bad = [*known, (2, "0002_bad.sql", "CREATE TABLE half (x INTEGER);\nCREATE TABLE campaigns (x INTEGER);\n")]
+    bad = [
+        *known,
+        (len(known) + 1, "0099_bad.sql", "CREATE TABLE half (x INTEGER);\nCREATE TABLE campaigns (x INTEGER);\n"),
+    ]
     monkeypatch.setattr(migrate, "migrations", lambda: bad)
     with pytest.raises(sqlite3.OperationalError, match="campaigns"):
         await made(path)
     assert look(path, "SELECT name FROM sqlite_schema WHERE name = 'half'") == []
-    good = [*known, (2, "0002_good.sql", "CREATE TABLE added (x INTEGER);\n")]
+    good = [*known, (len(known) + 1, "0099_good.sql", "CREATE TABLE added (x INTEGER);\n")]
     monkeypatch.setattr(migrate, "migrations", lambda: good)
     await made(path)
-    assert look(path, "SELECT version FROM schema_migrations ORDER BY 1") == [(1,), (2,)]
+    assert look(path, "SELECT count(*) FROM schema_migrations") == [(len(good),)]
+
+
+async def test_a_migration_that_breaks_a_reference_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await made(tmp_path / "s.db")
+    known = migrate.migrations()
+    sql = "INSERT INTO bases VALUES (1, 77, 'b', '', 0);\n"
+    monkeypatch.setattr(migrate, "migrations", lambda: [*known, (len(known) + 1, "0099_bad.sql", sql)])
+    with pytest.raises(SchemaError, match="table bases refers to one of campaigns that is not there"):
+        await made(path)
+    assert look(path, "SELECT * FROM bases") == []
+    assert look(path, "SELECT count(*) FROM schema_migrations") == [(len(known),)]
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABLE added (x INTEGER);\n", "CREATE TABLE campaigns (x INTEGER);\n"])
+async def test_references_are_checked_again_after_a_migration_whether_it_succeeds_or_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    path = await made(tmp_path / "s.db")
+    known = migrate.migrations()
+    monkeypatch.setattr(migrate, "migrations", lambda: [*known, (len(known) + 1, "0099_more.sql", sql)])
+    async with Database(path) as database:
+        with contextlib.suppress(sqlite3.OperationalError):
+            await database.migrate(0)
+        (row,) = await database._writer.execute_fetchall("PRAGMA foreign_keys")
+        assert tuple(row) == (1,)
 
 
 async def test_a_folder_that_cant_be_made_is_unavailable(tmp_path: Path) -> None:
@@ -122,7 +156,6 @@ def words(enum: Iterable[Enum]) -> set[str]:
     [
         ("campaigns", "state", words(CampaignState)),
         ("contacts", "state", words(ContactState)),
-        ("numbers", "type", words(NumberType)),
         ("attempts", "state", {state.word for state in State}),
     ],
 )
@@ -143,12 +176,31 @@ async def test_a_check_lists_exactly_the_domains_words(
         ("cdrs", Cdr, set()),
         ("trunks", Trunk, set()),
         ("numbers", Number, {"contact_id"}),
+        ("orders", Order, set()),
+        ("offers", Offer, set()),
+        ("endings", Ending, set()),
+        ("blacklist", BlacklistEntry, set()),
+        ("campaign_events", CampaignEvent, {"id", "campaign_id"}),
     ],
 )
 async def test_a_table_has_the_domains_fields(tmp_path: Path, table: str, kind: type, others: set[str]) -> None:
     path = await made(tmp_path / "s.db")
     columns = {row[1] for row in look(path, f"PRAGMA table_info({table})")}
     assert columns == {f.name for f in dataclasses.fields(kind)} | others
+
+
+async def test_contacts_have_the_domains_fields_and_the_stores_own(tmp_path: Path) -> None:
+    path = await made(tmp_path / "s.db")
+    own = {"upload_id", "pool_id", "main_number", "deferred", "why", "ends_after_call", "ended_at"}
+    columns = {row[1] for row in look(path, "PRAGMA table_info(contacts)")}
+    assert columns == {f.name for f in dataclasses.fields(Contact)} - {"numbers"} | own
+
+
+async def test_a_rank_is_one_of_the_domains(tmp_path: Path) -> None:
+    path = await made(tmp_path / "s.db")
+    ((sql,),) = look(path, "SELECT sql FROM sqlite_schema WHERE name = 'contacts'")
+    ranks = ", ".join(str(rank.value) for rank in Rank)
+    assert f"CHECK (rank IN ({ranks}))" in sql
 
 
 async def test_only_what_differs_from_the_defaults_is_stored(tmp_path: Path) -> None:

@@ -5,16 +5,17 @@ from dataclasses import replace
 import pytest
 from stores import NOW, FreshDatabase
 
-from astdialer.domain.campaign import Campaign, CampaignState, Mode, Settings
+from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.retry import Retry
+from astdialer.domain.settings import Mode, Settings
 from astdialer.domain.trunk import Trunk
 from astdialer.ports import Store
 
 pytest_plugins = ("store_fixtures",)
 
 RICH = Settings(
-    mode=Mode.BROADCAST, sound="hola ñ", lines_per_agent=1.25, retry_busy=Retry(tries=9, delay_s=1), amd=True
+    mode=Mode.BROADCAST, sound="hola ñ", lines_per_agent=1.25, retry_busy=Retry(tries=9, delays_s=(1, 60)), amd=True
 )
 
 

@@ -24,9 +24,10 @@ from stores import (
     request,
 )
 
-from astdialer.domain.campaign import Campaign, Settings
+from astdialer.domain.campaign import Campaign
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Conflict, Unavailable
+from astdialer.domain.settings import Settings
 from astdialer.ports import Store
 
 pytest_plugins = ("store_fixtures",)

@@ -29,8 +29,9 @@ from stores import (
 )
 
 from astdialer.domain.attempt import State
-from astdialer.domain.campaign import Campaign, Settings
+from astdialer.domain.campaign import Campaign
 from astdialer.domain.disposition import Disposition
+from astdialer.domain.settings import Settings
 from astdialer.ports import BaseUpload, Claim, Store
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class StoreLife(RuleBasedStateMachine):
             number = next(n for n in claim.contact.numbers if n.id == claim.attempt.number_id)
             assert number.next_at is not None
             assert number.next_at <= self.now
-            assert not self.run(self.store.is_blacklisted(number.number, self.campaigns[which].name))
+            assert not self.run(self.store.is_blacklisted(number.number, self.campaigns[which].name, self.now))
             assert claim.attempt.contact_id not in {c.attempt.contact_id for c in self.live.values()}
             self.live[claim.attempt.id] = claim
 

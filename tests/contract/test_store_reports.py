@@ -19,9 +19,10 @@ from stores import (
     request,
 )
 
-from astdialer.domain.campaign import Campaign, Settings
+from astdialer.domain.campaign import Campaign
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import NotFound
+from astdialer.domain.settings import Settings
 from astdialer.ports import Converted, Recording, Store
 
 pytest_plugins = ("store_fixtures",)
@@ -112,7 +113,7 @@ async def test_changes_of_others_are_noticed_and_own_ones_are_not(database: Fres
         await theirs.add_to_blacklist([forbid(1)])
         assert await mine.changed_elsewhere()
         assert not await mine.changed_elsewhere()
-        assert await mine.is_blacklisted(phone(1), "demo")
+        assert await mine.is_blacklisted(phone(1), "demo", NOW)
 
 
 # --- reports ---------------------------------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ async def test_contacts_are_filtered(store: Store, demo: Campaign) -> None:
 
 async def test_a_contact_is_shown_with_its_history(store: Store, demo: Campaign) -> None:
     await load(store, demo, [person(1, 2, line=9)], zone="America/Lima")
-    (claim,) = await store.claim(request(demo, zones=["America/Lima"]))
+    (claim,) = await store.claim(request(demo))
     await store.close([closing(claim, D.BUSY)])
     contact = await store.contact(claim.contact.id)
     assert (contact["campaign"], contact["base"], contact["timezone"], contact["line"]) == (
@@ -213,7 +214,7 @@ async def test_a_removed_entry_binds_no_more(store: Store) -> None:
     await store.add_to_blacklist([forbid(1)])
     assert await store.remove_from_blacklist(phone(1), "*")
     assert not await store.remove_from_blacklist(phone(1), "*")
-    assert not await store.is_blacklisted(phone(1), "demo")
+    assert not await store.is_blacklisted(phone(1), "demo", NOW)
 
 
 async def test_a_withdrawn_view_is_not_taken_for_the_present(store: Store) -> None:

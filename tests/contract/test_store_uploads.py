@@ -1,11 +1,27 @@
 """Store contract: uploads are all or nothing."""
 
 import pytest
-from stores import HOUR, NOW, FreshDatabase, begin, check_counts, load, numbers_of, people, person, phone, request
+from stores import (
+    DAY,
+    HOUR,
+    NOW,
+    FreshDatabase,
+    begin,
+    check_counts,
+    load,
+    new_number,
+    numbers_of,
+    people,
+    person,
+    phone,
+    request,
+    task,
+)
 
-from astdialer.domain.campaign import Campaign, Settings
-from astdialer.domain.contact import NewContact, NewNumber, NumberType
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.contact import Contact, ContactState, NewContact, Number, NumberType, Rank
 from astdialer.domain.errors import Conflict
+from astdialer.domain.settings import Settings
 from astdialer.ports import Store
 
 pytest_plugins = ("store_fixtures",)
@@ -25,17 +41,138 @@ async def test_nothing_is_dialable_before_it_is_published(store: Store, demo: Ca
 
 
 async def test_a_contact_comes_back_with_everything_it_had(store: Store, demo: Campaign) -> None:
-    numbers = tuple(NewNumber(number=phone(n), as_uploaded=f"0{n}", type=kind) for n, kind in enumerate(NumberType, 1))
+    numbers = tuple(
+        new_number(n, type=kind, as_uploaded=f"0{n}", priority=n, description=f"№ {n}", zones=zones)
+        for n, (kind, zones) in enumerate(
+            [*((kind, "Europe/Madrid") for kind in NumberType), ("OWN-KIND", "America/Lima|America/New_York")], 1
+        )
+    )
     params = {"name": "Ñandú <b>", "q": '"; DROP TABLE contacts; --', "empty": ""}
-    await load(store, demo, [NewContact(numbers=numbers, params=params, priority=3, agentphone="1001", line=42)])
-    (claim,) = await store.claim(request(demo))
-    contact = claim.contact
-    assert [(n.number, n.as_uploaded, n.type) for n in contact.numbers] == [
-        (n.number, n.as_uploaded, n.type) for n in numbers
-    ]
-    assert [n.position for n in contact.numbers] == [0, 1, 2, 3, 4]
-    assert (contact.params, contact.priority, contact.agentphone, contact.line) == (params, 3, "1001", 42)
+    new = NewContact(
+        numbers=numbers,
+        params=params,
+        priority=3,
+        agentphone="1001",
+        line=42,
+        bucket="vip",
+        rank=Rank.TASK,
+        not_before=NOW - 1,
+        expires_at=NOW + DAY,
+        any_hour=True,
+    )
+    await load(store, demo, [new])
+    (claim,) = await store.claim(request(demo, buckets=["@1001"]))
+    contact = await store.load_contact(claim.contact.id)
+    assert contact == claim.contact
+    assert contact == Contact(
+        id=contact.id,
+        campaign_id=demo.id,
+        base_id=contact.base_id,
+        numbers=tuple(
+            Number(
+                id=kept.id,
+                number=n.number,
+                as_uploaded=n.as_uploaded,
+                type=n.type,
+                position=position,
+                priority=n.priority,
+                description=n.description,
+                zones=n.zones,
+                next_at=NOW - 1,
+            )
+            for position, (n, kept) in enumerate(zip(numbers, contact.numbers, strict=True))
+        ),
+        params=params,
+        priority=3,
+        rank=Rank.TASK,
+        agentphone="1001",
+        bucket="vip",
+        line=42,
+        state=ContactState.IN_CALL,
+        next_at=None,
+        expires_at=NOW + DAY,
+        any_hour=True,
+    )
     assert claim.base == "b"
+
+
+# --- pools -----------------------------------------------------------------------------------------------------------
+
+
+async def test_contacts_lie_in_pools_of_their_zones_and_their_agents(store: Store, demo: Campaign) -> None:
+    two_zones = person(5, numbers=(new_number(5, "Europe/Madrid"), new_number(6, "America/Lima")))
+    many_zones = person(7, numbers=tuple(new_number(n, f"UTC+0{n}:00") for n in range(5)))
+    await load(
+        store,
+        demo,
+        [
+            person(1),
+            person(2, zones="Europe/Madrid"),
+            person(3, zones="Europe/Madrid", agentphone="1001", bucket="vip"),
+            person(4, zones="Europe/Madrid", bucket="vip"),
+            person(8, zones="Europe/Madrid", bucket="vip"),
+            two_zones,
+            many_zones,
+        ],
+    )
+    assert {(pool["zones"], pool["bucket"]): pool["ready"] for pool in await store.survey(demo.id)} == {
+        ("", ""): 1,
+        ("Europe/Madrid", ""): 1,
+        ("Europe/Madrid", "@1001"): 1,
+        ("Europe/Madrid", "vip"): 2,
+        ("America/Lima;Europe/Madrid", ""): 1,
+        ("*", ""): 1,
+    }
+    assert sorted(await store.bound_buckets(demo.id)) == ["@1001", "vip"]
+
+
+async def test_pools_are_shared_by_the_batches_of_an_upload(store: Store, demo: Campaign) -> None:
+    upload = await begin(store, demo)
+    for n in range(3):
+        await store.add_contacts(upload, [person(n, zones="Europe/Madrid")], NOW)
+    assert await store.survey(demo.id) == []
+    await store.publish_uploads([upload], NOW)
+    assert [(pool["zones"], pool["ready"]) for pool in await store.survey(demo.id)] == [("Europe/Madrid", 3)]
+
+
+async def test_a_contact_with_a_date_waits_for_it(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1, not_before=NOW + HOUR), person(2)])
+    assert numbers_of(await store.claim(request(demo))) == [phone(2)]
+    assert (await store.counts(demo.id)).next_due_at == NOW + HOUR
+    await check_counts(store, demo)
+    assert not await store.claim(request(demo, now=NOW + HOUR - 1))
+    assert numbers_of(await store.claim(request(demo, now=NOW + HOUR))) == [phone(1)]
+
+
+async def test_discarding_leaves_no_pool_behind(store: Store, demo: Campaign) -> None:
+    kept = await load(store, demo, [person(1, zones="Europe/Madrid")])
+    upload = await begin(store, demo)
+    await store.add_contacts(upload, [person(2, zones="America/Lima"), person(3, not_before=NOW + HOUR)], NOW)
+    await store.discard_uploads([upload])
+    assert await store.known_numbers(kept, [phone(n) for n in (1, 2, 3)]) == {phone(1)}
+    assert await store.zones(demo.id) == ["Europe/Madrid"]
+    await check_counts(store, demo)
+    (row,) = await store.bases(demo.id)
+    assert row["contacts"] == 1
+
+
+async def test_a_task_makes_no_number_known(store: Store, demo: Campaign) -> None:
+    """A base may bring a number for which a call was asked for as well."""
+    await store.add_task(task(demo, 1), NOW)
+    upload = await begin(store, demo, "tasks")
+    assert await store.known_numbers(upload, [phone(1)]) == set()
+    await store.add_contacts(upload, [person(1)], NOW)
+    assert await store.known_numbers(upload, [phone(1)]) == {phone(1)}
+
+
+async def test_an_upload_knows_its_bases_zone(store: Store, demo: Campaign) -> None:
+    first = await begin(store, demo, zone="America/Lima")
+    again = await begin(store, demo)
+    assert (first.timezone, again.timezone) == ("America/Lima", "America/Lima")
+    assert [upload.timezone for upload in await store.interrupted_uploads(NOW + HOUR, 1)] == ["America/Lima"] * 2
+
+
+# --- all or nothing --------------------------------------------------------------------------------------------------
 
 
 async def test_several_uploads_are_published_together_or_not_at_all(store: Store, demo: Campaign) -> None:
@@ -148,8 +285,7 @@ async def test_a_base_stays_in_its_zone(store: Store, demo: Campaign) -> None:
     await load(store, demo, [person(1)], zone="America/Lima")
     with pytest.raises(Conflict, match="America/Lima"):
         await begin(store, demo, zone="Europe/Madrid")
-    await begin(store, demo, zone="")
-    assert await store.zones(demo.id) == ["America/Lima"]
+    assert (await begin(store, demo, zone="")).timezone == "America/Lima"
 
 
 async def test_bases_of_a_campaign_are_listed_with_their_uploads(store: Store, demo: Campaign) -> None:
