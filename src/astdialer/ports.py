@@ -397,6 +397,9 @@ class ContactStore(Protocol):
     async def load_contact(self, contact_id: int) -> Contact:
         """Raises NotFound."""
 
+    async def contact_of_attempt(self, attempt_id: str) -> int:
+        """The id of the contact that an attempt was for. Raises NotFound."""
+
     async def end_after_call(self, contact_id: int, reason: str) -> bool:
         """End the contact when its open attempt is closed; False if none is open."""
 

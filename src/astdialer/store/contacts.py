@@ -57,6 +57,13 @@ class Contacts:
         contact: Contact = await self._db.write(lambda tx: _load(tx, contact_id))
         return contact
 
+    async def contact_of_attempt(self, attempt_id: str) -> int:
+        """The id of the contact that an attempt was for. Raises NotFound."""
+        rows = await self._db.read("contact_of_attempt", {"id": attempt_id})
+        if not rows:
+            raise NotFound("call", attempt_id, "its guid is in astdialer cdr list")
+        return int(rows[0]["contact_id"])
+
     async def end_after_call(self, contact_id: int, reason: str) -> bool:
         """End the contact when its open attempt is closed; False if none is open."""
         row = {"id": contact_id, "reason": reason}
