@@ -1,80 +1,194 @@
-"""What an administrator does with campaigns: the use cases of CLI and HTTP. The engine follows within a second."""
+"""What an administrator does with campaigns: the use cases of CLI and HTTP. The engine follows within a second.
+
+Each leaves a line in the campaign's history; ``done_by`` is who did it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from astdialer.domain.campaign import (
-    ACTIVE,
-    Campaign,
-    CampaignState,
-    Settings,
-    check_name,
-    parse_settings,
-    problems,
-)
+from astdialer.domain import settings as setting_rules
+from astdialer.domain.caller_id import parse_caller_id
+from astdialer.domain.campaign import ACTIVE, Campaign, CampaignState, problems
 from astdialer.domain.errors import Conflict
-from astdialer.ports import Clock, Store
+from astdialer.domain.names import check_name, parse_names
+from astdialer.domain.settings import Settings, parse_settings, settings_texts
+from astdialer.engine.directory import Directory
+from astdialer.ports import CampaignEvent, Clock, Store
 
 S = CampaignState
 
+#: Who did it, where nobody says.
+SOMEBODY = "unknown"
+#: What a campaign may name that has to be there; a change is checked for what it names itself.
+NAMING = ("trunk", "routes", "calendar", "caller_id")
+#: Longest value that the history quotes.
+QUOTED = 40
 
-async def create(store: Store, clock: Clock, name: str, texts: Mapping[str, str]) -> Campaign:
-    """A new campaign with these settings. Raises InvalidSetting and Conflict."""
-    return await store.create_campaign(check_name(name), parse_settings(texts), clock.now())
+# TODO: import it by name once it is there
+check_together = getattr(setting_rules, "check_together", lambda _settings: None)
 
 
-async def change(store: Store, name: str, texts: Mapping[str, str]) -> Settings:
-    """Change settings, of a running campaign too. Raises NotFound and InvalidSetting, and then changes nothing."""
+async def create(
+    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY
+) -> Campaign:
+    """A new campaign with these settings. Raises InvalidSetting, and Conflict for a name that is taken or unknown."""
+    settings = read_settings(texts)
+    await _check_named(store, Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings), texts)
+    campaign = await store.create_campaign(name, settings, clock.now())
+    await note(store, clock, campaign, "created", changes(Settings(), settings), done_by=done_by)
+    return campaign
+
+
+async def change(
+    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY
+) -> Settings:
+    """Change settings, of a running campaign too. Raises NotFound, InvalidSetting and Conflict, and then changes
+    nothing."""
     campaign = await store.campaign(name)
-    settings = parse_settings(texts, campaign.settings)
-    missing = problems(settings)
-    if missing and campaign.state is S.RUNNING:
-        raise Conflict(f"{name} is running and needs it: " + "; ".join(missing))
-    await store.save_settings(campaign.id, settings)
+    settings = read_settings(texts, campaign.settings)
+    await _check_named(store, dataclasses.replace(campaign, settings=settings), texts)
+    await save_settings(store, clock, campaign, settings, done_by)
     return settings
 
 
-async def start(store: Store, clock: Clock, name: str) -> Campaign:
-    """Let a campaign dial. Raises NotFound, and Conflict with what is missing."""
-    campaign = await store.campaign(name)
-    if campaign.state is S.STOPPING:
-        raise Conflict(f"{name} is stopping: wait until its last calls have ended (astdialer campaign show {name})")
-    missing = problems(campaign.settings)
-    trunks = {trunk.name for trunk in await store.trunks()}
-    if campaign.settings.trunk and campaign.settings.trunk not in trunks:
-        missing.append(f"there is no trunk {campaign.settings.trunk!r}: astdialer trunk create")
-    if missing:
-        raise Conflict(f"{name} can't start: " + "; ".join(missing))
-    return await _move(store, clock, campaign, S.RUNNING)
+def read_settings(texts: Mapping[str, str], base: Settings | None = None) -> Settings:
+    """``base`` with these settings, each of them and all together as they may be. Raises InvalidSetting."""
+    settings = parse_settings(texts, base)
+    check_together(settings)
+    return settings
 
 
-async def pause(store: Store, clock: Clock, name: str) -> Campaign:
+async def save_settings(store: Store, clock: Clock, campaign: Campaign, settings: Settings, done_by: str) -> None:
+    """Give the campaign these settings, and note what is different."""
+    different = changes(campaign.settings, settings)
+    if different:
+        await store.save_settings(campaign.id, settings)
+        await note(store, clock, campaign, "changed", different, done_by=done_by)
+
+
+def changes(before: Settings, after: Settings) -> str:
+    """What is different, for the history: ``max_calls 30 → 20, queue (none) → sales``."""
+    old, new = settings_texts(before), settings_texts(after)
+    return ", ".join(f"{key} {_quoted(old[key])} → {_quoted(new[key])}" for key in new if old[key] != new[key])
+
+
+def _quoted(text: str) -> str:
+    return (text if len(text) <= QUOTED else text[: QUOTED - 1] + "…") or "(none)"
+
+
+async def start(store: Store, clock: Clock, name: str, *, done_by: str = SOMEBODY) -> Campaign:
+    """Let a campaign dial, after an error too. Raises NotFound, and Conflict with what is missing."""
+    return await _start(store, clock, await store.campaign(name), "started", done_by)
+
+
+async def pause(store: Store, clock: Clock, name: str, *, done_by: str = SOMEBODY) -> Campaign:
     """Place no new call; live ones run on. Raises NotFound, and Conflict unless it is running."""
     campaign = await store.campaign(name)
     if campaign.state is not S.RUNNING:
         raise Conflict(f"{name} is {campaign.state.value}, not running")
-    return await _move(store, clock, campaign, S.PAUSED)
+    await store.set_state(campaign.id, S.PAUSED, now=clock.now())
+    await note(store, clock, campaign, "paused", done_by=done_by)
+    return await store.campaign(name)
 
 
-async def resume(store: Store, clock: Clock, name: str) -> Campaign:
+async def resume(store: Store, clock: Clock, name: str, *, done_by: str = SOMEBODY) -> Campaign:
     """Dial on. Raises NotFound, and Conflict unless it is paused."""
     campaign = await store.campaign(name)
     if campaign.state is not S.PAUSED:
         raise Conflict(f"{name} is {campaign.state.value}, not paused")
-    return await start(store, clock, name)
+    return await _start(store, clock, campaign, "resumed", done_by)
 
 
-async def stop(store: Store, clock: Clock, name: str, *, hang_up: bool) -> Campaign:
+async def stop(store: Store, clock: Clock, name: str, *, hang_up: bool, done_by: str = SOMEBODY) -> Campaign:
     """No new calls, and stopped when the live ones have ended or been hung up. Raises NotFound and Conflict."""
     campaign = await store.campaign(name)
     if campaign.state not in ACTIVE:
         raise Conflict(f"{name} is {campaign.state.value}, not running")
-    return await _move(store, clock, campaign, S.STOPPING, hang_up=hang_up)
+    await store.set_state(campaign.id, S.STOPPING, hang_up=hang_up, now=clock.now())
+    detail = "its calls are hung up" if hang_up else "its calls run on"
+    await note(store, clock, campaign, "stopping", detail, done_by=done_by)
+    return await store.campaign(name)
 
 
-async def _move(
-    store: Store, clock: Clock, campaign: Campaign, state: CampaignState, *, hang_up: bool = False
-) -> Campaign:
-    await store.set_state(campaign.id, state, hang_up=hang_up, now=clock.now())
-    return await store.campaign(campaign.name)
+async def history(store: Store, name: str, limit: int) -> Sequence[CampaignEvent]:
+    """What was done to the campaign, the newest first. Raises NotFound."""
+    return await store.history((await store.campaign(name)).id, limit)
+
+
+async def note(
+    store: Store, clock: Clock, campaign: Campaign, event: str, detail: str = "", *, done_by: str = SOMEBODY
+) -> None:
+    """A line of the campaign's history."""
+    line = CampaignEvent(at=clock.now(), event=event, detail=detail, done_by=done_by or SOMEBODY)
+    await store.add_event(campaign.id, line)
+
+
+async def _start(store: Store, clock: Clock, campaign: Campaign, event: str, done_by: str) -> Campaign:
+    name = campaign.name
+    if campaign.state is S.STOPPING:
+        raise Conflict(f"{name} is stopping: wait until its last calls have ended (astdialer campaign show {name})")
+    missing = lacks(await loaded(store), campaign)
+    if missing:
+        raise Conflict(f"{name} can't start: " + "; ".join(missing))
+    if campaign.state is not S.RUNNING:
+        detail = f"after an error: {campaign.explanation}" if campaign.state is S.ERROR else ""
+        await store.set_state(campaign.id, S.RUNNING, now=clock.now())
+        await note(store, clock, campaign, event, detail, done_by=done_by)
+    return await store.campaign(name)
+
+
+# --- what a campaign needs -------------------------------------------------------------------------------------------
+
+
+async def loaded(store: Store, zone: str = "UTC") -> Directory:
+    """Everything that campaigns may name."""
+    directory = Directory(store, zone)
+    await directory.load()
+    return directory
+
+
+async def _check_named(store: Store, campaign: Campaign, texts: Mapping[str, str]) -> None:
+    """A change may name nothing that is not there, and take nothing from a running campaign that it needs."""
+    directory = await loaded(store)
+    unknown = list(unknown_names(directory, campaign, set(NAMING) & set(texts)))
+    if unknown:
+        raise Conflict(f"{campaign.name}: " + "; ".join(unknown))
+    missing = lacks(directory, campaign) if campaign.state is S.RUNNING else []
+    if missing:
+        raise Conflict(f"{campaign.name} is running and needs it: " + "; ".join(missing))
+
+
+def lacks(directory: Directory, campaign: Campaign) -> list[str]:
+    """What keeps the campaign from being started, each with its remedy."""
+    keys = set(NAMING) - ({"trunk"} if campaign.settings.routes else set())
+    return [*problems(campaign.settings), *unknown_names(directory, campaign, keys)]
+
+
+def unknown_names(directory: Directory, campaign: Campaign, keys: Collection[str]) -> Iterator[str]:
+    """What these settings name that is not there, or is not as it must be, each with its remedy."""
+    settings = campaign.settings
+    pool = parse_caller_id("caller_id", settings.caller_id).pool
+    if "trunk" in keys and settings.trunk and settings.trunk not in directory.trunks:
+        yield f"there is no trunk {settings.trunk!r}: astdialer trunk create {settings.trunk} (astdialer trunk list)"
+    if "calendar" in keys and settings.calendar and settings.calendar not in directory.calendars:
+        yield f"there is no calendar {settings.calendar!r}: astdialer calendar create {settings.calendar}"
+    if "caller_id" in keys and pool and not directory.caller_id_pools.get(pool):
+        yield f"there are no numbers for caller_id=pool:{pool}: astdialer callerid create {pool} NUMBER…"
+    if "routes" in keys and settings.routes:
+        yield from _route_troubles(directory, campaign)
+
+
+def _route_troubles(directory: Directory, campaign: Campaign) -> Iterator[str]:
+    for name in parse_names("routes", campaign.settings.routes):
+        if name not in directory.routes:
+            yield f"there is no route {name!r}: astdialer route create {name} (astdialer route list)"
+    for route in directory.routes_of(campaign):
+        gone = {to.trunk for to in route.destinations if to.enabled} - set(directory.trunks)
+        for trunk in sorted(gone):
+            yield f"route {route.name} leads to trunk {trunk!r}, which does not exist: astdialer route set {route.name}"
+    servers = {trunk.name: trunk.server for trunk in directory.trunks_of(campaign)}
+    if len(set(servers.values())) > 1:
+        where = ", ".join(f"{trunk} on {server}" for trunk, server in servers.items())
+        yield f"its routes lead to several Asterisk servers ({where}), but agents are on one: a campaign for each"
