@@ -69,5 +69,6 @@ def engine_options(config: configuration.Config) -> EngineOptions:
         places=DialplanPlaces(agi_address=config.agi.address, sound_directory=config.engine.sound_directory),
         zone=config.engine.zone,
         max_calls=config.engine.max_calls,
+        calls_per_second=config.engine.calls_per_second,
         name=f"{socket.gethostname()}:{os.getpid()}",
     )

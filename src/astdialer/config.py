@@ -128,6 +128,9 @@ class Engine:
     )
     timezone: str = _option("", "IANA zone of campaigns that name none, and of dates; empty: this machine's own.")
     max_calls: int = _option(500, "Calls at a time over all campaigns.", low=1, high=100000)
+    calls_per_second: float = _option(
+        200.0, "Calls that may start each second over all campaigns.", low=0.01, high=10000
+    )
     sound_directory: str = _option(
         "", "Folder of sound files that campaigns name by a relative path; empty: Asterisk's."
     )

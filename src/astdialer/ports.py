@@ -96,7 +96,16 @@ class MemberTalk:
     at: int
 
 
-TelephonyEvent = AttemptEvent | LinkUp | LinkDown | MemberSeen | MemberGone | MemberTalk
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberMissed:
+    """A queue rang a member in vain."""
+
+    server: str
+    queue: str
+    interface: str
+
+
+TelephonyEvent = AttemptEvent | LinkUp | LinkDown | MemberSeen | MemberGone | MemberTalk | MemberMissed
 
 
 class Telephony(Protocol):
@@ -122,6 +131,9 @@ class Telephony(Protocol):
 
     async def hang_up(self, server: str, attempt_id: str) -> bool:
         """Hang the attempt's channel up; False if there is none. Raises Unavailable."""
+
+    async def hang_up_phone(self, server: str, interface: str) -> int:
+        """Hang up every channel of a telephone, whoever placed the call; how many. Raises Unavailable."""
 
     async def live_channels(self, server: str) -> Sequence[LiveChannel]:
         """CoreShowChannels. Raises Unavailable."""

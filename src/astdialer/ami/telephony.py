@@ -92,6 +92,14 @@ class AmiTelephony:
             return False
         raise Unavailable(f"{server}: Asterisk refuses to hang up: {message or 'no reason given'}")
 
+    async def hang_up_phone(self, server: str, interface: str) -> int:
+        """Hang up every channel of a telephone (PJSIP/1001 has PJSIP/1001-00000a); how many. Raises Unavailable."""
+        names = [channel.channel for channel in await self.live_channels(server)]
+        of_phone = [name for name in names if name.lower().startswith(f"{interface.lower()}-")]
+        actions = [{"Action": "Hangup", "Channel": name, "Cause": "16"} for name in of_phone]
+        replies = [await self.connection(server).action(action) for action in actions]
+        return sum(reply.get("Response") == "Success" for reply in replies)
+
     async def pause_member(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
         """Pause or unpause an agent in all queues; nothing happens to one who is in none. Raises Unavailable."""
         action = {"Action": "QueuePause", "Interface": interface, "Paused": "true" if paused else "false"}

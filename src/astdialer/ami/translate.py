@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.amd import Action
-from astdialer.ports import LiveChannel, MemberGone, MemberSeen, MemberTalk, TelephonyEvent
+from astdialer.ports import LiveChannel, MemberGone, MemberMissed, MemberSeen, MemberTalk, TelephonyEvent
 
 Message = Mapping[str, str]
 Facts = tuple[TelephonyEvent, ...]
@@ -192,6 +192,11 @@ def _member_seen(server: str, message: Message, _at: int) -> Facts:
     return (MemberSeen(queue_member(server, message)),)
 
 
+def _member_missed(server: str, message: Message, _at: int) -> Facts:
+    # For every vain ring, a busy or declining telephone included: the event does not tell them apart.
+    return (MemberMissed(server=server, queue=message.get("Queue", ""), interface=message.get("Interface", "")),)
+
+
 def _member_gone(server: str, message: Message, _at: int) -> Facts:
     return (MemberGone(server=server, queue=message.get("Queue", ""), interface=message.get("Interface", "")),)
 
@@ -208,6 +213,7 @@ _RULES: Mapping[str, Callable[[str, Message, int], Facts]] = {
     "QueueCallerJoin": _queue_join,
     "AgentConnect": _agent_connect,
     "AgentComplete": _agent_complete,
+    "AgentRingNoAnswer": _member_missed,
     "BridgeEnter": _bridge_enter,
     "QueueMemberStatus": _member_seen,
     "QueueMemberAdded": _member_seen,

@@ -24,6 +24,10 @@ class AgentStatus(IntEnum):
     WRAPUP = 9  #: idle for Asterisk, but within wrap-up after its last talk
 
 
+#: How the reason of a pause begins that the dialer itself asked for: the agent is reserved, rests, or wraps up.
+OUR_PAUSE = "astdialer: "
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMember:
     """A member of one queue on one Asterisk, as its events describe it."""
@@ -41,14 +45,24 @@ class QueueMember:
     calls_taken: int = 0
     penalty: int = 0
 
+    @property
+    def is_paused_by_us(self) -> bool:
+        """Whether the dialer holds the agent back from the queue, not the agent."""
+        return self.paused and self.pause_reason.startswith(OUR_PAUSE)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the agent has paused."""
+        return self.paused and not self.is_paused_by_us
+
     def wrap_up_until(self, campaign_wrap_up_s: int) -> int:
         """When wrap-up after the last talk ends, 0 if there was none."""
         return self.last_call_at + (self.wrap_up_s or campaign_wrap_up_s) * 1000 if self.last_call_at else 0
 
     def status_at(self, now: int, campaign_wrap_up_s: int) -> AgentStatus:
-        """The status 0 to 9. Only an idle member that is not paused is in wrap-up."""
+        """The status 0 to 9. Only an idle member that has not paused is in wrap-up."""
         idle = self.status in (AgentStatus.UNKNOWN, AgentStatus.NOT_INUSE)
-        resting = idle and not self.paused and not self.in_call and now < self.wrap_up_until(campaign_wrap_up_s)
+        resting = idle and not self.is_away and not self.in_call and now < self.wrap_up_until(campaign_wrap_up_s)
         return AgentStatus.WRAPUP if resting else self.status
 
     def is_free(self, now: int, campaign_wrap_up_s: int) -> bool:

@@ -134,3 +134,8 @@ class NewContact:
     not_before: int | None = None  #: an instant
     expires_at: int | None = None  #: an instant
     any_hour: bool = False
+
+    @property
+    def pool_bucket(self) -> str:
+        """As Contact.pool_bucket."""
+        return f"@{self.agentphone}" if self.agentphone else self.bucket

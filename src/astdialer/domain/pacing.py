@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from astdialer.domain.campaign import CampaignState, Mode
+from astdialer.domain.campaign import CampaignState
+from astdialer.domain.settings import Mode
 
 
 class Limit(StrEnum):
@@ -26,6 +28,8 @@ class Limit(StrEnum):
     TRUNK_FULL = "the trunk's limit of calls"
     TRUNK_RATE = "the trunk's calls per second"
     ENGINE_FULL = "the engine's limit of calls"
+    ENGINE_RATE = "the engine's calls per second"
+    SHARED = "other campaigns' share of agents and trunks"
     LAST_CALLS = "waiting for the last calls to end"
 
 
@@ -50,6 +54,7 @@ class Snapshot:
     store_writes: bool
     refused: bool
     open_zones: int  #: zones of the campaign's contacts that are within calling hours
+    engine_rate_room: int = 1_000_000  #: calls that [engine] calls_per_second lets start within the claim's horizon
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ def decide(s: Snapshot) -> Decision:
         Limit.TRUNK_FULL: s.trunk_max_calls - s.trunk_calls,
         Limit.ENGINE_FULL: s.engine_room,
         Limit.TRUNK_RATE: s.trunk_rate_room,
+        Limit.ENGINE_RATE: s.engine_rate_room,
     }
     if s.mode.needs_agents:
         room[_agent_limit(s)] = agent_room(s)
@@ -99,3 +105,47 @@ def _obstacle(s: Snapshot) -> Limit | None:
         Limit.OUTSIDE_HOURS: not s.open_zones,
     }
     return next((limit for limit, binds in obstacles.items() if binds), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a campaign would place if it were alone, and how much it has had already.
+
+    ``draws``: the shared things that each of its calls takes one of. ``served`` is its calls so far, each divided by
+    its weight, see `share`.
+    """
+
+    campaign_id: int
+    wants: int
+    priority: int
+    served: float
+    draws: tuple[Hashable, ...]
+
+
+def weights(demands: Sequence[Demand]) -> Mapping[int, int]:
+    """How many calls each campaign gets for one of the lowest: one more for each step of priority above it."""
+    lowest = min((d.priority for d in demands), default=0)
+    return {d.campaign_id: 1 + d.priority - lowest for d in demands}
+
+
+def share(demands: Sequence[Demand], rooms: Mapping[Hashable, int]) -> dict[int, int]:
+    """How many calls each campaign may place now, by campaign.
+
+    Stride scheduling (Waldspurger and Weihl 1995): one call after the other goes to whoever has been served least for
+    its weight, so that shares follow the priorities and the lowest is never starved.
+    """
+    weight = weights(demands)
+    left = dict(rooms)
+    given = {d.campaign_id: 0 for d in demands}
+    served = {d.campaign_id: d.served for d in demands}
+    hungry = [d for d in demands if d.wants > 0]
+    while hungry:
+        first = min(hungry, key=lambda d: (served[d.campaign_id], -d.priority, d.campaign_id))
+        if given[first.campaign_id] >= first.wants or any(left[draw] <= 0 for draw in first.draws):
+            hungry.remove(first)
+            continue
+        for draw in first.draws:
+            left[draw] -= 1
+        given[first.campaign_id] += 1
+        served[first.campaign_id] += 1 / weight[first.campaign_id]
+    return given

@@ -10,7 +10,7 @@ from enum import StrEnum
 from astdialer.domain import ranges as daily
 from astdialer.domain.calendar import Schedule, split_zones, zone_of
 from astdialer.domain.cause import Cause, EndCause
-from astdialer.domain.contact import Contact, Number
+from astdialer.domain.contact import Contact, ContactState, Number
 from astdialer.domain.ranges import Range
 from astdialer.domain.retry import ended, shared_tally, without_number
 from astdialer.domain.route import Way
@@ -91,6 +91,16 @@ class DialingRules:
         dialed. A necessary condition only: it says nothing about ranges and numbers."""
         return any(self._one_is_open(text, at) for text in zones.split(";"))
 
+    def opens_at(self, zones: str, at: int) -> int | None:
+        """The first instant from ``at`` on at which anybody in these zones may be dialed; None if nobody knows."""
+        opens = [self._one_opens(text, at) for text in zones.split(";")]
+        return min((instant for instant in opens if instant is not None), default=None)
+
+    def _one_opens(self, zones: str, at: int) -> int | None:
+        if not zones and self.require_zone:
+            return None
+        return at if zones == ANY_ZONE else self.schedule.next_open(split_zones(zones) or (self.default_zone,), at)
+
     def _one_is_open(self, zones: str, at: int) -> bool:
         if not zones and self.require_zone:
             return False
@@ -128,6 +138,8 @@ def examine(contact: Contact, rules: DialingRules, facts: Mapping[str, NumberFac
 
 
 def _find(contact: Contact, number: Number, rules: DialingRules, facts: NumberFacts, now: int) -> Finding:
+    if facts.is_barred:
+        return Finding(number, None, Why.BLACKLISTED)
     if rules.require_zone and not number.zones:
         return Finding(number, None, Why.NO_ZONE)
     at, why = _floor(contact, number, rules, facts, now)
@@ -144,14 +156,12 @@ def _find(contact: Contact, number: Number, rules: DialingRules, facts: NumberFa
     return Finding(number, opens, Why.RANGE if rules.schedule.is_open(zones, at) else Why.HOURS)
 
 
-def _floor(
-    contact: Contact, number: Number, rules: DialingRules, facts: NumberFacts, now: int
-) -> tuple[int, Why]:
+def _floor(contact: Contact, number: Number, rules: DialingRules, facts: NumberFacts, now: int) -> tuple[int, Why]:
     """The instant before which it may not be dialed, whatever the hours, and the rule that says so."""
-    retry = Why.RETRY if number.last_call_at else Why.PROMISED
+    is_promise = contact.any_hour or not contact.last_call_at
     floors = {
         Why.READY: now,
-        retry: number.next_at or 0,
+        Why.PROMISED if is_promise else Why.RETRY: number.next_at or 0,
         Why.BLACKLISTED: facts.blacklisted_until or 0,
         Why.IN_CALL: now + IN_CALL_MS if facts.in_call else 0,
         Why.DAY_CAP: _day_cap(facts, rules, rules.zones(number)[0], now),
@@ -200,7 +210,8 @@ def in_order(contact: Contact, findings: Sequence[Finding], rules: DialingRules,
         current = current_range(number, rules, now)
         priority = -current.priority if current else 0
         longest = number.last_call_at
-        by_strategy = (priority, longest) if rules.number_strategy is NumberStrategy.BY_PRIORITY else (longest, priority)
+        by_priority = rules.number_strategy is NumberStrategy.BY_PRIORITY
+        by_strategy = (priority, longest) if by_priority else (longest, priority)
         return (
             number.number != contact.preferred,
             current is None,
@@ -264,6 +275,8 @@ def judge(
     if contact.expires_at is not None and contact.expires_at <= now:
         return Judgement(contact=ended(contact, "expired", EndCause.MEMBER_EXPIRED), why=Why.EXPIRED)
     contact = _without_barred(contact, facts)
+    if not any(number.is_open for number in contact.numbers):
+        return Judgement(contact=_over(contact), why=Why.CLOSED)
     blocked = False
     for finding in in_order(contact, examine(contact, rules, facts, now), rules, now):
         number = finding.number
@@ -277,10 +290,16 @@ def judge(
             return Judgement(contact=contact, why=Why.READY, number=number, way=way, range_key=key)
         blocked = True
     if contact.next_at is None:
-        return Judgement(contact=contact, why=Why.CLOSED)
+        return Judgement(contact=contact, why=Why.NO_ROUTE)
     if blocked:
         return Judgement(contact=contact, why=Why.TRUNKS_FULL, stay=True)
     return _later(contact, examine(contact, rules, facts, now), now)
+
+
+def _over(contact: Contact) -> Contact:
+    """Done, for the reason it has, or for want of a number."""
+    done = contact.state is ContactState.DONE
+    return contact if done else ended(contact, "no number left", EndCause.NO_COMMUNICATIONS)
 
 
 def _without_barred(contact: Contact, facts: Mapping[str, NumberFacts]) -> Contact:

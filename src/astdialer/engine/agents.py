@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from astdialer.domain.agent import AgentStatus, QueueMember
+from astdialer.domain.agent import AgentStatus, QueueMember, is_agent
 from astdialer.ports import MemberGone, MemberSeen, MemberTalk
 
 _Key = tuple[str, str, str]  # server, queue, interface
@@ -57,6 +57,18 @@ class AgentMirror:
         if member:
             self._members[key] = replace(member, in_call=True) if event.in_call else member.talk_ended(event.at)
 
+    def talked(self, server: str, interface: str, at: int) -> None:
+        """An agent's talk ended that no queue knew of: its wrap-up begins, in all of its queues."""
+        for key, member in self._members.items():
+            if key[0] == server and key[2] == interface:
+                self._members[key] = member.talk_ended(at)
+        self._on_change()
+
+    def member(self, server: str, text: str) -> QueueMember | None:
+        """The agent whom an extension, interface or name means, in any queue; None if there is none."""
+        found = (m for m in self._members.values() if m.server == server and is_agent(text, m.interface, m.name))
+        return next(found, None)
+
     def members(self, server: str | None = None, queue: str | None = None) -> list[QueueMember]:
         """Members by server and queue, in no order."""
         return [
@@ -65,14 +77,10 @@ class AgentMirror:
             if (server is None or at == server) and (queue is None or of == queue)
         ]
 
-    def free(self, server: str, queue: str, now: int, wrap_up_s: int) -> int:
-        """How many agents of a queue a call may be placed for."""
-        return sum(member.is_free(now, wrap_up_s) for member in self.members(server, queue))
-
     def logged_in(self, server: str, queue: str) -> int:
-        """How many agents have a telephone that works and are not paused."""
+        """How many agents have a telephone that works and have not paused."""
         absent = (AgentStatus.UNAVAILABLE, AgentStatus.INVALID)
-        return sum(m.status not in absent and not m.paused for m in self.members(server, queue))
+        return sum(m.status not in absent and not m.is_away for m in self.members(server, queue))
 
     def ringing(self, server: str, queue: str) -> int:
         """How many agents' telephones ring."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from astdialer.domain.attempt import Attempt
@@ -28,6 +29,11 @@ STORE_RETRY_S = 1.0
 def local_date(at: int, zone: str) -> str:
     """YYYYMMDD of an instant: the folder of a recording."""
     return datetime.fromtimestamp(at / 1000, tz=zone_of(zone)).strftime("%Y%m%d")
+
+
+def iso_date(at: int, zone: str) -> str:
+    """YYYY-MM-DD of an instant: the day that statistics count it in."""
+    return datetime.fromtimestamp(at / 1000, tz=zone_of(zone)).strftime("%Y-%m-%d")
 
 
 class Bookkeeper:
@@ -82,9 +88,10 @@ class Bookkeeper:
         campaign = self._context.campaign_of(call)
         settings = campaign.settings
         disposition = classify(attempt, settings.outcome_rules)
-        counted = self._context.trouble.ended(attempt, now)
-        contact = after_attempt(call.contact, attempt.number_id, disposition, settings.retries, now, counted=counted)
-        context = CdrContext(campaign=campaign.name, base=call.base, caller_id=settings.caller_id, queue=settings.queue)
+        if not self._context.trouble.ended(attempt, now):
+            attempt = replace(attempt, uncounted=True)  # the fault was ours
+        contact = after_attempt(call.contact, attempt, disposition, self._context.directory.redial_rules(campaign), now)
+        context = CdrContext(campaign=campaign.name, base=call.base, caller_id=attempt.caller_id, queue=settings.queue)
         return Closing(
             attempt=attempt,
             disposition=disposition,
@@ -92,6 +99,7 @@ class Bookkeeper:
             cdr=cdr_of(attempt, disposition, context, now),
             recording=self._recording(attempt) if settings.record else None,
             now=now,
+            day=iso_date(now, self._context.directory.zone_of(campaign)),
         )
 
     def _recording(self, attempt: Attempt) -> Recording | None:

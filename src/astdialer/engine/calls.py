@@ -21,6 +21,8 @@ class Call:
     contact: Contact
     base: str
     unsaved: bool = False  #: the attempt knows more than the store
+    via_context: str = ""  #: a manual call that leaves by this dialplan context, not by its trunk
+    caller_id: str = ""  #: what the called person will be shown, once that is chosen
 
     @property
     def has_agent(self) -> bool:
@@ -98,3 +100,19 @@ class LiveCalls:
     def on_trunk(self, trunk: str) -> int:
         """How many calls a trunk carries."""
         return sum(1 for call in self._calls.values() if call.attempt.trunk == trunk and not call.is_gone)
+
+    def untried_on(self, trunk: str) -> int:
+        """How many calls of a trunk nobody has heard of yet: they were placed and have neither rung nor ended."""
+        return sum(
+            1
+            for call in self._calls.values()
+            if call.attempt.trunk == trunk and not call.is_gone and call.attempt.state < State.RINGING
+        )
+
+    def reserved_agents(self, server: str) -> dict[str, Call]:
+        """The agents, by interface, who are reserved for a live call or talk in one."""
+        return {
+            call.attempt.reserved_agent: call
+            for call in self._calls.values()
+            if call.attempt.reserved_agent and call.attempt.server == server and not call.is_gone
+        }

@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from astdialer.domain.agent import QueueMember
 from astdialer.domain.campaign import Campaign, CampaignState
-from astdialer.domain.errors import Unavailable
+from astdialer.domain.errors import Conflict, Unavailable
 from astdialer.domain.events import Canceled
-from astdialer.domain.pacing import Decision, Limit, Snapshot, decide
+from astdialer.domain.pacing import Decision, Demand, Limit, Snapshot, agent_room, decide, share, weights
+from astdialer.domain.selection import DialingRules, judge
+from astdialer.domain.settings import Mode
+from astdialer.engine.agentfirst import AgentFirst
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
+from astdialer.engine.desk import Desk, buckets_of
 from astdialer.engine.placing import Placer
 from astdialer.engine.recovery import Recovery
-from astdialer.ports import CampaignCounts, ClaimRequest, Closing
+from astdialer.engine.routing import HORIZON_S, Router
+from astdialer.ports import CampaignCounts, CampaignEvent, ClaimRequest, Closing
 
 logger = logging.getLogger(__name__)
 
-#: A claim takes at most what the trunk's pace lets out within this time, so that little is claimed and not yet sent.
-HORIZON_S = 0.25
 #: Longest time between two looks at everything.
 TICK_S = 0.25
 #: Most calls claimed at once for one campaign.
@@ -38,17 +43,31 @@ class Standing:
     until: int | None = None  #: when the limit ends by itself, if that is known
     detail: str = ""
     idle_until: int = 0  #: nothing is due before
-    dialed_at: int = 0  #: last claim
+    bound_idle_until: int = 0  #: nothing is due before that only some agents may have
+    served: float = 0  #: calls, each divided by the campaign's weight, see pacing.share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts of the engine that the loop works through."""
+
+    placer: Placer
+    recovery: Recovery
+    desk: Desk
+    router: Router
+    agent_first: AgentFirst
 
 
 class Dialer:
     """One loop over all campaigns; ``wake`` makes it look at once."""
 
-    def __init__(self, context: Context, placer: Placer, recovery: Recovery) -> None:
+    def __init__(self, context: Context, parts: Parts) -> None:
+        self._context = context
+        self._desk, self._router, self._agent_first = parts.desk, parts.router, parts.agent_first
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
         self._options, self._trouble = context.options, context.trouble
-        self._placer, self._recovery = placer, recovery
+        self._placer, self._recovery = parts.placer, parts.recovery
         self._wake = asyncio.Event()
         self.standings: dict[int, Standing] = {}
 
@@ -58,9 +77,14 @@ class Dialer:
 
     def closed(self, closing: Closing) -> None:
         """A call was closed: its contact may be due sooner than anything known so far, or have been the last."""
-        standing = self.standings.get(closing.attempt.campaign_id)
+        self.due_at(closing.attempt.campaign_id, closing.contact.next_at or 0)
+
+    def due_at(self, campaign_id: int, at: int) -> None:
+        """A contact of the campaign is due at ``at``, which may be sooner than anything known so far."""
+        standing = self.standings.get(campaign_id)
         if standing:
-            standing.idle_until = min(standing.idle_until, closing.contact.next_at or 0)
+            standing.idle_until = min(standing.idle_until, at)
+            standing.bound_idle_until = min(standing.bound_idle_until, at)
         self.wake()
 
     async def run(self) -> None:
@@ -82,40 +106,118 @@ class Dialer:
             return
         await self._clock.sleep(0.005)  # what comes together is answered together
 
+    # --- a turn over all campaigns -----------------------------------------------------------------------------------
+
     async def _turn(self) -> None:
         if await self._directory.refresh():
             self._forget_idleness()
-        for campaign in sorted(self._directory.campaigns.values(), key=self._turn_order):
+        running: list[tuple[Campaign, Decision]] = []
+        for campaign in list(self._directory.campaigns.values()):
             standing = self.standings.setdefault(campaign.id, Standing())
             if campaign.state is CampaignState.STOPPING:
                 await self._wind_down(campaign)
             if campaign.state is CampaignState.RUNNING:
-                await self._serve(campaign, standing)
+                await self._look(campaign, standing, running)
             else:
                 standing.limit, standing.until, standing.detail = Limit.NOT_RUNNING, None, ""
-
-    def _turn_order(self, campaign: Campaign) -> tuple[int, int]:
-        """By priority; among equals, whoever has waited longest for a call takes what agents and trunks have."""
-        standing = self.standings.get(campaign.id)
-        return -campaign.settings.priority, standing.dialed_at if standing else 0
-
-    async def _serve(self, campaign: Campaign, standing: Standing) -> None:
-        decision = decide(self.snapshot(campaign))
-        standing.limit, standing.until, standing.detail = decision.limit, None, ""
-        if decision.calls:
-            await self._dial(campaign, decision, standing)
-        self._explain(campaign, standing)
+        await self._serve(running)
 
     def _forget_idleness(self) -> None:
         for standing in self.standings.values():
-            standing.idle_until = 0
+            standing.idle_until = standing.bound_idle_until = 0
+
+    async def _look(self, campaign: Campaign, standing: Standing, running: list[tuple[Campaign, Decision]]) -> None:
+        """What the campaign would place if it were alone. What can't be dialed as it is set up stops with the reason,
+        and stops nobody else."""
+        try:
+            if self._has_ended(campaign):
+                await self.move(campaign, CampaignState.FINISHED, "its calendar has ended")
+                return
+            decision = decide(self.snapshot(campaign))
+        except Conflict as error:
+            await self.move(campaign, CampaignState.ERROR, str(error))
+            return
+        except Unavailable:
+            raise
+        except Exception as error:  # a fault that nobody foresaw must not end all other campaigns
+            logger.exception("campaign.failed", extra={"campaign": campaign.name})
+            await self.move(campaign, CampaignState.ERROR, f"a fault of astdialer: {error!r}")
+            return
+        standing.limit, standing.until, standing.detail = decision.limit, None, ""
+        running.append((campaign, decision))
+
+    def _has_ended(self, campaign: Campaign) -> bool:
+        return self._directory.rules(campaign).schedule.has_ended(self._clock.now())
+
+    async def _serve(self, running: Sequence[tuple[Campaign, Decision]]) -> None:
+        """Divide what campaigns share by their priorities, and dial."""
+        demands = [self._demand(campaign, decision) for campaign, decision in running]
+        shares = share(demands, self._rooms([campaign for campaign, _ in running]))
+        weight = weights(demands)
+        for campaign, decision in running:
+            standing, calls = self.standings[campaign.id], shares[campaign.id]
+            if decision.calls and not calls and self._clock.now() >= standing.idle_until:
+                standing.limit = Limit.SHARED
+            if calls:
+                placed = await self._dial(campaign, Decision(calls, decision.limit), standing)
+                standing.served += placed / weight[campaign.id]
+            self._explain(campaign, standing)
+        self._level([self.standings[campaign.id] for campaign, _ in running])
+
+    def _demand(self, campaign: Campaign, decision: Decision) -> Demand:
+        standing = self.standings[campaign.id]
+        idle = self._clock.now() < min(standing.idle_until, standing.bound_idle_until or standing.idle_until)
+        if idle and decision.calls:
+            standing.limit, standing.until = Limit.NOTHING_DUE, standing.idle_until
+        return Demand(
+            campaign_id=campaign.id,
+            wants=0 if idle else min(decision.calls, CLAIM),
+            priority=campaign.settings.priority,
+            served=standing.served,
+            draws=self._draws(campaign),
+        )
+
+    def _draws(self, campaign: Campaign) -> tuple[Hashable, ...]:
+        """What each call takes one of, and others want as well. Several trunks stand in for one another: they are
+        divided by the claim itself."""
+        draws: list[Hashable] = ["engine"]
+        trunks = self._router.rested(campaign)
+        if len(trunks) == 1:
+            draws.append(("trunk", trunks[0].name))
+        if campaign.settings.mode.needs_agents:
+            draws.append(("queue", self._directory.server_of(campaign), campaign.settings.queue))
+        return tuple(draws)
+
+    def _rooms(self, campaigns: Sequence[Campaign]) -> dict[Hashable, int]:
+        """How much there is of everything that calls draw on."""
+        queued = self._placer.queued()
+        engine = min(self._options.max_calls - len(self._calls), self._placer.rate_room(HORIZON_S))
+        rooms: dict[Hashable, int] = {"engine": engine}
+        for campaign in campaigns:
+            for draw in self._draws(campaign):
+                if draw != "engine" and draw[0] == "trunk":  # type: ignore[index]
+                    trunk = self._directory.trunks[draw[1]]  # type: ignore[index]
+                    waiting = queued.get(trunk.name, 0)
+                    rooms[draw] = min(self._router.line_room(trunk), self._router.rate_room(trunk, waiting))
+                elif draw != "engine":
+                    room = agent_room(self.snapshot(campaign))
+                    rooms[draw] = max(rooms.get(draw, 0), room)
+        return rooms
+
+    def _level(self, standings: Sequence[Standing]) -> None:
+        """Nobody saves up turns while it has nothing to dial, nor pays for them later."""
+        least = min((s.served for s in standings), default=0.0)
+        for standing in standings:
+            standing.served = min(standing.served - least, CLAIM)
+
+    # --- what pacing may know ----------------------------------------------------------------------------------------
 
     def snapshot(self, campaign: Campaign) -> Snapshot:
-        """What pacing may know."""
-        settings, now = campaign.settings, self._clock.now()
-        trunk = self._directory.trunks.get(settings.trunk)
-        server = trunk.server if trunk else ""
-        rate_room = self._directory.rate(trunk).room(now, HORIZON_S) - self._placer.queued(trunk.name) if trunk else 0
+        """What pacing may know. Raises Conflict when the campaign's calendar is gone."""
+        settings, server = campaign.settings, self._directory.server_of(campaign)
+        usable, rested = self._router.usable(campaign), self._router.rested(campaign)
+        queued = self._placer.queued()
+        now = self._clock.now()
         return Snapshot(
             state=campaign.state,
             mode=settings.mode,
@@ -124,26 +226,35 @@ class Dialer:
             calls=sum(not call.is_gone for call in self._calls.of_campaign(campaign.id)),
             waiting_calls=self._calls_without_agent(server, settings.queue),
             logged_in_agents=self._agents.logged_in(server, settings.queue),
-            free_agents=self._agents.free(
-                server, settings.queue, now, self._directory.wrap_up_s(server, settings.queue)
+            free_agents=self._free_agents(campaign, server),
+            trunk_usable=bool(usable),
+            trunk_max_calls=sum(trunk.max_calls for trunk in rested),
+            trunk_calls=sum(trunk.max_calls - self._router.line_room(trunk) for trunk in rested),
+            trunk_rate_room=min(
+                CLAIM, sum(max(0, self._router.rate_room(trunk, queued.get(trunk.name, 0))) for trunk in rested)
             ),
-            trunk_usable=bool(trunk and trunk.enabled),
-            trunk_max_calls=trunk.max_calls if trunk else 0,
-            trunk_calls=self._calls.on_trunk(settings.trunk),
-            trunk_rate_room=min(CLAIM, rate_room),
             engine_room=self._options.max_calls - len(self._calls),
             server_up=server in self._recovery.synced and self._telephony.is_up(server),
             store_writes=self._store.writes(),
-            refused=self._trouble.of(campaign.id, settings.trunk, now) is not None,
-            open_zones=len(self._open_zones(campaign, now)),
+            refused=self._trouble.campaign(campaign.id, now) is not None or bool(usable and not rested),
+            open_zones=len(self.open_zones(campaign)),
+            engine_rate_room=self._placer.rate_room(HORIZON_S),
         )
+
+    def _free_agents(self, campaign: Campaign, server: str) -> int:
+        if campaign.settings.mode.rings_agent_first:
+            return len(self._desk.free_for(campaign))
+        return self._desk.free_in(server, campaign.settings.queue)
 
     def _calls_without_agent(self, server: str, queue: str) -> int:
         """Calls of every campaign that will need an agent of the queue and have none: not even a ringing one."""
         calls = [
             call
             for call in self._calls
-            if not call.has_agent and not call.is_gone and self._queue_of(call) == (server, queue)
+            if not call.has_agent
+            and not call.is_gone
+            and not call.attempt.reserved_agent
+            and self._queue_of(call) == (server, queue)
         ]
         in_queue = sum(call.waits_in_queue for call in calls)
         return len(calls) - min(in_queue, self._agents.ringing(server, queue))
@@ -151,63 +262,124 @@ class Dialer:
     def _queue_of(self, call: Call) -> tuple[str, str]:
         return call.attempt.server, self._directory.campaigns[call.attempt.campaign_id].settings.queue
 
-    def _open_zones(self, campaign: Campaign, now: int) -> list[str]:
-        window = campaign.settings.window
-        zones = self._directory.zones(campaign.id)
-        return [zone for zone in zones if window.is_open(self._real_zone(campaign, zone), now)]
+    def open_zones(self, campaign: Campaign) -> list[str]:
+        """Zones of the campaign's contacts in which somebody may be dialed now. Raises Conflict."""
+        rules, now = self._directory.rules(campaign), self._clock.now()
+        return [zones for zones in self._directory.zones(campaign.id) if rules.is_open(zones, now)]
 
-    def _real_zone(self, campaign: Campaign, zone: str) -> str:
-        return zone or campaign.settings.timezone or self._options.zone
+    # --- one campaign ------------------------------------------------------------------------------------------------
 
-    async def _dial(self, campaign: Campaign, decision: Decision, standing: Standing) -> None:
-        now = self._clock.now()
-        if now < standing.idle_until:
-            standing.limit, standing.until = Limit.NOTHING_DUE, standing.idle_until
-            return
-        trunk = self._directory.trunks[campaign.settings.trunk]
-        request = ClaimRequest(
-            campaign_id=campaign.id,
-            campaign=campaign.name,
-            trunk=trunk.name,
-            server=trunk.server,
-            limit=decision.calls,
-            zones=self._open_zones(campaign, now),
-            attempt_ids=[str(uuid.uuid4()) for _ in range(decision.calls)],
-            reason=decision.limit.value,
-            now=now,
-        )
+    async def _dial(self, campaign: Campaign, decision: Decision, standing: Standing) -> int:
+        """How many calls were claimed."""
+        if campaign.settings.mode.rings_agent_first:
+            return await self._dial_agent_first(campaign, decision, standing)
+        bound = await self._dial_bound(campaign, decision, standing)
+        free = decision.calls - bound
+        if free <= 0 or self._clock.now() < standing.idle_until:
+            return bound
+        claims = await self._store.claim(self.request(campaign, free, decision.limit.value))
+        for call in self._calls.add(claims):
+            self._placer.place(call, self._directory.trunks[call.attempt.trunk])
+        if len(claims) < free:
+            await self._nothing_due(campaign, standing)
+        return bound + len(claims)
+
+    async def _dial_agent_first(self, campaign: Campaign, decision: Decision, standing: Standing) -> int:
+        """One call for each free agent whose turn it is, of those that only it may have first."""
+        bound, placed = self._directory.bound(campaign.id), 0
+        for member in self._desk.free_for(campaign)[: decision.calls]:
+            mine = buckets_of(member, self._directory.profile(member.interface, member.name), bound)
+            if await self._dial_for(campaign, member, (*mine, ""), decision.limit.value):
+                placed += 1
+            elif not bound:
+                break
+        if placed < decision.calls:
+            await self._nothing_due(campaign, standing)
+        return placed
+
+    async def _dial_bound(self, campaign: Campaign, decision: Decision, standing: Standing) -> int:
+        """Contacts that only some agents may have: rung first in every mode, for nobody else could take the call."""
+        bound, now = self._directory.bound(campaign.id), self._clock.now()
+        if not bound or not campaign.settings.mode.needs_agents or now < standing.bound_idle_until:
+            return 0
+        placed = 0
+        for member in self._desk.free_for(campaign)[: decision.calls]:
+            mine = buckets_of(member, self._directory.profile(member.interface, member.name), bound)
+            placed += bool(mine) and await self._dial_for(campaign, member, mine, decision.limit.value)
+        if not placed:
+            standing.bound_idle_until = now + IDLE_LEAST_S * 1000
+        return placed
+
+    async def _dial_for(self, campaign: Campaign, member: QueueMember, buckets: tuple[str, ...], reason: str) -> bool:
+        """Reserve the agent for one call, if there is one for it."""
+        request = self.request(campaign, 1, reason, agent=member.interface, buckets=buckets)
         claims = await self._store.claim(request)
         for call in self._calls.add(claims):
-            self._placer.place(call, trunk)
-            standing.dialed_at = now
-        if len(claims) < decision.calls:
-            await self._nothing_due(campaign, standing)
+            self.ring_agent_first(call, preview=campaign.settings.mode is Mode.PREVIEW)
+        return bool(claims)
+
+    def ring_agent_first(self, call: Call, *, preview: bool) -> None:
+        """Go on with a claimed call that has its agent reserved."""
+        self._desk.reserve(call.attempt.server, call.attempt.reserved_agent)
+        self._agent_first.begin(call, self._directory.trunks[call.attempt.trunk], preview=preview)
+
+    def request(
+        self,
+        campaign: Campaign,
+        limit: int,
+        reason: str,
+        *,
+        agent: str = "",
+        buckets: tuple[str, ...] = ("",),
+        rules: DialingRules | None = None,
+    ) -> ClaimRequest:
+        """A wish for contacts of the campaign. Raises Conflict when its calendar is gone."""
+        now = self._clock.now()
+        applied = rules or self._directory.rules(campaign)
+        find_way = self._router.finder(campaign, self._placer.queued())
+        return ClaimRequest(
+            campaign_id=campaign.id,
+            campaign=campaign.name,
+            server=self._directory.server_of(campaign),
+            limit=limit,
+            is_open=lambda zones: applied.is_open(zones, now),
+            judge=lambda contact, facts: judge(contact, applied, facts, find_way, now),
+            attempt_ids=[str(uuid.uuid4()) for _ in range(limit)],
+            reason=reason,
+            now=now,
+            strategy=campaign.settings.contact_strategy,
+            buckets=buckets,
+            reserved_agent=agent,
+            leg_id=str(uuid.uuid4()) if agent else "",
+        )
 
     async def _nothing_due(self, campaign: Campaign, standing: Standing) -> None:
         counts, now = await self._store.counts(campaign.id), self._clock.now()
         due_at = counts.next_due_at or now + IDLE_MOST_S * 1000
         standing.idle_until = min(max(due_at, now + IDLE_LEAST_S * 1000), now + IDLE_MOST_S * 1000)
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
-        if counts.ready and len(self._open_zones(campaign, now)) < len(self._directory.zones(campaign.id)):
+        if counts.ready and len(self.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
             standing.limit = Limit.OUTSIDE_HOURS
         if not counts.ready + counts.waiting:
             await self._list_empty(campaign, counts, standing)
 
     async def _list_empty(self, campaign: Campaign, counts: CampaignCounts, standing: Standing) -> None:
-        standing.limit = Limit.LAST_CALLS if counts.in_call else Limit.LIST_EMPTY
-        if not counts.in_call and counts.done:
-            await self._move(campaign, CampaignState.FINISHED, "every contact is done")
+        open_still = counts.in_call + counts.held
+        standing.limit = Limit.LAST_CALLS if open_still else Limit.LIST_EMPTY
+        if not open_still and counts.done and not campaign.settings.eternal_queue:
+            await self.move(campaign, CampaignState.FINISHED, "every contact is done")
 
     async def _wind_down(self, campaign: Campaign) -> None:
         """A stopping campaign: hang up if that was asked, and stopped when nothing is live any more."""
-        live = self._calls.of_campaign(campaign.id)
+        live = [call for call in self._calls.of_campaign(campaign.id) if not call.attempt.manual]
         if not live:
-            await self._move(campaign, CampaignState.STOPPED, "stopped by the administrator")
+            await self.move(campaign, CampaignState.STOPPED, "stopped by the administrator")
             return
         for call in live if campaign.hang_up else ():
-            await self._hang_up(call)
+            await self.hang_up(call)
 
-    async def _hang_up(self, call: Call) -> None:
+    async def hang_up(self, call: Call) -> None:
+        """Take a call back, or end a talk. Once asked, it is not asked again."""
         attempt = call.attempt
         if attempt.canceled or not attempt.dialed_at or call.is_gone:
             return
@@ -217,33 +389,52 @@ class Dialer:
         except Unavailable as error:
             logger.warning("hangup.failed", extra={"attempt": attempt.id, "error": str(error)})
 
-    async def _move(self, campaign: Campaign, state: CampaignState, why: str) -> None:
-        await self._store.set_state(campaign.id, state, explanation=why, now=self._clock.now())
+    async def move(self, campaign: Campaign, state: CampaignState, why: str) -> None:
+        """Put a campaign into a state, with the reason in its history."""
+        now = self._clock.now()
+        await self._store.set_state(campaign.id, state, explanation=why, now=now)
+        await self._store.add_event(campaign.id, CampaignEvent(at=now, event=state.value, detail=why))
         await self._directory.load()
         logger.info("campaign." + state.value, extra={"campaign": campaign.name, "why": why})
 
+    # --- in words ----------------------------------------------------------------------------------------------------
+
     def _explain(self, campaign: Campaign, standing: Standing) -> None:
         """When the binding limit ends, and in whose words."""
-        now = self._clock.now()
         if standing.limit is Limit.OUTSIDE_HOURS:
-            window = campaign.settings.window
-            opens = [
-                window.next_open(self._real_zone(campaign, zone), now) for zone in self._directory.zones(campaign.id)
-            ]
-            standing.until = min((at for at in opens if at is not None and at > now), default=None)
+            opens = self._opens_at(campaign)
+            standing.until = min((at for at in opens if at is not None), default=None)
             if not opens:
                 standing.limit = Limit.LIST_EMPTY
         else:
-            self._explain_obstacle(campaign, standing, now)
+            self._explain_obstacle(campaign, standing, self._clock.now())
+
+    def _opens_at(self, campaign: Campaign) -> list[int | None]:
+        """When each closed zone of the campaign's contacts opens."""
+        rules, now = self._directory.rules(campaign), self._clock.now()
+        zones = self._directory.zones(campaign.id)
+        return [rules.opens_at(text, now) for text in zones if not rules.is_open(text, now)]
 
     def _explain_obstacle(self, campaign: Campaign, standing: Standing, now: int) -> None:
         settings, server = campaign.settings, self._directory.server_of(campaign)
         if standing.limit is Limit.REFUSED:
-            standing.until, standing.detail = self._trouble.of(campaign.id, settings.trunk, now) or (None, "")
+            standing.until, standing.detail = self._trouble_of(campaign, now)
         elif standing.limit is Limit.ASTERISK_DOWN:
             standing.detail = f"server {server}: {self._telephony.why_down(server) or 'looking at its calls first'}"
         elif standing.limit is Limit.NO_TRUNK:
-            known = settings.trunk in self._directory.trunks
-            standing.detail = f"trunk {settings.trunk} " + ("is disabled" if known else "does not exist")
+            standing.detail = self._why_no_trunk(campaign)
         elif standing.limit is Limit.NO_AGENTS and not self._agents.members(server, settings.queue):
             standing.detail = f"Asterisk ({server}) has no queue {settings.queue}, or nobody is a member of it"
+
+    def _trouble_of(self, campaign: Campaign, now: int) -> tuple[int | None, str]:
+        """The trouble that ends first."""
+        found = [self._trouble.trunk(trunk.name, now) for trunk in self._router.usable(campaign)]
+        first = min((trouble for trouble in found if trouble), default=None)
+        return self._trouble.campaign(campaign.id, now) or first or (None, "")
+
+    def _why_no_trunk(self, campaign: Campaign) -> str:
+        settings = campaign.settings
+        if settings.routes:
+            return f"routes {settings.routes} name no trunk that exists and is enabled"
+        known = settings.trunk in self._directory.trunks
+        return f"trunk {settings.trunk} " + ("is disabled" if known else "does not exist")

@@ -7,23 +7,31 @@ import logging
 
 from astdialer.domain.errors import AstdialerError
 from astdialer.domain.events import AttemptEvent, Sent, Vanished
+from astdialer.engine.agentfirst import AgentFirst
 from astdialer.engine.agents import AgentMirror
 from astdialer.engine.answered import CallAnswering
 from astdialer.engine.bookkeeper import Bookkeeper
+from astdialer.engine.callerids import CallerIds
 from astdialer.engine.calls import LiveCalls
 from astdialer.engine.context import Context, EngineOptions
-from astdialer.engine.dialer import Dialer
+from astdialer.engine.desk import Desk
+from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
 from astdialer.engine.liveview import PERIOD_S, LiveView
+from astdialer.engine.orders import OrderDesk
 from astdialer.engine.placing import Placer
 from astdialer.engine.recordings import convert_due
 from astdialer.engine.recovery import Recovery
+from astdialer.engine.routing import Router
+from astdialer.engine.sweeps import Sweeps
 from astdialer.engine.trouble import Trouble
 from astdialer.ports import (
     Clock,
+    Closing,
     LinkDown,
     LinkUp,
     MemberGone,
+    MemberMissed,
     MemberSeen,
     MemberTalk,
     Recordings,
@@ -49,18 +57,34 @@ class Engine:
             options=options,
             calls=LiveCalls(self._changed),
             agents=AgentMirror(self._changed),
-            directory=Directory(store),
+            directory=Directory(store, options.zone),
             trouble=Trouble(),
         )
         self._recovery = Recovery(self._context)
-        self._placer = Placer(self._context)
-        self._dialer = Dialer(self._context, self._placer, self._recovery)
-        self._bookkeeper = Bookkeeper(self._context, self._dialer.closed)
-        self._view = LiveView(self._context, self._dialer)
-        self.answering = CallAnswering(self._context)
+        caller_ids = CallerIds(self._context)
+        self._placer = Placer(self._context, caller_ids)
+        self._desk = Desk(self._context)
+        self._agent_first = AgentFirst(self._context, self._desk, caller_ids, self._placer.place)
+        router = Router(self._context)
+        parts = Parts(
+            placer=self._placer, recovery=self._recovery, desk=self._desk, router=router, agent_first=self._agent_first
+        )
+        self._dialer = Dialer(self._context, parts)
+        self._bookkeeper = Bookkeeper(self._context, self._closed)
+        self._orders = OrderDesk(self._context, self._desk, self._dialer)
+        self._sweeps = Sweeps(self._context, self._desk, self._dialer)
+        self._view = LiveView(self._context, self._dialer, self._desk, self._sweeps)
+        self.answering = CallAnswering(self._context, self._agent_first)
 
     def _changed(self) -> None:
         self._dialer.wake()
+
+    def _closed(self, closing: Closing) -> None:
+        if closing.attempt.reserved_agent:
+            self._desk.released(
+                closing.attempt, self._context.directory.campaigns[closing.attempt.campaign_id].settings
+            )
+        self._dialer.closed(closing)
 
     async def load(self) -> None:
         """Take up the open attempts of an earlier run. Those of servers that are gone from the configuration end.
@@ -85,10 +109,14 @@ class Engine:
                 tasks.create_task(self._recovery.reconcile())
                 tasks.create_task(self._bookkeeper.run())
                 tasks.create_task(self._dialer.run())
+                tasks.create_task(self._orders.run())
+                tasks.create_task(self._sweeps.run())
                 tasks.create_task(convert_due(self._context.store, self._context.recordings, self._context.clock))
                 tasks.create_task(self._publish())
         finally:
+            await self._agent_first.stop()
             await self._placer.stop()
+            await self._desk.settle()
             await self._bookkeeper.flush()
             await self._context.store.withdraw_live_view(self._context.options.name)
 
@@ -103,6 +131,12 @@ class Engine:
         match event:
             case AttemptEvent():
                 self._context.calls.handle(event)
+                self._agent_first.handle(event)
+            case MemberMissed():
+                self._desk.missed_in_queue(event.server, event.queue, event.interface)
+            case MemberTalk(in_call=True):
+                self._context.agents.handle(event)
+                self._desk.took_from_queue(event.server, event.interface)
             case MemberSeen() | MemberGone() | MemberTalk():
                 self._context.agents.handle(event)
             case LinkUp():

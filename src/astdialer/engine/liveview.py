@@ -8,8 +8,12 @@ from typing import Any
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.disposition import abandonment
+from astdialer.domain.errors import Conflict
+from astdialer.domain.trunk import Trunk
 from astdialer.engine.context import Context
+from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer
+from astdialer.engine.sweeps import Sweeps
 from astdialer.ports import CampaignCounts
 
 #: How often the view is published.
@@ -25,6 +29,7 @@ def progress(counts: CampaignCounts) -> dict[str, Any]:
             "ready": counts.ready,
             "waiting": counts.waiting,
             "in_call": counts.in_call,
+            "held": counts.held,
             "done": counts.done,
         },
         "next_due_at": counts.next_due_at,
@@ -36,10 +41,10 @@ def progress(counts: CampaignCounts) -> dict[str, Any]:
 class LiveView:
     """Builds the view; publishing goes through the store."""
 
-    def __init__(self, context: Context, dialer: Dialer) -> None:
+    def __init__(self, context: Context, dialer: Dialer, desk: Desk, sweeps: Sweeps) -> None:
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
-        self._dialer = dialer
+        self._dialer, self._desk, self._sweeps, self._trouble = dialer, desk, sweeps, context.trouble
 
     async def build(self) -> Mapping[str, Any]:
         """The view now."""
@@ -52,20 +57,31 @@ class LiveView:
             "calls": sum(not call.is_gone for call in self._calls),
             "campaigns": [await self._campaign(c) for c in self._directory.campaigns.values()],
             "agents": self._agent_rows(),
-            "trunks": [
-                {"trunk": t.name, "calls": self._calls.on_trunk(t.name), "max_calls": t.max_calls}
-                for t in self._directory.trunks.values()
-            ],
+            "trunks": [self._trunk(trunk) for trunk in self._directory.trunks.values()],
+        }
+
+    def _trunk(self, trunk: Trunk) -> dict[str, Any]:
+        rests = self._trouble.trunk(trunk.name, self._clock.now())
+        return {
+            "trunk": trunk.name,
+            "calls": self._calls.on_trunk(trunk.name),
+            "max_calls": trunk.max_calls,
+            "rests_until": rests[0] if rests else None,
+            "why_rests": rests[1] if rests else "",
         }
 
     async def _campaign(self, campaign: Campaign) -> dict[str, Any]:
         counts = await self._store.counts(campaign.id)
         live = self._calls.of_campaign(campaign.id)
-        snapshot = self._dialer.snapshot(campaign)
+        try:
+            snapshot = self._dialer.snapshot(campaign)
+        except Conflict as error:  # its calendar is gone
+            return {"campaign": campaign.name, "state": campaign.state.value, "detail": str(error), **progress(counts)}
         standing = self._dialer.standings.get(campaign.id)
         return {
             "campaign": campaign.name,
             "state": campaign.state.value,
+            "phase": self._sweeps.phase(campaign).value,
             "mode": campaign.settings.mode.value,
             "limit": standing.limit.value if standing else "",
             "until": standing.until if standing else None,
@@ -96,7 +112,9 @@ class LiveView:
                     "status": status.name,
                     "paused": member.paused,
                     "pause_reason": member.pause_reason,
-                    "free": member.is_free(now, wrap_up_s),
+                    "free": self._desk.is_free(member),
+                    "reserved": self._desk.is_reserved(member),
+                    "rests_until": self._desk.rests_until(member) if self._desk.rests_until(member) > now else None,
                     "calls_taken": member.calls_taken,
                     "last_call_at": member.last_call_at or None,
                     "wrap_up_until": member.wrap_up_until(wrap_up_s) if status.name == "WRAPUP" else None,

@@ -8,11 +8,12 @@ from collections import deque
 from itertools import chain
 from pathlib import Path
 
-from astdialer.domain.campaign import CampaignState
-from astdialer.domain.errors import AstdialerError, LinkLost, OriginateRefused, Unavailable
+from astdialer.domain.campaign import Campaign, CampaignState
+from astdialer.domain.errors import AstdialerError, Conflict, LinkLost, OriginateRefused, Unavailable
 from astdialer.domain.events import Canceled, Refused, Sent
-from astdialer.domain.trunk import Trunk
+from astdialer.domain.trunk import CallRate, Trunk
 from astdialer.engine.bookkeeper import local_date
+from astdialer.engine.callerids import CallerIds
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.origination import origination
@@ -23,16 +24,22 @@ logger = logging.getLogger(__name__)
 class Placer:
     """Sends claimed calls, evenly spaced on each trunk."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, caller_ids: CallerIds) -> None:
         self._context, self._calls, self._clock = context, context.calls, context.clock
+        self._caller_ids = caller_ids
+        self._rate = CallRate(context.options.calls_per_second)  # of the whole engine
         self._lines: dict[str, deque[tuple[Call, Trunk]]] = {}
         self._arrivals: dict[str, asyncio.Semaphore] = {}
         self._pacers: list[asyncio.Task[None]] = []
         self._sends: set[asyncio.Task[None]] = set()
 
-    def queued(self, trunk: str) -> int:
-        """Claimed calls that wait for the trunk's pace."""
-        return len(self._lines.get(trunk, ()))
+    def queued(self) -> dict[str, int]:
+        """Claimed calls that wait for their trunk's pace, by trunk."""
+        return {trunk: len(line) for trunk, line in self._lines.items()}
+
+    def rate_room(self, horizon_s: float) -> int:
+        """Calls that the engine's own pace lets out within the horizon, but for those that wait already."""
+        return self._rate.room(self._clock.now(), horizon_s) - sum(self.queued().values())
 
     def place(self, call: Call, trunk: Trunk) -> None:
         """Send the call when the trunk's pace allows."""
@@ -56,11 +63,11 @@ class Placer:
         while True:
             await self._arrivals[name].acquire()
             _, trunk = line[0]
-            rate = self._context.directory.rate(trunk)
-            wait_s = rate.wait_s(self._clock.now())
-            if wait_s:
+            rates = (self._context.directory.rate(trunk), self._rate)
+            while wait_s := max(rate.wait_s(self._clock.now()) for rate in rates):
                 await self._clock.sleep(wait_s)
-            rate.take(self._clock.now())
+            for rate in rates:
+                rate.take(self._clock.now())
             send = asyncio.create_task(self._send(*line.popleft()))
             self._sends.add(send)
             send.add_done_callback(self._sends.discard)
@@ -70,11 +77,11 @@ class Placer:
         try:
             if not await self._still_wanted(call):
                 return
-            order = origination(
-                call, self._context.campaign_of(call), trunk, self._context.options.places, self._record_path(call)
-            )
+            campaign = self._context.campaign_of(call)
+            call.caller_id = self._caller_ids.pick(call, campaign, trunk)
+            order = origination(call, campaign, trunk, self._context.options.places, self._record_path(call))
             logger.info("attempt.dialed", extra={"attempt": attempt_id, "campaign": order.account, "trunk": trunk.name})
-            self._calls.handle(Sent(attempt_id=attempt_id, at=self._clock.now()))
+            self._calls.handle(Sent(attempt_id=attempt_id, at=self._clock.now(), caller_id=call.caller_id))
             await self._context.telephony.originate(order)
         except LinkLost as error:
             # It may be ringing: recovery looks for it when the link is back.
@@ -94,17 +101,29 @@ class Placer:
         self._calls.handle(Refused(attempt_id=attempt_id, at=self._clock.now(), message=str(error), counted=counted))
 
     async def _still_wanted(self, call: Call) -> bool:
-        """The last look before a telephone rings: the campaign still runs, the number is not blacklisted."""
+        """The last look before a telephone rings: the campaign still runs, the hour is right, nobody has blacklisted
+        the number meanwhile."""
         campaign, attempt = self._context.campaign_of(call), call.attempt
         if self._calls.get(attempt.id) is not call or call.is_gone:
             return False
-        if campaign.state is not CampaignState.RUNNING:
+        if campaign.state is not CampaignState.RUNNING and not attempt.manual:
             self._withdraw(call, f"the campaign is {campaign.state.value}")
-        elif await self._context.store.is_blacklisted(attempt.number, campaign.name):
+        elif not self._is_open(call, campaign):
+            self._withdraw(call, "calling hours are over")
+        elif await self._context.store.is_blacklisted(attempt.number, campaign.name, self._clock.now()):
             self._withdraw(call, "blacklisted")
         else:
-            return not attempt.canceled
+            return not call.is_gone and not call.attempt.canceled
         return False
+
+    def _is_open(self, call: Call, campaign: Campaign) -> bool:
+        """A call may have waited for its agent, or for its trunk's pace, past the end of the hours."""
+        number = next(n for n in call.contact.numbers if n.id == call.attempt.number_id)
+        try:
+            rules = self._context.directory.rules(campaign)
+        except Conflict:  # its calendar is gone
+            return False
+        return call.contact.any_hour or rules.schedule.is_open(rules.zones(number), self._clock.now())
 
     def _withdraw(self, call: Call, why: str) -> None:
         at = self._clock.now()

@@ -151,7 +151,8 @@ async def _take(tx: Writing, request: ClaimRequest, judgement: Judgement, base: 
 
 def _attempt(request: ClaimRequest, judgement: Judgement, attempt_id: str) -> Attempt:
     number, way = judgement.number, judgement.way
-    assert number is not None and way is not None
+    assert number is not None
+    assert way is not None
     return Attempt(
         id=attempt_id,
         campaign_id=request.campaign_id,

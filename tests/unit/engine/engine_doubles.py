@@ -13,19 +13,29 @@ from typing import Any
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.attempt import Attempt
-from astdialer.domain.campaign import Campaign, CampaignState, Settings
-from astdialer.domain.contact import NewContact, NewNumber, NumberType
+from astdialer.domain.calendar import CallingWindow, Schedule
+from astdialer.domain.campaign import Campaign, CampaignState
+from astdialer.domain.contact import NewContact, NewNumber, Number, NumberType
 from astdialer.domain.errors import Unavailable
+from astdialer.domain.route import Way
+from astdialer.domain.selection import DialingRules, judge
+from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
+from astdialer.engine.agentfirst import AgentFirst
 from astdialer.engine.agents import AgentMirror
 from astdialer.engine.bookkeeper import Bookkeeper
+from astdialer.engine.callerids import CallerIds
 from astdialer.engine.calls import Call, LiveCalls
 from astdialer.engine.context import Context, EngineOptions
-from astdialer.engine.dialer import Dialer
+from astdialer.engine.desk import Desk
+from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
+from astdialer.engine.orders import OrderDesk
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.engine.placing import Placer
 from astdialer.engine.recovery import Recovery
+from astdialer.engine.routing import Router
+from astdialer.engine.sweeps import Sweeps
 from astdialer.engine.trouble import Trouble
 from astdialer.ports import (
     ClaimRequest,
@@ -40,6 +50,16 @@ from astdialer.store import SqliteStore, open_store
 
 NOON = 1_790_078_400_000  # 2026-09-22 12:00 UTC, a Tuesday
 AGENT = "PJSIP/agent1"
+
+
+ANY_TIME = DialingRules(
+    schedule=Schedule(window=CallingWindow(start_minute=0, end_minute=1440, weekdays=frozenset(range(7)))),
+    default_zone="UTC",
+)
+
+
+def by_carrier(_number: Number) -> Way:
+    return Way(route="", trunk="carrier", digits="")
 
 
 class FakeClock:
@@ -97,6 +117,7 @@ class FakeTelephony:
         self.placed: list[tuple[int, Origination]] = []
         self.refusal: Exception | None = None
         self.hung_up: list[str] = []
+        self.pauses: list[tuple[str, bool, str]] = []
         self.hang_up_fails = False
         self.channels: list[LiveChannel] = []
         self.members: list[QueueMember] = []
@@ -122,6 +143,13 @@ class FakeTelephony:
         if self.hang_up_fails:
             raise Unavailable("no answer")
         return True
+
+    async def hang_up_phone(self, server: str, interface: str) -> int:
+        self.hung_up.append(interface)
+        return 1
+
+    async def pause_member(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
+        self.pauses.append((interface, paused, reason))
 
     async def live_channels(self, server: str) -> Sequence[LiveChannel]:
         if self.silent:
@@ -184,6 +212,10 @@ class Rig:
     recovery: Recovery
     dialer: Dialer
     bookkeeper: Bookkeeper
+    desk: Desk
+    agent_first: AgentFirst
+    orders: OrderDesk
+    sweeps: Sweeps
     closed: list[Closing] = field(default_factory=list)
 
     @property
@@ -208,10 +240,10 @@ class Rig:
             ClaimRequest(
                 campaign_id=self.campaign.id,
                 campaign=self.campaign.name,
-                trunk="carrier",
                 server=server,
                 limit=len(numbers),
-                zones=[""],
+                is_open=lambda zones: True,
+                judge=lambda contact, facts: judge(contact, ANY_TIME, facts, by_carrier, self.clock.now()),
                 attempt_ids=[str(uuid.uuid4()) for _ in numbers],
                 reason="test",
                 now=self.clock.now(),
@@ -274,13 +306,18 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
             trouble=Trouble(),
         )
         await context.directory.load()
-        placer, recovery = Placer(context), Recovery(context)
+        caller_ids = CallerIds(context)
+        placer, recovery, desk, router = Placer(context, caller_ids), Recovery(context), Desk(context), Router(context)
         recovery.synced.add("default")
-        dialer = Dialer(context, placer, recovery)
+        agent_first = AgentFirst(context, desk, caller_ids, placer.place)
+        parts = Parts(placer=placer, recovery=recovery, desk=desk, router=router, agent_first=agent_first)
+        dialer = Dialer(context, parts)
         closed: list[Closing] = []
 
         def on_closed(closing: Closing) -> None:
             closed.append(closing)
+            if closing.attempt.reserved_agent:
+                desk.released(closing.attempt, context.directory.campaigns[closing.attempt.campaign_id].settings)
             dialer.closed(closing)
 
         yield Rig(
@@ -293,6 +330,10 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
             recovery=recovery,
             dialer=dialer,
             bookkeeper=Bookkeeper(context, on_closed),
+            desk=desk,
+            agent_first=agent_first,
+            orders=OrderDesk(context, desk, dialer),
+            sweeps=Sweeps(context, desk, dialer),
             closed=closed,
         )
         await placer.stop()

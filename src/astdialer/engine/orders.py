@@ -1,0 +1,186 @@
+"""What others ask the running engine to do at once: they write an order into the store, the engine carries it out.
+
+An order that no engine took in time is never carried out: a call that somebody asked for must not ring hours later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from astdialer.domain.agent import OUR_PAUSE, QueueMember
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.contact import NewContact, NewNumber, Rank
+from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting, NotFound, Unavailable
+from astdialer.domain.result import terminate
+from astdialer.domain.selection import Judgement
+from astdialer.engine.calls import Call
+from astdialer.engine.context import Context
+from astdialer.engine.desk import Desk
+from astdialer.engine.dialer import Dialer
+from astdialer.engine.words import local_words
+from astdialer.ports import Clock, NewTask, Order, Store
+
+logger = logging.getLogger(__name__)
+
+#: How long an order may wait for an engine, seconds.
+ORDER_S = 15.0
+#: Pause between two looks for the answer.
+LOOK_S = 0.1
+
+_CONTEXT = re.compile(r"[\w.-]{1,79}")
+
+
+async def ask(
+    store: Store, clock: Clock, kind: str, body: Mapping[str, Any], *, timeout_s: float = ORDER_S
+) -> Mapping[str, Any]:
+    """Give the engine an order and wait for what comes of it.
+
+    Raises Unavailable when no engine takes it in time, and Conflict with the engine's words when it can't be done.
+    """
+    now = clock.now()
+    expires_at = now + int(timeout_s * 1000)
+    order = Order(id=str(uuid.uuid4()), kind=kind, body=body, created_at=now, expires_at=expires_at)
+    await store.give_order(order)
+    while clock.now() < expires_at + 1000:
+        answer = await store.order(order.id)
+        if answer.state == "done":
+            return dict(json.loads(answer.result or "{}"))
+        if answer.state == "failed":
+            raise Conflict(answer.result)
+        await clock.sleep(LOOK_S)
+    raise Unavailable("the engine does not answer: is it running? (astdialer serve, or systemctl start astdialer)")
+
+
+class OrderDesk:
+    """Carries orders out."""
+
+    def __init__(self, context: Context, desk: Desk, dialer: Dialer) -> None:
+        self._context, self._desk, self._dialer = context, desk, dialer
+        self._store, self._clock, self._calls = context.store, context.clock, context.calls
+        self._agents, self._telephony, self._directory = context.agents, context.telephony, context.directory
+        self._kinds: Mapping[str, Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]] = {
+            "agent_call": self._agent_call,
+            "agent_hangup": self._agent_hangup,
+            "agent_pause": self._agent_pause,
+            "hangup_call": self._hangup_call,
+        }
+
+    async def run(self) -> None:
+        """Until canceled."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for order in await self._store.take_orders(self._clock.now()):
+                        tasks.create_task(self._carry_out(order))
+            except Unavailable as error:
+                logger.error("orders.store_failed", extra={"error": str(error)})
+            await self._clock.sleep(LOOK_S)
+
+    async def _carry_out(self, order: Order) -> None:
+        try:
+            result = await self._kinds[order.kind](order.body)
+        except AstdialerError as error:
+            await self._store.order_done(order.id, result=str(error), failed=True)
+        except Exception as error:  # whatever is wrong with one order must not end the engine
+            logger.exception("order.failed", extra={"kind": order.kind})
+            await self._store.order_done(order.id, result=f"a fault of astdialer: {error!r}", failed=True)
+        else:
+            await self._store.order_done(order.id, result=json.dumps(dict(result)))
+
+    # --- agents ------------------------------------------------------------------------------------------------------
+
+    async def _agent_call(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ring the agent, then the number: the two steps of a call by hand."""
+        campaign = await self._store.campaign(str(body["campaign"]))
+        self._directory.require(campaign)
+        member = self._member(campaign, str(body["agent"]))
+        if not self._desk.callable_by_hand(member):
+            raise Conflict(f"agent {member.interface} is on a call, or its telephone rings or is out of reach")
+        contact_id = await self._store.add_task(self._task(campaign, body), self._clock.now())
+        request = self._dialer.request(campaign, 1, "asked for by an agent", agent=member.interface)
+        try:
+            claim = await self._store.claim_contact(contact_id, request)
+        except AstdialerError:
+            await self._forget(contact_id)
+            raise
+        if isinstance(claim, Judgement):
+            await self._forget(contact_id)
+            raise Conflict(self._why_not(campaign, str(body["number"]), claim))
+        (call,) = self._calls.add([claim])
+        call.via_context = self._checked_context(str(body.get("context") or ""))
+        self._dialer.ring_agent_first(call, preview=False)
+        return {"guid": claim.attempt.id, "contact_id": contact_id}
+
+    def _task(self, campaign: Campaign, body: Mapping[str, Any]) -> NewTask:
+        number = str(body["number"])
+        contact = NewContact(
+            numbers=(
+                NewNumber(number=number, as_uploaded=number.lstrip("+"), type="U", zones=str(body.get("zones", ""))),
+            ),
+            params={str(key): str(value) for key, value in dict(body.get("data") or {}).items()},
+            priority=1,
+            agentphone=str(body["agent"]),
+            line=0,
+            rank=Rank.TASK,
+            any_hour=bool(body.get("any_hour")),
+            not_before=self._clock.now(),
+        )
+        return NewTask(campaign_id=campaign.id, contact=contact, zone="")
+
+    def _checked_context(self, context: str) -> str:
+        if context and not _CONTEXT.fullmatch(context):
+            raise InvalidSetting("context", context, "the name of a dialplan context")
+        return context
+
+    def _why_not(self, campaign: Campaign, number: str, judgement: Judgement) -> str:
+        at = judgement.contact.next_at
+        until = f" until {local_words(at, self._directory.zone_of(campaign))}" if at else ""
+        return f"{number} can't be called now: it waits for {judgement.why.value}{until}"
+
+    async def _forget(self, contact_id: int) -> None:
+        """A task that could not be done at once is not done later."""
+        try:
+            await self._store.change_contact(contact_id, terminate, self._clock.now())
+        except Conflict:
+            logger.info("order.contact_is_done", extra={"contact": contact_id})
+
+    def _member(self, campaign: Campaign, agent: str) -> QueueMember:
+        server = self._directory.server_of(campaign)
+        member = self._agents.member(server, agent)
+        if member is None:
+            raise NotFound("agent", agent, "it has to be a member of a queue: extension, interface or name")
+        return member
+
+    async def _agent_hangup(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Hang up whatever call the agent's telephone has."""
+        agent, ended = str(body["agent"]), 0
+        for server in self._telephony.servers:
+            member = self._agents.member(server, agent)
+            interface = member.interface if member else agent
+            if "/" in interface:
+                ended += await self._telephony.hang_up_phone(server, interface)
+        return {"hung_up": ended}
+
+    async def _agent_pause(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        agent, reason, paused = str(body["agent"]), str(body.get("reason") or ""), bool(body["paused"])
+        if reason.startswith(OUR_PAUSE):
+            raise InvalidSetting("reason", reason, f"a reason that does not begin with {OUR_PAUSE!r}")
+        members = [m for server in self._telephony.servers if (m := self._agents.member(server, agent))]
+        if not members:
+            raise NotFound("agent", agent, "see astdialer agent list")
+        for member in members:
+            await self._telephony.pause_member(member.server, member.interface, paused=paused, reason=reason)
+        return {"agents": [member.interface for member in members]}
+
+    async def _hangup_call(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Hang up the live call of a contact."""
+        calls: list[Call] = [call for call in self._calls if call.contact.id == int(body["contact_id"])]
+        for call in calls:
+            await self._dialer.hang_up(call)
+        return {"hung_up": len(calls)}

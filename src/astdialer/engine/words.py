@@ -1,0 +1,12 @@
+"""Instants in words, for people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from astdialer.domain.calendar import zone_of
+
+
+def local_words(at: int, zone: str) -> str:
+    """``2026-11-21 08:00 Europe/Madrid``."""
+    return datetime.fromtimestamp(at / 1000, tz=zone_of(zone)).strftime("%Y-%m-%d %H:%M ") + zone
