@@ -103,12 +103,12 @@ def phone(n: int) -> str:
 
 
 def new_number(n: int, zones: str = "", **values: Any) -> NewNumber:
-    known = {"number": phone(n), "as_uploaded": phone(n)[3:], "type": NumberType.MOBILE, "zones": zones}
+    known: dict[str, Any] = {"number": phone(n), "as_uploaded": phone(n)[3:], "type": NumberType.MOBILE, "zones": zones}
     return NewNumber(**known | values)
 
 
 def person(*numbers: int, priority: int = DEFAULT_PRIORITY, zones: str = "", **values: Any) -> NewContact:
-    known = {
+    known: dict[str, Any] = {
         "numbers": tuple(new_number(n, zones) for n in numbers),
         "params": {"name": f"Ñandú {numbers[0]}"},
         "priority": priority,
@@ -153,20 +153,18 @@ def request(
     def judged(contact: Contact, facts: Mapping[str, NumberFacts]) -> Judgement:
         return judge(contact, rules, facts, find_way, now)
 
-    return ClaimRequest(
-        **{
-            "campaign_id": campaign.id,
-            "campaign": campaign.name,
-            "server": "default",
-            "limit": limit,
-            "is_open": lambda pool: zones is None or pool in zones,
-            "judge": judged,
-            "attempt_ids": [str(uuid.uuid4()) for _ in range(limit)],
-            "reason": "no free agent",
-            "now": now,
-        }
-        | values
-    )
+    known: dict[str, Any] = {
+        "campaign_id": campaign.id,
+        "campaign": campaign.name,
+        "server": "default",
+        "limit": limit,
+        "is_open": lambda pool: zones is None or pool in zones,
+        "judge": judged,
+        "attempt_ids": [str(uuid.uuid4()) for _ in range(limit)],
+        "reason": "no free agent",
+        "now": now,
+    }
+    return ClaimRequest(**known | values)
 
 
 USUAL = RedialRules()
@@ -195,7 +193,13 @@ def closing(
 
 
 def forbid(n: int, campaign: str = "*", **values: Any) -> BlacklistEntry:
-    known = {"number": phone(n), "campaign": campaign, "reason": "asked", "added_by": "ana", "added_at": NOW}
+    known: dict[str, Any] = {
+        "number": phone(n),
+        "campaign": campaign,
+        "reason": "asked",
+        "added_by": "ana",
+        "added_at": NOW,
+    }
     return BlacklistEntry(**known | values)
 
 

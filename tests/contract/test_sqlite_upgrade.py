@@ -95,8 +95,8 @@ def fill(connection: sqlite3.Connection) -> None:
         )
     insert(connection, "bases", id=1, campaign_id=2, name="home", timezone="")
     insert(connection, "bases", id=2, campaign_id=2, name="madrid", timezone=MADRID)
-    for number, base, state in ((1, 1, "published"), (2, 2, "published"), (3, 2, "loading")):
-        insert(connection, "uploads", id=number, base_id=base, campaign_id=2, file_name="f.csv", state=state)
+    for upload, base, state in ((1, 1, "published"), (2, 2, "published"), (3, 2, "loading")):
+        insert(connection, "uploads", id=upload, base_id=base, campaign_id=2, file_name="f.csv", state=state)
     for id_, upload, state, priority, next_at, agentphone, end_reason in CONTACTS:
         insert(
             connection,
@@ -129,11 +129,11 @@ def fill(connection: sqlite3.Connection) -> None:
             next_at=next_at,
             end_reason=end_reason,
         )
-    for id_, contact, number_id, created_at, state, disposition, closed_at, uncounted in ATTEMPTS:
+    for call, contact, number_id, created_at, state, disposition, closed_at, uncounted in ATTEMPTS:
         insert(
             connection,
             "attempts",
-            id=id_,
+            id=call,
             campaign_id=2,
             contact_id=contact,
             number_id=number_id,
@@ -148,7 +148,7 @@ def fill(connection: sqlite3.Connection) -> None:
             uncounted=uncounted,
         )
         if disposition:
-            insert(connection, "cdrs", guid=id_, calldate=created_at, dst=phone(contact), campaign="running",
+            insert(connection, "cdrs", guid=call, calldate=created_at, dst=phone(contact), campaign="running",
                    disposition=disposition, contact_id=contact)  # fmt: skip
             connection.execute(
                 "INSERT INTO disposition_counts VALUES (2, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", (disposition,)

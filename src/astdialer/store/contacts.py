@@ -207,11 +207,6 @@ async def _withdraw(tx: Writing, search: _Search, ids: Collection[int], now: int
 
 
 def _without(contact: Contact, covers: Callable[[str], bool], until: int | None) -> Contact:
-    changed = contact
-    for number in contact.numbers:
-        if number.is_open and covers(number.number):
-            changed = withdrawn(changed, number.number, until)
-    if contact.state is ContactState.HELD and changed.state is not ContactState.DONE:
-        # The result of its last talk is still awaited, and says when it is due.
-        return replace(contact, numbers=changed.numbers)
-    return changed
+    for number in [n.number for n in contact.numbers if n.is_open and covers(n.number)]:
+        contact = withdrawn(contact, number, until)
+    return contact
