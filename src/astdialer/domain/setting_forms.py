@@ -16,8 +16,8 @@ Parser = Callable[[str, str], Any]
 
 #: Sent to the dialplan in an AMI header: no control characters, no separators.
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f,;|\"'\\$`{}]*")
-_GOTO = re.compile(r"[\w.-]{1,79},[\w.+*#-]{1,79},(\d{1,4}|[A-Za-z]\w{0,78})")
-_RETRY = re.compile(r"(\d{1,3}|\*)/(\d{1,8}(?:,\d{1,8}){0,29})")
+_GOTO = re.compile(r"[\w.-]{1,79},[\w.+*#-]{1,79},([0-9]{1,4}|[A-Za-z]\w{0,78})")
+_RETRY = re.compile(r"([0-9]{1,3}|\*)/([0-9]{1,8}(?:,[0-9]{1,8}){0,29})")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -25,7 +25,7 @@ def whole(low: int, high: int) -> Parser:
     """A whole number within limits."""
 
     def parse(key: str, text: str) -> int:
-        if re.fullmatch(r"-?\d{1,9}", text) and low <= int(text) <= high:
+        if re.fullmatch(r"-?[0-9]{1,9}", text) and low <= int(text) <= high:
             return int(text)
         raise InvalidSetting(key, text, f"a whole number from {low} to {high}")
 
@@ -36,7 +36,7 @@ def number(low: float, high: float) -> Parser:
     """A number within limits."""
 
     def parse(key: str, text: str) -> float:
-        if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text) and low <= float(text) <= high:
+        if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) and low <= float(text) <= high:
             return float(text)
         raise InvalidSetting(key, text, f"a number from {low:g} to {high:g}")
 
@@ -108,7 +108,7 @@ def zone(_key: str, text: str) -> str:
 def retry(key: str, text: str) -> Retry:
     """TRIES/DELAY or TRIES/DELAY,DELAY,…; * for any number of tries."""
     match = _RETRY.fullmatch(text.replace(" ", ""))
-    if not match or match[1] in ("0", "00", "000"):
+    if not match or not match[1].strip("0"):
         expected = "TRIES/DELAY, attempts (1 or more, or *) and seconds between them, such as 3/600 or 4/60,300,3600"
         raise InvalidSetting(key, text, expected)
     tries = None if match[1] == "*" else int(match[1])

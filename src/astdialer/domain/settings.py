@@ -16,7 +16,7 @@ from astdialer.domain.agent import parse_strategy
 from astdialer.domain.amd import AmdParameters
 from astdialer.domain.calendar import CallingWindow, parse_hours, parse_weekdays
 from astdialer.domain.caller_id import parse_caller_id
-from astdialer.domain.cause import CauseRules, parse_causes
+from astdialer.domain.cause import CauseRules, check_causes, parse_causes
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import InvalidSetting
 from astdialer.domain.names import parse_names
@@ -133,9 +133,7 @@ class Settings:
     key_wait_s: int = _setting(
         0, form.whole(0, 60), "Broadcast: seconds to wait for a key press after it; 0 asks for none."
     )
-    message: str = _setting(
-        "", form.plain("a sound file"), "What a machine hears after its greeting; empty: hang up."
-    )
+    message: str = _setting("", form.plain("a sound file"), "What a machine hears after its greeting; empty: hang up.")
     goto: str = _setting("", form.goto, "Own dialplan for answered persons, in place of queue or sound.")
     record: bool = _setting(True, form.flag, "Record talks.")
     amd: bool = _setting(False, form.flag, "Run answering-machine detection on answered calls.")
@@ -161,17 +159,19 @@ class Settings:
     )
     require_zone: bool = _setting(False, form.flag, "Dial only numbers whose own zone is known.")
     number_strategy: NumberStrategy = _setting(
-        NumberStrategy.BY_PRIORITY, form.choice(NumberStrategy), "Which of a contact's numbers: by-priority or top-down."
+        NumberStrategy.BY_PRIORITY,
+        form.choice(NumberStrategy),
+        "Which of a contact's numbers: by-priority or top-down.",
     )
     contact_strategy: ContactStrategy = _setting(
         ContactStrategy.PRIORITY,
         form.choice(ContactStrategy),
-        "Which contact: priority, next-tries-circuit (due retries first) or strict-circuit (all once before any twice).",
+        "Which contact: priority, next-tries-circuit (due retries first) or strict-circuit (all once, then all again).",
     )
     ranges: str = _setting(
         "",
         form.canonical(lambda _key, text: parse_ranges(text)),
-        "When numbers of a type are tried: TYPE=HH:MM-HH:MM/ATTEMPTS_A_DAY@PRIORITY, joined by ;",
+        "When numbers of a type are tried: TYPE=HH:MM-HH:MM/ATTEMPTS_A_DAY@PRIORITY, joined by semicolons.",
     )
     retries_by_number: bool = _setting(
         False, form.flag, "Each number has its ranges' attempts for itself, not all of its type together."
@@ -257,9 +257,7 @@ class Settings:
     def window(self) -> CallingWindow:
         """When numbers may be dialed."""
         start, end = parse_hours(self.calling_hours)
-        return CallingWindow(
-            start_minute=start, end_minute=end, weekdays=parse_weekdays(self.weekdays)
-        )
+        return CallingWindow(start_minute=start, end_minute=end, weekdays=parse_weekdays(self.weekdays))
 
     @property
     def retries(self) -> Mapping[Disposition, Retry]:
@@ -280,6 +278,18 @@ class Settings:
             agent_wait_s=self.agent_wait_s,
             short_call_s=self.short_call_s,
         )
+
+
+def check_together(settings: Settings) -> Settings:
+    """The settings; raises InvalidSetting where two of them contradict each other.
+
+    For commands that change settings: what is stored is read without, so that a stricter rule locks nobody out.
+    """
+    if settings.originate_timeout_s < settings.min_ring_s:
+        expected = f"at least min_ring_s, {settings.min_ring_s}: raise it, or lower min_ring_s"
+        raise InvalidSetting("originate_timeout_s", settings.originate_timeout_s, expected)
+    check_causes(settings.cause_rules)
+    return settings
 
 
 def setting_docs() -> dict[str, tuple[str, str]]:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astdialer.domain.campaign import CampaignState, Mode
+from astdialer.domain.campaign import CampaignState
 from astdialer.domain.pacing import Limit, Snapshot, agent_room, decide
+from astdialer.domain.settings import Mode
 
 ROOMY = Snapshot(
     state=CampaignState.RUNNING,
