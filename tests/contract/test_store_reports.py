@@ -1,4 +1,4 @@
-"""Store contract: recordings, live view, reports, blacklist."""
+"""Store contract: recordings, live view, reports."""
 
 import dataclasses
 from pathlib import Path
@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 from stores import (
+    DAY,
     HOUR,
     NOW,
+    TODAY,
     FreshDatabase,
+    begin,
     cdrs,
     closing,
     forbid,
     load,
+    new_number,
     people,
     person,
     phone,
@@ -20,10 +24,12 @@ from stores import (
 )
 
 from astdialer.domain.campaign import Campaign
+from astdialer.domain.contact import Contact, ContactState, Rank
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import NotFound
+from astdialer.domain.result import terminate
 from astdialer.domain.settings import Settings
-from astdialer.ports import Converted, Recording, Store
+from astdialer.ports import Converted, Ending, Recording, Store
 
 pytest_plugins = ("store_fixtures",)
 
@@ -104,6 +110,15 @@ async def test_the_newest_live_view_is_read(store: Store) -> None:
     assert await store.live_view() == {"calls": 3, "written_at": NOW + 2}
 
 
+async def test_a_withdrawn_view_is_not_taken_for_the_present(store: Store) -> None:
+    await store.publish_live_view("one", {"calls": 1}, NOW)
+    await store.publish_live_view("two", {"calls": 2}, NOW + 1)
+    await store.withdraw_live_view("two")
+    assert await store.live_view() == {"calls": 1, "written_at": NOW}
+    await store.withdraw_live_view("one")
+    assert await store.live_view() is None
+
+
 async def test_changes_of_others_are_noticed_and_own_ones_are_not(database: FreshDatabase) -> None:
     async with database.open() as mine, database.open() as theirs:
         await mine.changed_elsewhere()
@@ -162,6 +177,70 @@ async def test_a_contact_is_shown_with_its_history(store: Store, demo: Campaign)
         await store.contact(999)
 
 
+async def test_everything_that_decides_about_a_contact_is_shown(store: Store, demo: Campaign) -> None:
+    new = person(1, 2, rank=Rank.TASK, bucket="vip", priority=4, expires_at=NOW + DAY, any_hour=True)
+    numbers = (new.numbers[0], new_number(2, "America/Lima", priority=3, description="office"))
+    await load(store, demo, [dataclasses.replace(new, numbers=numbers)])
+
+    def change(contact: Contact) -> Contact:
+        called = dataclasses.replace(
+            contact.numbers[0], tries=2, range_tally={"r": 2}, last_call_at=NOW - 5, tally={"busy": 2}
+        )
+        return dataclasses.replace(
+            contact,
+            numbers=(called, contact.numbers[1]),
+            state=ContactState.HELD,
+            held_until=NOW + HOUR,
+            next_at=NOW + HOUR,
+            tries=2,
+            last_call_at=NOW - 5,
+            tag="a|b",
+            preferred=phone(2),
+        )
+
+    (contact,) = await store.contacts_with(phone(1), demo.id)
+    await store.change_contact(contact.id, change, NOW)
+    expected = {
+        "state": "held",
+        "rank": 1,
+        "tries": 2,
+        "priority": 4,
+        "bucket": "vip",
+        "tag": "a|b",
+        "why": "",
+        "expires_at": NOW + DAY,
+        "held_until": NOW + HOUR,
+        "last_call_at": NOW - 5,
+        "end_cause": "",
+        "successful": 0,
+    }
+    shown = await store.contact(contact.id)
+    assert {key: shown[key] for key in expected} == expected
+    assert {key: (await people(store))[phone(1)][key] for key in expected} == expected
+    assert (shown["any_hour"], shown["preferred"], shown["zones"]) == (1, phone(2), ";America/Lima")
+    first, second = shown["numbers"]
+    assert (first["tries"], first["range_tally"], first["last_call_at"], first["tally"]) == (
+        2,
+        {"r": 2},
+        NOW - 5,
+        {"busy": 2},
+    )
+    assert (second["priority"], second["description"], second["zones"]) == (3, "office", "America/Lima")
+
+
+async def test_the_end_of_a_contact_is_shown(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1)])
+    (claim,) = await store.claim(request(demo))
+    await store.close([closing(claim, D.ANSWERED, now=NOW + 7)])
+    shown = await store.contact(claim.contact.id)
+    assert (shown["end_reason"], shown["end_cause"], shown["successful"], shown["ended_at"]) == (
+        "answered",
+        "NORMAL_CLEARING",
+        1,
+        NOW + 7,
+    )
+
+
 async def test_cdrs_are_filtered_newest_first(store: Store, demo: Campaign) -> None:
     await load(store, demo, [person(n) for n in range(4)], "one")
     ends = [
@@ -199,28 +278,144 @@ async def test_a_reader_of_cdrs_may_stop_and_writing_goes_on(store: Store, demo:
     assert len([row async for row in rows]) == 49
 
 
-# --- blacklist -------------------------------------------------------------------------------------------------------
+# --- statistics ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_blacklist_keeps_each_entry_once(store: Store) -> None:
-    assert await store.add_to_blacklist([forbid(1), forbid(2), forbid(1, "demo")]) == 3
-    assert await store.add_to_blacklist([forbid(1), forbid(3)]) == 1
-    assert list(await store.blacklist(None, 100)) == [forbid(1), forbid(1, "demo"), forbid(2), forbid(3)]
-    assert list(await store.blacklist("demo", 100)) == [forbid(1, "demo")]
-    assert len(await store.blacklist("*", 2)) == 2
+async def test_attempts_are_counted_by_day_campaign_and_trunk(store: Store, demo: Campaign) -> None:
+    other = await store.create_campaign("other", Settings(), NOW)
+    await load(store, demo, [person(n) for n in range(8)])
+    await load(store, other, [person(10)])
+    endings = [D.ANSWERED, D.ANSWERED, D.ABANDONED, D.SHORT, D.BUSY, D.MACHINE, D.ANSWERED, D.NO_ANSWER]
+    days = [TODAY] * 6 + ["2026-09-22"] * 2
+    claims = await store.claim(request(demo))
+    await store.close([closing(c, end, day=day) for c, end, day in zip(claims, endings, days, strict=True)])
+    (claim,) = await store.claim(request(other))
+    await store.close([closing(claim, D.ABANDONED)])
+
+    assert list(await store.abandonment(demo.id, TODAY)) == [
+        {"day": TODAY, "people": 4, "abandoned": 1},
+        {"day": "2026-09-22", "people": 1, "abandoned": 0},
+    ]
+    assert [row["day"] for row in await store.abandonment(demo.id, "2026-09-22")] == ["2026-09-22"]
+    assert [tuple(row.values()) for row in await store.days(demo.id, TODAY)] == [
+        (TODAY, "abandoned", 1),
+        (TODAY, "answered", 2),
+        (TODAY, "busy", 1),
+        (TODAY, "machine", 1),
+        (TODAY, "short", 1),
+        ("2026-09-22", "answered", 1),
+        ("2026-09-22", "no_answer", 1),
+    ]
+    assert [row["day"] for row in await store.days(demo.id, "2026-09-22")] == ["2026-09-22"] * 2
+    trunk_days = [tuple(row.values()) for row in await store.trunk_days(TODAY)]
+    assert trunk_days[0] == ("carrier", TODAY, "abandoned", 2)
+    assert len(trunk_days) == 7
+    assert len(await store.trunk_days("2026-09-22")) == 2
 
 
-async def test_a_removed_entry_binds_no_more(store: Store) -> None:
-    await store.add_to_blacklist([forbid(1)])
-    assert await store.remove_from_blacklist(phone(1), "*")
-    assert not await store.remove_from_blacklist(phone(1), "*")
-    assert not await store.is_blacklisted(phone(1), "demo", NOW)
+async def test_every_end_of_a_contact_is_told_once_and_in_order(store: Store, demo: Campaign) -> None:
+    other = await store.create_campaign("other", Settings(), NOW)
+    await load(store, demo, [person(n) for n in range(3)])
+    await load(store, other, [person(9, expires_at=NOW + 1)])
+    first, second, _ = await store.claim(request(demo))
+    await store.close([closing(second, D.ANSWERED, now=NOW + 5), closing(first, D.BUSY, now=NOW + 5)])
+    await store.expire(NOW + 6, 10)
+    ends = list(await store.endings(0, None, 10))
+    assert ends == [
+        Ending(
+            id=ends[0].id,
+            at=NOW + 5,
+            campaign_id=demo.id,
+            contact_id=second.contact.id,
+            number=phone(1),
+            tries=1,
+            successful=True,
+            end_reason="answered",
+            end_cause="NORMAL_CLEARING",
+        ),
+        Ending(
+            id=ends[1].id,
+            at=NOW + 6,
+            campaign_id=other.id,
+            contact_id=ends[1].contact_id,
+            number=phone(9),
+            tries=0,
+            successful=False,
+            end_reason="expired",
+            end_cause="MEMBER_EXPIRED",
+        ),
+    ]
+    assert list(await store.endings(ends[0].id, None, 10)) == ends[1:]
+    assert list(await store.endings(0, None, 1)) == ends[:1]
+    assert list(await store.endings(0, other.id, 10)) == ends[1:]
+    assert list(await store.endings(ends[1].id, other.id, 10)) == []
 
 
-async def test_a_withdrawn_view_is_not_taken_for_the_present(store: Store) -> None:
-    await store.publish_live_view("one", {"calls": 1}, NOW)
-    await store.publish_live_view("two", {"calls": 2}, NOW + 1)
-    await store.withdraw_live_view("two")
-    assert await store.live_view() == {"calls": 1, "written_at": NOW}
-    await store.withdraw_live_view("one")
-    assert await store.live_view() is None
+async def test_the_survey_adds_up_the_pools_of_all_published_bases(store: Store, demo: Campaign) -> None:
+    other = await store.create_campaign("other", Settings(), NOW)
+    await load(store, other, [person(99)])
+    await load(store, demo, [person(n, zones="Europe/Madrid") for n in range(4)], "one")
+    await load(store, demo, [person(9, zones="Europe/Madrid", not_before=NOW + HOUR), person(8, bucket="vip")], "two")
+    await store.add_contacts(await begin(store, demo, "three"), [person(7)], NOW)
+    first, *_ = await store.claim(request(demo, limit=2))
+    await store.close([closing(first, D.ANSWERED)])
+    states = {"ready": 0, "waiting": 0, "in_call": 0, "held": 0, "done": 0}
+    assert list(await store.survey(demo.id)) == [
+        {"zones": "", "bucket": "vip", **states, "ready": 1},
+        {"zones": "Europe/Madrid", "bucket": "", **states, "ready": 2, "waiting": 1, "in_call": 1, "done": 1},
+    ]
+
+
+async def test_waiting_contacts_are_counted_by_what_they_wait_for(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(n) for n in range(3)] + [person(9, not_before=NOW + 9 * HOUR)])
+    await store.add_to_blacklist([forbid(0, expires_at=NOW + DAY), forbid(1, expires_at=NOW + 2 * DAY)])
+    (claim,) = await store.claim(request(demo))
+    await store.close([closing(claim, D.BUSY)])
+    await store.add_contacts(await begin(store, demo, "unpublished"), [person(7, not_before=NOW)], NOW)
+    retry_at = NOW + 300_000
+    assert [tuple(row.values()) for row in await store.put_off(demo.id)] == [
+        ("the blacklist", 2, NOW + DAY, NOW + 2 * DAY),
+        ("its next try", 1, retry_at, retry_at),
+        ("the time it was scheduled for", 1, NOW + 9 * HOUR, NOW + 9 * HOUR),
+    ]
+
+
+async def test_open_contacts_with_the_same_main_number_are_duplicates_but_the_first(
+    store: Store, demo: Campaign
+) -> None:
+    other = await store.create_campaign("other", Settings(), NOW)
+    for campaign, base, numbers in (
+        (demo, "a", (1, 2, 3)),
+        (demo, "b", (1, 2, 4)),
+        (demo, "c", (1,)),
+        (other, "a", (3,)),
+    ):
+        await load(store, campaign, [person(n) for n in numbers], base)
+    await store.add_contacts(await begin(store, demo, "unpublished"), [person(3)], NOW)
+    await load(store, demo, [person(5, 3)], "d")
+    assert await store.count_duplicates(demo.id) == 3
+    assert await store.count_duplicates(other.id) == 0
+    await store.change_contact((await store.contacts_with(phone(2), demo.id))[0].id, terminate, NOW)
+    assert await store.count_duplicates(demo.id) == 2
+
+
+async def test_every_open_number_is_told(store: Store, demo: Campaign) -> None:
+    other = await store.create_campaign("other", Settings(), NOW)
+    await load(store, other, [person(9)])
+    await load(store, demo, [person(1, 2, zones="Europe/Madrid"), person(3), person(4)])
+    await store.add_contacts(await begin(store, demo, "unpublished"), [person(5)], NOW)
+    await store.withdraw([forbid(2), forbid(3)], NOW)
+    found = [row async for row in store.open_numbers(demo.id)]
+    ids = {number: row["id"] for number, row in (await people(store)).items()}
+    assert found == [
+        {"contact_id": ids[phone(1)], "number": phone(1), "zones": "Europe/Madrid"},
+        {"contact_id": ids[phone(4)], "number": phone(4), "zones": ""},
+    ]
+
+
+async def test_bases_are_counted_over_all_of_their_pools(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1), person(2, zones="UTC"), person(3, bucket="vip"), person(4)])
+    (claim, *_) = await store.claim(request(demo))
+    await store.close([closing(claim, D.ANSWERED)])
+    (row,) = await store.bases(demo.id)
+    assert (row["contacts"], row["done"]) == (4, 1)
