@@ -51,3 +51,24 @@ def test_a_paused_or_talking_agent_keeps_its_status(change: dict[str, object]) -
 def test_a_talk_that_ended_is_counted() -> None:
     after = dataclasses.replace(IDLE, in_call=True).talk_ended(77)
     assert (after.in_call, after.last_call_at, after.calls_taken) == (False, 77, 1)
+
+
+@pytest.mark.parametrize(
+    ("paused", "reason", "by_us", "away"),
+    [
+        (False, "", False, False),
+        (False, "astdialer: reserved", False, False),
+        (True, "astdialer: reserved", True, False),
+        (True, "lunch", False, True),
+        (True, "", False, True),
+    ],
+)
+def test_an_agent_whom_we_hold_back_is_not_away(paused: bool, reason: str, by_us: bool, away: bool) -> None:
+    member = dataclasses.replace(IDLE, paused=paused, pause_reason=reason)
+    assert (member.is_paused_by_us, member.is_away) == (by_us, away)
+    assert member.is_free(1, 0) is not paused
+
+
+def test_an_agent_whom_we_hold_back_is_still_in_wrap_up() -> None:
+    held = dataclasses.replace(AFTER_TALK, paused=True, pause_reason="astdialer: wrap-up")
+    assert held.status_at(10_001, 30) is S.WRAPUP
