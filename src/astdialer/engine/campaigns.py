@@ -8,12 +8,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from astdialer.domain import settings as setting_rules
 from astdialer.domain.caller_id import parse_caller_id
 from astdialer.domain.campaign import ACTIVE, Campaign, CampaignState, problems
 from astdialer.domain.errors import Conflict
 from astdialer.domain.names import check_name, parse_names
-from astdialer.domain.settings import Settings, parse_settings, settings_texts
+from astdialer.domain.settings import Settings, check_together, parse_settings, settings_texts
 from astdialer.engine.directory import Directory
 from astdialer.ports import CampaignEvent, Clock, Store
 
@@ -25,9 +24,6 @@ SOMEBODY = "unknown"
 NAMING = ("trunk", "routes", "calendar", "caller_id")
 #: Longest value that the history quotes.
 QUOTED = 40
-
-# TODO: import it by name once it is there
-check_together = getattr(setting_rules, "check_together", lambda _settings: None)
 
 
 async def create(
@@ -55,9 +51,7 @@ async def change(
 
 def read_settings(texts: Mapping[str, str], base: Settings | None = None) -> Settings:
     """``base`` with these settings, each of them and all together as they may be. Raises InvalidSetting."""
-    settings = parse_settings(texts, base)
-    check_together(settings)
-    return settings
+    return check_together(parse_settings(texts, base))
 
 
 async def save_settings(store: Store, clock: Clock, campaign: Campaign, settings: Settings, done_by: str) -> None:

@@ -104,22 +104,14 @@ def closed_pools(rules: DialingRules, survey: Iterable[Mapping[str, Any]], now: 
             ready[pool["zones"]] += pool["ready"]
     rows = [
         {
-            "zones": triedwords(rules, zones),
+            "zones": zones_words(rules, zones),
             "contacts": n,
-            "opens_at": opens_at(rules, zones, now),
+            "opens_at": rules.opens_at(zones, now),
             "rule": closed_by(rules, zones, now),
         }
         for zones, n in ready.items()
     ]
     return sorted(rows, key=lambda row: (row["opens_at"] is None, row["opens_at"] or 0, str(row["zones"])))
-
-
-def opens_at(rules: DialingRules, zones: str, now: int) -> int | None:
-    """When anybody in a pool's zones may be dialed; None: nobody knows."""
-    if zones == ANY_ZONE:
-        return now
-    found = (rules.schedule.next_open(each, now) for each in _alternatives(rules, zones))
-    return min((at for at in found if at is not None), default=None)
 
 
 def closed_by(rules: DialingRules, zones: str, now: int) -> str:
@@ -155,7 +147,7 @@ def _alternatives(rules: DialingRules, zones: str) -> list[tuple[str, ...]]:
     return [split_zones(text) or (rules.default_zone,) for text in texts]
 
 
-def triedwords(rules: DialingRules, zones: str) -> str:
+def zones_words(rules: DialingRules, zones: str) -> str:
     """A pool's zones for people."""
     if zones == ANY_ZONE:
         return "many zones"
