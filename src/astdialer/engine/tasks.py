@@ -1,0 +1,219 @@
+"""Calls that somebody asks for outside of any list: at a time, as soon as possible, or at once by an agent.
+
+uContact's DialerTask and ScheduleDialerCall (source-systems.md 4.2). Numbers are E.164 already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from astdialer.domain.campaign import Campaign, CampaignState
+from astdialer.domain.cause import EndCause
+from astdialer.domain.contact import DEFAULT_PRIORITY, Contact, ContactState, NewContact, NewNumber, Rank
+from astdialer.domain.errors import Conflict, InvalidSetting
+from astdialer.domain.retry import ended
+from astdialer.domain.typification import LONGEST_NEXT_S
+from astdialer.engine.contacts import (
+    REMOVED,
+    TASKS,
+    Respool,
+    ask_engine,
+    base_name,
+    check_agent,
+    check_allowed,
+    check_params,
+    check_priority,
+    main_number,
+    respool,
+    shown,
+)
+from astdialer.ports import Clock, NewTask, Store
+
+#: What uContact gives to calls that somebody asks for; smaller is dialed first.
+TASK_PRIORITY = 1
+#: Scheduled calls that one removal ends at most.
+MOST_REMOVED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """The call that is asked for. Without a date it is ``automatic`` (the dialer's, as soon as possible), ``bulk``
+    (an entry of a list), or neither (the agent makes it at once)."""
+
+    campaign: str
+    numbers: Sequence[NewNumber]  #: the main one first
+    at: int | None = None
+    agent: str = ""  #: who alone may have it
+    params: Mapping[str, str] = field(default_factory=dict)
+    automatic: bool = True
+    bulk: bool = False
+    any_hour: bool = False  #: it was promised for its time, calling window or not
+    priority: int | None = None
+
+    @property
+    def number(self) -> str:
+        """The main number."""
+        return self.numbers[0].number
+
+    @property
+    def rank(self) -> Rank:
+        """What goes before what."""
+        if self.at is not None:
+            return Rank.DATED
+        return Rank.TASK if self.automatic else Rank.LIST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What has become of a wish: a contact, or an order to the engine."""
+
+    contact_id: int | None = None
+    order_id: str = ""
+    words: str = ""  #: what whoever asked should know
+
+
+async def add(store: Store, clock: Clock, wish: Wish) -> Added:
+    """Take up a wish. The same one again (number, time, agent) is no second call.
+
+    Raises NotFound, InvalidSetting, and Conflict when its number is blacklisted.
+    """
+    now = clock.now()
+    _check(wish, now)
+    campaign = await store.campaign(wish.campaign)
+    await check_allowed(store, campaign, wish.number, max(now, wish.at or 0))
+    if wish.rank is Rank.LIST and not wish.bulk:
+        body = {"campaign": wish.campaign, "agent": wish.agent, "number": wish.number, "data": dict(wish.params)}
+        return Added(order_id=await ask_engine(store, clock, "agent_call", body))
+    contact_id, words = await _kept(store, clock, campaign, wish)
+    return Added(contact_id=contact_id, words="; ".join(filter(None, (words, _past(wish, now), _at_rest(campaign)))))
+
+
+def _check(wish: Wish, now: int) -> None:
+    check_params(wish.params)
+    check_agent(wish.agent)
+    if wish.priority is not None:
+        check_priority(wish.priority)
+    if wish.at is not None:
+        check_time(wish.at, now)
+    elif wish.any_hour:
+        raise InvalidSetting("promised", True, "a time that it was promised for")
+    elif not wish.automatic and not wish.bulk and not wish.agent:
+        raise InvalidSetting("agent", "", "the agent who makes the call, such as 1001")
+
+
+def check_time(at: int, now: int) -> None:
+    """Raises InvalidSetting when a call is wanted further ahead than anybody means."""
+    if at > now + LONGEST_NEXT_S * 1000:
+        raise InvalidSetting("at", shown(at), f"a time within {LONGEST_NEXT_S // 86_400} days")
+
+
+def _past(wish: Wish, now: int) -> str:
+    return "its time has passed: it is due now" if wish.at is not None and wish.at <= now else ""
+
+
+def _at_rest(campaign: Campaign) -> str:
+    if campaign.state is CampaignState.RUNNING:
+        return ""
+    return f"{campaign.name} is {campaign.state.value}, and calls nobody until astdialer campaign start {campaign.name}"
+
+
+async def _kept(store: Store, clock: Clock, campaign: Campaign, wish: Wish) -> tuple[int, str]:
+    """The contact of the wish, and what there is to say of it."""
+    there = await _there(store, campaign, wish)
+    if there is None:
+        return await store.add_task(_new(campaign, wish), clock.now()), ""
+    if wish.rank is Rank.LIST:
+        return await _once_more(store, clock, there, wish), "it was in the list already, and begins anew"
+    update = partial(replace, params=dict(wish.params))
+    await store.change_contact(there.id, update, clock.now())
+    return there.id, "it was asked for already: it is one call, with the newer data"
+
+
+async def _there(store: Store, campaign: Campaign, wish: Wish) -> Contact | None:
+    """The contact of the same wish, if it was taken up before. A list has each main number once, called or not."""
+    is_list = wish.rank is Rank.LIST
+    for contact in await store.contacts_with(wish.number, campaign.id, open_only=not is_list):
+        is_same = contact.rank is wish.rank and main_number(contact) == wish.number
+        if is_same and (await base_name(store, contact) == TASKS if is_list else _is_untouched(contact, wish)):
+            return contact
+    return None
+
+
+def _is_untouched(contact: Contact, wish: Wish) -> bool:
+    idle = contact.state in (ContactState.READY, ContactState.WAITING) and not contact.last_call_at
+    return idle and contact.agentphone == wish.agent and contact.numbers[0].next_at == (wish.at or 0)
+
+
+def _new(campaign: Campaign, wish: Wish) -> NewTask:
+    usual = DEFAULT_PRIORITY if wish.rank is Rank.LIST else TASK_PRIORITY
+    contact = NewContact(
+        numbers=_each_once(wish.numbers),
+        params=wish.params,
+        priority=usual if wish.priority is None else wish.priority,
+        agentphone=wish.agent,
+        line=0,
+        rank=wish.rank,
+        not_before=wish.at,
+        any_hour=wish.any_hour,
+    )
+    return NewTask(campaign_id=campaign.id, contact=contact, zone="")
+
+
+def _each_once(numbers: Sequence[NewNumber]) -> tuple[NewNumber, ...]:
+    found: dict[str, NewNumber] = {}
+    for number in numbers:
+        found.setdefault(number.number, number)
+    return tuple(found.values())
+
+
+async def _once_more(store: Store, clock: Clock, there: Contact, wish: Wish) -> int:
+    again = Respool(
+        campaign=wish.campaign,
+        number=wish.number,
+        base=TASKS,
+        alternatives=wish.numbers[1:],
+        params=dict(wish.params),
+        priority=wish.priority,
+        agentphone=wish.agent,
+        tries_used=0,
+    )
+    return (await respool(store, clock, again)).id
+
+
+async def scheduled(
+    store: Store,
+    campaign: str,
+    number: str | None = None,
+    *,
+    from_at: int | None = None,
+    to_at: int | None = None,
+    limit: int = 1000,
+) -> Sequence[Contact]:
+    """The campaign's dated calls that are still to be made, by their time. Raises NotFound."""
+    chosen = await store.campaign(campaign)
+    return await store.scheduled(chosen.id, number=number, from_at=from_at, to_at=to_at, limit=limit)
+
+
+async def remove(
+    store: Store, clock: Clock, campaign: str, number: str, *, from_at: int | None = None, to_at: int | None = None
+) -> int:
+    """End the dated calls to a main number between two times (the second one excluded); how many. Raises NotFound."""
+    found = await scheduled(store, campaign, number, from_at=from_at, to_at=to_at, limit=MOST_REMOVED)
+    return sum([await _ended(store, clock, c) for c in found if main_number(c) == number])
+
+
+async def _ended(store: Store, clock: Clock, contact: Contact) -> bool:
+    """Whether it was still to be called: it may have become a live call since it was found."""
+
+    def end(now: Contact) -> Contact:
+        if now.state not in (ContactState.READY, ContactState.WAITING):
+            raise Conflict(f"contact {now.id} is {now.state.value} already")
+        return ended(now, REMOVED, EndCause.MANAGER_REQUEST)
+
+    try:
+        await store.change_contact(contact.id, end, clock.now())
+    except Conflict:
+        return False
+    return True
