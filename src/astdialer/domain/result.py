@@ -49,7 +49,9 @@ def _check_awaited(contact: Contact, result: Result) -> None:
     if contact.state is not ContactState.HELD or contact.held is None:
         raise Conflict(f"contact {contact.id}: no result is awaited, it is {contact.state.value}")
     if result.attempt_id and result.attempt_id != contact.held.attempt_id:
-        raise Conflict(f"contact {contact.id}: the result of call {contact.held.attempt_id} is awaited, not of that one")
+        raise Conflict(
+            f"contact {contact.id}: the result of call {contact.held.attempt_id} is awaited, not of that one"
+        )
 
 
 def started_over(contact: Contact) -> Contact:
@@ -69,9 +71,7 @@ def _stopped(contact: Contact, result: Result) -> Contact:
     def stops(number: Number) -> bool:
         return result.stop_all or number.number in result.stop_numbers
 
-    return replace(
-        contact, numbers=tuple(closed_number(n, STOPPED) if stops(n) else n for n in contact.numbers)
-    )
+    return replace(contact, numbers=tuple(closed_number(n, STOPPED) if stops(n) else n for n in contact.numbers))
 
 
 def due_again(contact: Contact, at: int) -> Contact:
@@ -103,7 +103,12 @@ def _added(contact: Contact, result: Result, at: int) -> Number:
 
 
 def result_timed_out(contact: Contact, rules: ResultRules, now: int) -> Contact:
-    """No result came: the attempt is given back (unless the campaign counts it), and the contact is due again."""
+    """No result came: the attempt is given back (unless the campaign counts it), and the contact is due again.
+
+    A contact that is not held any more, because its result came just in time, stays as it is.
+    """
+    if contact.state is not ContactState.HELD:
+        return contact
     held = contact.held
     contact = replace(contact, held=None, held_until=None, state=ContactState.WAITING)
     if held and not rules.timeout_counts:
@@ -111,8 +116,8 @@ def result_timed_out(contact: Contact, rules: ResultRules, now: int) -> Contact:
             _given_back(n, held.disposition, held.range_key) if n.id == held.number_id else n for n in contact.numbers
         )
         contact = replace(contact, numbers=numbers, tries=max(0, contact.tries - 1))
-    contact = settle(due_again(contact, now + rules.retry_s * 1000), "no result came")
-    return exhausted(contact, rules.redial, now)
+    contact = due_again(contact, now + rules.retry_s * 1000)
+    return exhausted(settle(contact, "no number left", EndCause.NO_COMMUNICATIONS), rules.redial, now)
 
 
 def _given_back(number: Number, disposition: str, range_key: str) -> Number:
@@ -145,12 +150,20 @@ def _check_idle(contact: Contact) -> None:
 
 
 def withdrawn(contact: Contact, number: str, until: int | None) -> Contact:
-    """The contact once ``number`` was blacklisted: closed for good, or not due before ``until``."""
-    if until is not None:
-        rested = tuple(
-            replace(n, next_at=max(n.next_at, until)) if n.number == number and n.next_at is not None else n
-            for n in contact.numbers
-        )
-        return settle(replace(contact, numbers=rested), "blacklisted")
-    numbers = tuple(closed_number(n, "blacklisted") if n.number == number else n for n in contact.numbers)
-    return settle(replace(contact, numbers=numbers), "blacklisted", EndCause.NO_COMMUNICATIONS)
+    """The contact once ``number`` was blacklisted: closed for good, or not due before ``until``.
+
+    A contact that is in a call, or held, stays so: what ends that wait ends the contact, if no number is left.
+    """
+    numbers = tuple(_barred(n, until) if n.number == number else n for n in contact.numbers)
+    left = replace(contact, numbers=numbers)
+    if contact.state in (ContactState.READY, ContactState.WAITING):
+        return settle(left, "blacklisted", EndCause.NO_COMMUNICATIONS)
+    return left
+
+
+def _barred(number: Number, until: int | None) -> Number:
+    if number.next_at is None:
+        return number
+    return (
+        closed_number(number, "blacklisted") if until is None else replace(number, next_at=max(number.next_at, until))
+    )

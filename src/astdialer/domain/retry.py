@@ -82,28 +82,36 @@ class RedialRules:
         return Retry(tries=None, delays_s=(self.interval_s,))
 
 
-def after_attempt(contact: Contact, attempt: Attempt, disposition: Disposition, rules: RedialRules, now: int) -> Contact:
+def after_attempt(
+    contact: Contact, attempt: Attempt, disposition: Disposition, rules: RedialRules, now: int
+) -> Contact:
     """The contact as the attempt leaves it: its numbers' counts and next tries, and its own next time or end.
 
     Raises KeyError if the contact has no such number.
     """
-    contact = replace(contact, state=ContactState.WAITING, any_hour=False, preferred="")
-    cause = cause_of(attempt, disposition)
-    kind = classify_cause(attempt, cause, rules.causes)
+    contact = replace(contact, state=ContactState.WAITING)
     if attempt.uncounted or disposition in NOT_COUNTED:
         return _given_back(contact, attempt, disposition, rules, now)
+    contact = replace(contact, any_hour=False, preferred="")
+    if rules.hold_s and _talked(attempt, disposition):
+        return _held(_counted(contact, attempt, disposition, now), attempt, disposition, rules, now)
+    cause = cause_of(attempt, disposition)
+    kind = classify_cause(attempt, cause, rules.causes)
     contact = _counted(contact, attempt, disposition, now, try_=kind is not CauseClass.MINUS)
-    if rules.hold_s and attempt.connected_at is not None:
-        return _held(contact, attempt, disposition, rules, now)
     if kind is CauseClass.ERROR:
-        closed = [closed_number(n, disposition) if n.id == attempt.number_id else n for n in contact.numbers]
-        return settle(replace(contact, numbers=tuple(closed)), disposition, cause)
+        closed = (closed_number(n, disposition) if n.id == attempt.number_id else n for n in contact.numbers)
+        return _within_limits(replace(contact, numbers=tuple(closed)), disposition, cause, rules, now)
     if disposition is D.ANSWERED and kind is CauseClass.OK:
         return succeeded(contact, disposition)
     return _tried(contact, attempt, disposition, rules, now)
 
 
-def _counted(contact: Contact, attempt: Attempt, disposition: Disposition, now: int, *, try_: bool) -> Contact:
+def _talked(attempt: Attempt, disposition: Disposition) -> bool:
+    """Whether an agent had the call: seen, or told by the channel itself."""
+    return attempt.connected_at is not None or (disposition is D.ANSWERED and bool(attempt.agent))
+
+
+def _counted(contact: Contact, attempt: Attempt, disposition: Disposition, now: int, *, try_: bool = True) -> Contact:
     """The attempt in the counters: always in its disposition's own, and, if it was a try, in the number's, its range's
     and the contact's. Class minus is no try: what bounds it is the redial rule, or the caps on attempts to a number."""
     numbers = {n.id: n for n in contact.numbers}
@@ -124,15 +132,22 @@ def _plus_one(tally: Mapping[str, int], key: str) -> Mapping[str, int]:
     return {**tally, str(key): tally.get(key, 0) + 1} if key else tally
 
 
-def _given_back(
-    contact: Contact, attempt: Attempt, disposition: Disposition, rules: RedialRules, now: int
-) -> Contact:
-    """Nothing was learned about the number: it is due again, and no try is counted."""
+def _given_back(contact: Contact, attempt: Attempt, disposition: Disposition, rules: RedialRules, now: int) -> Contact:
+    """Nothing was learned about the number: it is due again, no try is counted, and what was promised still is.
+
+    A refusal that says when (its agent skipped the contact, or is gone) says so of the contact, not of the number.
+    """
     own_s = attempt.retry_s
     later = now + (rules.rule(disposition).delay_s(1) if own_s is None else own_s) * 1000
     numbers = {n.id: n for n in contact.numbers}
-    numbers[attempt.number_id] = replace(numbers[attempt.number_id], next_at=later)
-    return settle(replace(contact, numbers=tuple(numbers.values())), disposition)
+    numbers[attempt.number_id] = _due(numbers[attempt.number_id], later)
+    left = tuple(numbers.values() if own_s is None else (_not_before(n, later) for n in numbers.values()))
+    return settle(replace(contact, numbers=left), disposition)
+
+
+def _due(number: Number, at: int) -> Number:
+    """Due at ``at``, unless somebody closed it while it was called."""
+    return replace(number, next_at=at) if number.is_open else number
 
 
 def _held(contact: Contact, attempt: Attempt, disposition: Disposition, rules: RedialRules, now: int) -> Contact:
@@ -152,12 +167,19 @@ def _tried(contact: Contact, attempt: Attempt, disposition: Disposition, rules: 
     if rule.tries is not None and ended_so >= rule.tries:
         dialed = closed_number(dialed, disposition)
     else:
-        dialed = replace(dialed, next_at=now + rule.delay_s(ended_so) * 1000)
+        dialed = _due(dialed, now + rule.delay_s(ended_so) * 1000)
     numbers[dialed.id] = dialed
     left = tuple(_person_reached(numbers, dialed, disposition) if disposition in PERSON_REACHED else numbers.values())
-    if rules.interval_s:  # Webitel's pause is the contact's, over all of its numbers
-        left = tuple(_not_before(n, dialed.next_at or 0) for n in left)
-    return exhausted(settle(replace(contact, numbers=left), disposition), rules, now)
+    return _within_limits(replace(contact, numbers=left), disposition, "", rules, now)
+
+
+def _within_limits(contact: Contact, last: str, cause: str, rules: RedialRules, now: int) -> Contact:
+    """What is left of the contact after a try: its pause, its tries and its day. Webitel's pause is the contact's,
+    over all of its numbers."""
+    if rules.interval_s:
+        rested = tuple(_not_before(n, now + rules.interval_s * 1000) for n in contact.numbers)
+        contact = replace(contact, numbers=rested)
+    return exhausted(settle(contact, last, cause), rules, now)
 
 
 def exhausted(contact: Contact, rules: RedialRules, now: int) -> Contact:
@@ -178,11 +200,12 @@ def _last_word(contact: Contact) -> str:
 
 def day_is_over(contact: Contact, rules: RedialRules, now: int) -> bool:
     """Whether no open number has an attempt left in the latest range of its day."""
-    typed = [(n, rules.ranges.get(n.type, ())) for n in contact.numbers if n.is_open]
-    return all(
-        ranges and exhausted_today(ranges, shared_tally(contact, n, rules.retries_by_number), _first_zone(n, rules), now)
-        for n, ranges in typed
-    )
+    return all(_day_is_over(contact, n, rules, now) for n in contact.numbers if n.is_open)
+
+
+def _day_is_over(contact: Contact, number: Number, rules: RedialRules, now: int) -> bool:
+    tally = shared_tally(contact, number, rules.retries_by_number)
+    return exhausted_today(rules.ranges.get(number.type, ()), tally, _first_zone(number, rules), now)
 
 
 def _first_zone(number: Number, rules: RedialRules) -> str:
@@ -259,4 +282,3 @@ _END_CAUSES: Mapping[str, str] = {
     D.ABANDONED: EndCause.ABANDONED,
     D.UNKNOWN: EndCause.PROCESS_CRASH,
 }
-
