@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from stores import (
     FACTORIES,
+    HOUR,
     NOW,
     begin,
     cdrs,
     check_counts,
     closing,
     forbid,
+    new_number,
     person,
     phone,
     request,
@@ -30,19 +32,25 @@ from stores import (
 
 from astdialer.domain.attempt import State
 from astdialer.domain.campaign import Campaign
+from astdialer.domain.contact import Contact, ContactState, NewContact, Rank
 from astdialer.domain.disposition import Disposition
-from astdialer.domain.settings import Settings
-from astdialer.ports import BaseUpload, Claim, Store
+from astdialer.domain.result import ResultRules, result_timed_out
+from astdialer.domain.retry import RedialRules, succeeded
+from astdialer.domain.settings import ContactStrategy, Settings
+from astdialer.ports import BaseUpload, Claim, NewTask, Store
 
 T = TypeVar("T")
 FAST = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+D = Disposition
+ZONES = ("", "UTC", "Europe/Madrid")
 
 phones = st.integers(1, 12)
 rows = st.lists(st.lists(phones, min_size=1, max_size=3, unique=True), max_size=6, unique_by=lambda row: row[0])
 
 
 class StoreLife(RuleBasedStateMachine):
-    """Uploads, claims, closings, blacklisting and restarts of one store with two campaigns."""
+    """Uploads, tasks, claims, closings, results, blacklisting, expiry and restarts of one store with two campaigns."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,9 +82,31 @@ class StoreLife(RuleBasedStateMachine):
     def upload(self, which: int, base: str, rows: list[list[int]]) -> None:
         upload = self.run(begin(self.store, self.campaigns[which], base, now=self.now))
         known = self.run(self.store.known_numbers(upload, [phone(row[0]) for row in rows]))
-        new = [person(*row, priority=row[0] % 3) for row in rows if phone(row[0]) not in known]
+        new = [self.somebody(row) for row in rows if phone(row[0]) not in known]
         self.run(self.store.add_contacts(upload, new, self.now))
         self.loading.append(upload)
+
+    def somebody(self, row: list[int]) -> NewContact:
+        """Of one kind or another: numbers in different zones, an agent's, a bucket's, later, not for long."""
+        first = row[0]
+        numbers = tuple(new_number(n, ZONES[n % 3]) for n in row)
+        return person(
+            *row,
+            numbers=numbers,
+            priority=first % 3,
+            agentphone="1001" if first == 5 else "",
+            bucket="vip" if first == 6 else "",
+            not_before=self.now + HOUR if first % 4 == 0 else None,
+            expires_at=self.now + 2 * HOUR if first % 5 == 0 else None,
+        )
+
+    @rule(which=st.integers(0, 1), row=rows.filter(bool), dated=st.booleans())
+    def ask_for_a_call(self, which: int, row: list[list[int]], dated: bool) -> None:
+        new = replace(self.somebody(row[0]), rank=Rank.DATED if dated else Rank.TASK)
+        wish = NewTask(campaign_id=self.campaigns[which].id, contact=new, zone="UTC")
+        contact = self.run(self.store.load_contact(self.run(self.store.add_task(wish, self.now))))
+        assert contact.rank is new.rank
+        assert all(n.zones for n in contact.numbers)
 
     @precondition(lambda self: self.loading)
     @rule(publish=st.booleans())
@@ -87,9 +117,19 @@ class StoreLife(RuleBasedStateMachine):
         else:
             self.run(self.store.discard_uploads([upload]))
 
-    @rule(which=st.integers(0, 1), limit=st.integers(1, 6))
-    def claim(self, which: int, limit: int) -> None:
-        claims = self.run(self.store.claim(request(self.campaigns[which], limit, self.now)))
+    @rule(
+        which=st.integers(0, 1),
+        limit=st.integers(1, 6),
+        strategy=st.sampled_from(ContactStrategy),
+        buckets=st.sampled_from([[""], ["", "@1001"], ["vip", ""]]),
+        opened=st.sampled_from([None, ["UTC"], [""]]),
+        full=st.booleans(),
+    )
+    def claim(self, which: int, limit: int, full: bool, **values: Any) -> None:
+        zones = values.pop("opened")
+        wish = request(self.campaigns[which], limit, self.now, zones, full=full, **values)
+        claims = self.run(self.store.claim(wish))
+        assert not (claims and full)
         assert len(claims) <= limit
         for claim in claims:
             number = next(n for n in claim.contact.numbers if n.id == claim.attempt.number_id)
@@ -121,13 +161,57 @@ class StoreLife(RuleBasedStateMachine):
             self.run(self.store.close(ends))
         self.closed |= dict.fromkeys(ids, disposition.value)
 
-    @rule(number=phones, campaign=st.sampled_from(["*", "one"]))
-    def forbid(self, number: int, campaign: str) -> None:
-        self.run(self.store.add_to_blacklist([forbid(number, campaign)]))
+    @rule(
+        number=phones,
+        campaign=st.sampled_from(["*", "one"]),
+        hours=st.sampled_from([None, 3]),
+        prefix=st.booleans(),
+        withdraw=st.booleans(),
+    )
+    def forbid(self, number: int, campaign: str, hours: int | None, prefix: bool, withdraw: bool) -> None:
+        until = hours and self.now + hours * HOUR
+        entry = forbid(number, campaign, expires_at=until, number=phone(number) + "*" * prefix)
+        self.run(self.store.add_to_blacklist([entry]))
+        if withdraw:
+            self.run(self.store.withdraw([entry], self.now))
+            assert self.run(self.store.withdraw([entry], self.now)) == 0
 
     @rule(number=phones, campaign=st.sampled_from(["*", "one"]))
     def allow(self, number: int, campaign: str) -> None:
         self.run(self.store.remove_from_blacklist(phone(number), campaign))
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data())
+    def close_and_await_a_result(self, data: st.DataObject) -> None:
+        claim = self.live.pop(data.draw(st.sampled_from(sorted(self.live))))
+        campaign = next(c.name for c in self.campaigns if c.id == claim.attempt.campaign_id)
+        talked = replace(claim, attempt=replace(claim.attempt, connected_at=self.now))
+        end = closing(talked, D.ANSWERED, now=self.now, campaign=campaign, rules=RedialRules(hold_s=60))
+        self.run(self.store.close([end]))
+        self.closed[claim.attempt.id] = "answered"
+
+    @rule(success=st.booleans())
+    def results_come_late(self, success: bool) -> None:
+        rules = ResultRules(redial=RedialRules(), retry_s=600)
+        for held in self.run(self.store.due_results(self.now, 3)):
+
+            def change(contact: Contact) -> Contact:
+                return succeeded(contact, "success") if success else result_timed_out(contact, rules, self.now)
+
+            changed = self.run(self.store.change_contact(held.id, change, self.now))
+            assert changed.state in (ContactState.DONE, ContactState.WAITING)
+
+    @rule(limit=st.integers(1, 5))
+    def waits_end(self, limit: int) -> None:
+        assert self.run(self.store.expire(self.now, limit)) <= limit
+        for campaign in self.campaigns:
+            assert self.run(self.store.rewake(campaign.id, limit)) <= limit
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data())
+    def call_off(self, data: st.DataObject) -> None:
+        claim = self.live[data.draw(st.sampled_from(sorted(self.live)))]
+        assert self.run(self.store.end_after_call(claim.contact.id, "called off"))
 
     @rule(seconds=st.sampled_from([1, 60, 3600, 86400]))
     def time_passes(self, seconds: int) -> None:
@@ -160,10 +244,24 @@ class StoreLife(RuleBasedStateMachine):
     @invariant()
     def every_contact_stands_where_its_attempts_say(self) -> None:
         in_call = {claim.attempt.contact_id for claim in self.live.values()}
+        ended = [ending.contact_id for ending in self.run(self.store.endings(0, None, 10_000))]
+        done = set()
         for row in self.run(self.store.contacts({}, 10_000)):
             assert (row["state"] == "in_call") == (row["id"] in in_call)
-            assert (row["state"] == "waiting") == (row["next_at"] is not None)
-            assert (row["state"] == "done") == bool(row["end_reason"])
+            assert (row["state"] in ("waiting", "held")) == (row["next_at"] is not None)
+            assert (row["state"] == "held") == (row["held_until"] is not None)
+            assert (row["state"] == "done") == bool(row["end_reason"]) == bool(row["end_cause"])
+            done |= {row["id"]} if row["state"] == "done" else set()
+        assert Counter(ended) == Counter(done), "every end is told once"
+
+    @invariant()
+    def whoever_may_be_called_lies_where_the_claim_looks(self) -> None:
+        for row in self.run(self.store.contacts({}, 10_000)):
+            if row["state"] in ("ready", "waiting"):
+                contact = self.run(self.store.contact(row["id"]))
+                open_zones = {n["zones"] for n in contact["numbers"] if n["next_at"] is not None}
+                assert open_zones
+                assert open_zones <= set(contact["zones"].split(";"))
 
 
 StoreLife.TestCase.settings = settings(
