@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
+import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import IO
+from typing import IO, Any
 
 import click
+from phonenumbers import phonenumberutil
 
-from astdialer.cli.context import clock, e164, local_time, number_reader, with_store
+from astdialer.cli.context import clock, config, e164, instant, local_time, user, with_store
 from astdialer.cli.output import csv_option, emit_rows, json_option, say
-from astdialer.domain.contact import NumberType
+from astdialer.engine.contacts import forbid
 from astdialer.ports import BlacklistEntry, CampaignStore
 from astdialer.store import SqliteStore
-from astdialer.upload.errors import RowError
+from astdialer.store.claim import SHORTEST_PREFIX, blacklist_keys
 
 BATCH = 5000
+COLUMNS = ("number", "campaign", "reason", "added_by", "added", "until")
+#: More than any blacklist has.
+ALL = 1_000_000_000
 
 
 @click.group()
@@ -27,32 +31,91 @@ def blacklist() -> None:
 
 campaign_option = click.option("--campaign", default="*", show_default=True, help="The campaign; * is all of them.")
 reason_option = click.option("--reason", default="", help="Why.")
+until_option = click.option("--until", metavar="DATE", help="Only until then: YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'.")
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+# --- what is meant ---------------------------------------------------------------------------------------------------
 
 
-def _entry(number: str, campaign: str, reason: str) -> BlacklistEntry:
-    return BlacklistEntry(number=number, campaign=campaign, reason=reason, added_by=_user(), added_at=clock.now())
+def covered(text: str) -> str:
+    """A number as the store has it, or with a ``*`` at its end how such numbers begin; raises click.BadParameter."""
+    plain = text.strip()
+    return _prefix(plain[:-1]) + "*" if plain.endswith("*") else e164(plain)
+
+
+def _prefix(text: str) -> str:
+    """``+4477``, ``0044 77`` or ``077`` in Britain as the numbers of the store begin."""
+    digits = re.sub(r"[\s.()/-]", "", text)
+    if not re.fullmatch(r"\+?[0-9]{1,15}", digits):
+        raise click.BadParameter(f"{text + '*'!r}: expected how numbers begin and a *, such as +4477*")
+    if digits.startswith("00"):
+        digits = f"+{digits[2:]}"
+    if not digits.startswith("+") and config().engine.number_check != "none":
+        digits = _with_country(digits)
+    if len(digits) < SHORTEST_PREFIX:
+        raise click.BadParameter(f"{text + '*'!r}: expected the country code and more, two digits at least")
+    return digits
+
+
+def _with_country(digits: str) -> str:
+    country = config().engine.default_country.upper()
+    if not country:
+        raise click.BadParameter(
+            f"{digits + '*'!r} has no country code and there is no default country: "
+            "set [engine] default_country, or write it as +4477*"
+        )
+    trunk_prefix = phonenumberutil.ndd_prefix_for_region_code(country, strip_non_digits=True) or ""
+    return f"+{phonenumberutil.country_code_for_region(country)}{digits.removeprefix(trunk_prefix)}"
+
+
+def _until(text: str | None) -> int | None:
+    if text is None:
+        return None
+    at = instant(text)
+    if at <= clock.now():
+        raise click.BadParameter(f"{text!r} has passed: expected a time to come", param_hint="--until")
+    return at
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
 @blacklist.command("add")
 @click.argument("numbers", nargs=-1, required=True)
 @campaign_option
 @reason_option
-def add(numbers: tuple[str, ...], campaign: str, reason: str) -> None:
-    """Never dial NUMBERS; waiting calls to them are not placed any more."""
-    entries = [_entry(e164(text), campaign, reason) for text in numbers]
+@until_option
+def add(numbers: tuple[str, ...], campaign: str, reason: str, until: str | None) -> None:
+    """Never dial NUMBERS; waiting calls to them are not placed any more.
 
-    async def add_all(store: SqliteStore) -> int:
+    A * at the end means every number that begins so: +4477*. What is listed already gets the new reason and end.
+    """
+    expires_at, who = _until(until), user()
+    plain = {text: covered(text) for text in numbers}
+    entries = [_entry(number, campaign, reason, who, expires_at) for number in plain.values()]
+
+    async def add_all(store: SqliteStore) -> tuple[int, int]:
         await _check_campaign(store, campaign)
-        return await store.add_to_blacklist(entries)
+        forbidden = await forbid(store, clock, entries)
+        return forbidden.added, forbidden.withdrawn
 
-    say(f"{with_store(add_all)} added, {len(entries)} given")
+    added, withdrawn = with_store(add_all)
+    for text, number in plain.items():
+        if number.endswith("*") and number != text:
+            say(f"{text} is {number}")
+    _tell_withdrawn(withdrawn)
+    say(f"{added} added, {len(entries)} given")
+
+
+def _tell_withdrawn(withdrawn: int) -> None:
+    if withdrawn:
+        say(f"{withdrawn} contacts that waited are not called there any more, or only later")
+
+
+def _entry(number: str, campaign: str, reason: str, who: str, expires_at: int | None) -> BlacklistEntry:
+    return BlacklistEntry(
+        number=number, campaign=campaign, reason=reason, added_by=who, added_at=clock.now(), expires_at=expires_at
+    )
 
 
 @blacklist.command("remove")
@@ -60,7 +123,7 @@ def add(numbers: tuple[str, ...], campaign: str, reason: str) -> None:
 @campaign_option
 def remove(numbers: tuple[str, ...], campaign: str) -> None:
     """Allow NUMBERS again. Contacts that were closed for it stay closed."""
-    plain = [e164(text) for text in numbers]
+    plain = [covered(text) for text in numbers]
 
     async def remove_all(store: SqliteStore) -> int:
         return sum([await store.remove_from_blacklist(number, campaign) for number in plain])
@@ -74,40 +137,82 @@ def remove(numbers: tuple[str, ...], campaign: str) -> None:
 @json_option
 @csv_option
 def list_(campaign: str | None, limit: int, as_json: bool, as_csv: bool) -> None:
-    """Who is not dialed, since when and why."""
+    """Who is not dialed, since when, until when and why."""
     entries = with_store(lambda store: store.blacklist(campaign, limit))
-    rows = [dataclasses.asdict(entry) | {"added": local_time(entry.added_at)} for entry in entries]
-    emit_rows(rows, ("number", "campaign", "reason", "added_by", "added"), as_json=as_json, as_csv=as_csv)
+    emit_rows(map(_row, entries), COLUMNS, as_json=as_json, as_csv=as_csv)
+
+
+def _row(entry: BlacklistEntry) -> dict[str, Any]:
+    times = {"added": local_time(entry.added_at), "until": local_time(entry.expires_at)}
+    return dataclasses.asdict(entry) | times
+
+
+@blacklist.command("check")
+@click.argument("number")
+@click.option("--campaign", help="Only for this campaign's calls.  [default: for any]")
+@json_option
+@csv_option
+def check(number: str, campaign: str | None, as_json: bool, as_csv: bool) -> None:
+    """Which entries keep NUMBER from being dialed now."""
+    plain = e164(number)
+
+    async def find(store: SqliteStore) -> list[BlacklistEntry]:
+        if campaign:
+            await _check_campaign(store, campaign)
+        return await _barring(store, plain, campaign)
+
+    found = with_store(find)
+    emit_rows(map(_row, found), COLUMNS, as_json=as_json, as_csv=as_csv)
+    if not found:
+        say(f"{plain} is not blacklisted")
+
+
+async def _barring(store: SqliteStore, number: str, campaign: str | None) -> list[BlacklistEntry]:
+    names = {"*", campaign} if campaign else None
+    keys, now = set(blacklist_keys(number)), clock.now()
+    return [
+        entry
+        for entry in await store.blacklist(None, ALL)
+        if entry.number in keys
+        and (names is None or entry.campaign in names)
+        and (entry.expires_at is None or entry.expires_at > now)
+    ]
 
 
 @blacklist.command("import")
 @click.argument("file", type=click.File("r", encoding="utf-8-sig", errors="replace"))
 @campaign_option
 @reason_option
-def import_(file: IO[str], campaign: str, reason: str) -> None:
+@until_option
+def import_(file: IO[str], campaign: str, reason: str, until: str | None) -> None:
     """Add every number of FILE (- for standard input): one a line; what follows a comma or semicolon is its reason."""
+    expires_at, bad = _until(until), list[str]()
+    entries = _entries(file, campaign, reason, expires_at, bad)
 
-    async def add_file(store: SqliteStore) -> int:
+    async def add_file(store: SqliteStore) -> tuple[int, int]:
         await _check_campaign(store, campaign)
-        return sum([await store.add_to_blacklist(batch) for batch in _batches(_entries(file, campaign, reason, bad))])
+        done = [await forbid(store, clock, batch) for batch in _batches(entries)]
+        return sum(each.added for each in done), sum(each.withdrawn for each in done)
 
-    bad: list[str] = []
-    added = with_store(add_file)
+    added, withdrawn = with_store(add_file)
     for line in bad[:20]:
         say(line)
+    _tell_withdrawn(withdrawn)
     say(f"{added} added, {len(bad)} lines could not be read")
 
 
-def _entries(file: IO[str], campaign: str, reason: str, bad: list[str]) -> Iterator[BlacklistEntry]:
-    reader = number_reader()
+def _entries(
+    file: IO[str], campaign: str, reason: str, expires_at: int | None, bad: list[str]
+) -> Iterator[BlacklistEntry]:
+    who = user()
     for line, text in enumerate(file, 1):
         number, _, own_reason = text.strip().replace(";", ",").partition(",")
         if not number:
             continue
         try:
-            yield _entry(reader.read(number, NumberType.UNKNOWN).number, campaign, own_reason.strip() or reason)
-        except RowError as error:
-            bad.append(f"line {line}: {error}")
+            yield _entry(covered(number), campaign, own_reason.strip() or reason, who, expires_at)
+        except click.BadParameter as error:
+            bad.append(f"line {line}: {error.message}")
 
 
 def _batches(entries: Iterator[BlacklistEntry]) -> Iterator[list[BlacklistEntry]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+import getpass
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,10 +18,12 @@ from astdialer import config as configuration
 from astdialer.clock import SystemClock
 from astdialer.config import Config
 from astdialer.domain.calendar import zone_of
-from astdialer.domain.contact import NumberType
+from astdialer.domain.contact import NewNumber, NumberType
 from astdialer.store import SqliteStore
 from astdialer.upload.errors import RowError
+from astdialer.upload.formats import Alternative, parse_alternative
 from astdialer.upload.numbers import NumberReader
+from astdialer.upload.zones import zones_of
 
 clock = SystemClock()
 
@@ -79,6 +82,44 @@ def e164(text: str) -> str:
         return number_reader().read(text, NumberType.UNKNOWN).number
     except RowError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def new_number(text: str) -> NewNumber:
+    """A main number that somebody typed, with the zones in which it may be; raises click.BadParameter."""
+    return _number(Alternative(NumberType.PRIORITY, text))
+
+
+def alternative(text: str) -> NewNumber:
+    """``NUMBER``, or with its type ``W=NUMBER``, as an upload takes it; raises click.BadParameter."""
+    try:
+        return _number(parse_alternative(text))
+    except RowError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _number(one: Alternative) -> NewNumber:
+    try:
+        number = number_reader().read(one.text, one.type)
+    except RowError as error:
+        raise click.BadParameter(str(error)) from None
+    return replace(number, zones=zones_of(number.number), priority=one.priority, description=one.description)
+
+
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """``name=value``; raises click.BadParameter."""
+    split = [(text, *text.partition("=")) for text in texts]
+    for text, name, equals, _ in split:
+        if not name.strip() or not equals:
+            raise click.BadParameter(f"{text!r}: expected name=value")
+    return {name.strip(): value.strip() for _, name, _, value in split}
+
+
+def user() -> str:
+    """Who runs the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def local_time(at: int | None) -> str | None:
