@@ -64,7 +64,7 @@ def _with_country(digits: str) -> str:
             f"{digits + '*'!r} has no country code and there is no default country: "
             "set [engine] default_country, or write it as +4477*"
         )
-    trunk_prefix = phonenumberutil.ndd_prefix_for_region_code(country, strip_non_digits=True) or ""
+    trunk_prefix = phonenumberutil.ndd_prefix_for_region(country, True) or ""
     return f"+{phonenumberutil.country_code_for_region(country)}{digits.removeprefix(trunk_prefix)}"
 
 
