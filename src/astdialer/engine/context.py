@@ -20,7 +20,7 @@ class EngineOptions:
     places: DialplanPlaces
     zone: str = "UTC"  #: of campaigns that name none, and of recordings' dates
     max_calls: int = 500
-    calls_per_second: float = 1000.0
+    calls_per_second: float = 100_000.0
     name: str = "engine"
 
 

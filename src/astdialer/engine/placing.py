@@ -64,7 +64,8 @@ class Placer:
             await self._arrivals[name].acquire()
             _, trunk = line[0]
             rates = (self._context.directory.rate(trunk), self._rate)
-            while wait_s := max(rate.wait_s(self._clock.now()) for rate in rates):
+            wait_s = max(rate.wait_s(self._clock.now()) for rate in rates)
+            if wait_s:
                 await self._clock.sleep(wait_s)
             for rate in rates:
                 rate.take(self._clock.now())

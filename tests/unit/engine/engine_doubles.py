@@ -229,7 +229,7 @@ class Rig:
     async def people(self, *numbers: int, base: str = "b", zone: str = "") -> None:
         """One contact for each number."""
         upload = await self.store.open_upload(self.campaign.id, base, file_name="f", timezone=zone, now=NOON)
-        await self.store.add_contacts(upload, [_person(n) for n in numbers], NOON)
+        await self.store.add_contacts(upload, [_person(n, zone) for n in numbers], NOON)
         await self.store.publish_uploads([upload], NOON)
         await self.context.directory.load()
 
@@ -348,6 +348,6 @@ def phone(n: int) -> str:
     return f"+346{n:08}"
 
 
-def _person(n: int) -> NewContact:
-    number = NewNumber(number=phone(n), as_uploaded=phone(n)[3:], type=NumberType.MOBILE)
+def _person(n: int, zone: str = "") -> NewContact:
+    number = NewNumber(number=phone(n), as_uploaded=phone(n)[3:], type=NumberType.MOBILE, zones=zone)
     return NewContact(numbers=(number,), params={"name": "Ana"}, priority=5, agentphone="", line=n)
