@@ -12,15 +12,20 @@ from astdialer import logs
 from astdialer.cli import (
     agent,
     blacklist,
+    calendar,
+    callerid,
     campaign,
     cdr,
     contact,
     demo,
     doctor,
+    explain,
     lab,
     outcome,
     records,
+    route,
     serve,
+    stats,
     task,
     top,
     trunk,
@@ -98,6 +103,10 @@ for command in (
     outcome.outcome,
     agent.agent,
     trunk.trunk,
+    route.route,
+    callerid.callerid,
+    calendar.calendar,
+    stats.stats,
     blacklist.blacklist,
     cdr.cdr,
     records.records,
@@ -108,6 +117,7 @@ for command in (
     cli.add_command(command)
 
 lab.lab.add_command(demo.demo)
+contact.contact.add_command(explain.contact_explain)
 
 
 def main() -> None:

@@ -15,9 +15,11 @@ from astdialer import config as configuration
 from astdialer.ami.connection import Connection
 from astdialer.doctor import calls, machine, queues, server, trunks
 from astdialer.doctor.findings import Finding, fault, ok, warning
-from astdialer.domain.campaign import Campaign, CampaignState, problems
+from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import AstdialerError, Unavailable
 from astdialer.domain.trunk import Trunk
+from astdialer.engine.campaigns import lacks, loaded
+from astdialer.engine.directory import Directory
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.ports import Clock
 
@@ -44,11 +46,12 @@ class Stored:
     campaigns: Sequence[Campaign] = ()
     trunks: Sequence[Trunk] = ()
     view: Mapping[str, Any] | None = None
+    directory: Directory | None = None  #: None: the store can't be read
     findings: Sequence[Finding] = field(default=())
 
     def server_of(self, campaign: Campaign) -> str:
         """The Asterisk that the campaign's calls leave by."""
-        return next((trunk.server for trunk in self.trunks if trunk.name == campaign.settings.trunk), "default")
+        return (self.directory and self.directory.server_of(campaign)) or "default"
 
     def of_server(self, name: str) -> Sequence[Campaign]:
         """The campaigns whose calls leave by it."""
@@ -73,6 +76,19 @@ async def examine(subject: Subject) -> Sequence[Finding]:
     return [*findings, *(finding for part in parts for finding in part)]
 
 
+async def examine_campaign(subject: Subject) -> Sequence[Finding]:
+    """What the subject's campaign needs of its Asterisk, and whether the engine runs. Raises NotFound."""
+    config = subject.config
+    stored = await _stored(subject)
+    runs = machine.engine_has(config.store.path)
+    findings = [machine.engine(stored.view, subject.clock.now(), has_store=runs), *_trunks(stored, config)]
+    servers = sorted({stored.server_of(campaign) for campaign in stored.campaigns} & set(config.asterisks))
+    async with calls.listening(config.agi, engine_runs=runs) as trouble:
+        findings += [each for each in (calls.address(config.agi), trouble) if each]
+        parts = await asyncio.gather(*(_limited(name, subject, stored) for name in servers))
+    return [*findings, *(finding for part in parts for finding in part)]
+
+
 async def _stored(subject: Subject) -> Stored:
     path = subject.config.store.path
     troubles = await asyncio.to_thread(machine.store_folder, path)
@@ -84,31 +100,31 @@ async def _stored(subject: Subject) -> Stored:
             everything = await store.campaigns()
             chosen = [await store.campaign(subject.campaign)] if subject.campaign else everything
             wanted = [one for one in chosen if subject.campaign or one.state not in _OVER]
+            directory = await loaded(store)
+            own = [trunk for one in wanted for trunk in directory.trunks_of(one)]
             return Stored(
                 campaigns=wanted,
-                trunks=[one for one in await store.trunks() if _is_wanted(one, wanted, subject.campaign)],
+                trunks=list(dict.fromkeys(own)) if subject.campaign else list(directory.trunks.values()),
                 view=await store.live_view(),
+                directory=directory,
                 findings=[*troubles, writes],
             )
     except (Unavailable, TimeoutError) as error:
         return Stored(findings=[*troubles, writes, fault("store", f"can't be read: {error}", f"ls -l {path.parent}")])
 
 
-def _is_wanted(trunk: Trunk, campaigns: Sequence[Campaign], campaign: str) -> bool:
-    return not campaign or trunk.name in {one.settings.trunk for one in campaigns}
-
-
 def _campaigns(stored: Stored, config: configuration.Config) -> Sequence[Finding]:
-    known = {trunk.name for trunk in stored.trunks}
     findings = []
     for one in stored.campaigns:
-        for problem in problems(one.settings):
+        for problem in lacks(stored.directory, one) if stored.directory else ():
             what, _, remedy = problem.partition(": ")
-            findings.append(fault(f"campaign {one.name}", what, f"astdialer campaign {remedy}"))
-        if one.settings.trunk and one.settings.trunk not in known:
-            remedy = f"astdialer trunk create {one.settings.trunk} --dial 'PJSIP/{{number}}@…'"
-            findings.append(fault(f"campaign {one.name}", f"there is no trunk {one.settings.trunk}", remedy))
-    return [*findings, *filter(None, (trunks.settings(trunk, config.asterisks) for trunk in stored.trunks))]
+            setting = remedy.startswith("set ")
+            findings.append(fault(f"campaign {one.name}", what, f"astdialer campaign {remedy}" if setting else remedy))
+    return [*findings, *_trunks(stored, config)]
+
+
+def _trunks(stored: Stored, config: configuration.Config) -> Sequence[Finding]:
+    return [found for trunk in stored.trunks if (found := trunks.settings(trunk, config.asterisks))]
 
 
 # --- one Asterisk ----------------------------------------------------------------------------------------------------

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from astdialer.domain.calendar import WorkingCalendar, local_day, split_zones, zone_of
+from astdialer.domain.calendar import WorkingCalendar, local_day, split_zones
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.route import Route, look_up
 from astdialer.domain.selection import ANY_ZONE, DialingRules
 from astdialer.engine.campaigns import lacks, loaded
 from astdialer.engine.directory import Directory
 from astdialer.engine.rulebook import dialing_rules
+from astdialer.engine.words import local_words
 from astdialer.ports import Clock, Store
 
 #: So many numbers without a route are named.
@@ -251,7 +252,7 @@ def _hours_obstacles(subject: Subject) -> Iterator[str]:
     rules, now = subject.rules, subject.now
     calendar = rules.schedule.calendar
     if calendar and rules.schedule.has_ended(now):
-        ended = local_text(calendar.ends_at or 0, rules.default_zone)
+        ended = local_words(calendar.ends_at or 0, rules.default_zone)
         yield f"calendar {calendar.name} ended on {ended}: astdialer calendar set {calendar.name} --until DATE"
     elif rules.schedule.next_open((rules.default_zone,), now) is None:
         remedy = f"astdialer campaign set {subject.campaign.name}"
@@ -262,7 +263,7 @@ def _setup_warnings(subject: Subject) -> Iterator[str]:
     rules = subject.rules
     calendar = rules.schedule.calendar
     if calendar and not rules.schedule.has_begun(subject.now):
-        yield f"calendar {calendar.name} begins on {local_text(calendar.starts_at or 0, rules.default_zone)}"
+        yield f"calendar {calendar.name} begins on {local_words(calendar.starts_at or 0, rules.default_zone)}"
     for trunk in subject.directory.trunks_of(subject.campaign):
         if not trunk.enabled:
             yield f"trunk {trunk.name} is disabled: astdialer trunk set {trunk.name} --enabled"
@@ -285,8 +286,3 @@ def _contact_warnings(
     for row in bound:
         if not row["agents"]:
             yield f"{row['contacts']} contacts are for bucket {row['only']}, which no agent has: astdialer agent set"
-
-
-def local_text(at: int, zone: str) -> str:
-    """An instant for people."""
-    return datetime.fromtimestamp(at / 1000, tz=zone_of(zone)).strftime("%Y-%m-%d %H:%M") + f" ({zone})"

@@ -10,6 +10,7 @@ from typing import Any
 from astdialer.domain.calendar import local_day
 from astdialer.domain.campaign import Campaign, CampaignState, phase_of
 from astdialer.domain.contact import Contact, ContactState, Number
+from astdialer.domain.disposition import NOT_COUNTED, Disposition
 from astdialer.domain.pacing import Limit
 from astdialer.domain.route import look_up
 from astdialer.domain.selection import (
@@ -138,7 +139,7 @@ def _resting(directory: Directory, campaign: Campaign, view: Mapping[str, Any], 
     """The campaign's trunks that rest after trouble, from the live view."""
     own = {trunk.name for trunk in directory.trunks_of(campaign)}
     rows = [row for row in view.get("trunks", ()) if row["trunk"] in own and (row.get("rests_until") or 0) > now]
-    return [{"trunk": row["trunk"], "until": row["rests_until"], "why": row.get("why", "")} for row in rows]
+    return [{"trunk": row["trunk"], "until": row["rests_until"], "why": row.get("why_rests", "")} for row in rows]
 
 
 def _binding(limit: str, behind: Mapping[str, Any]) -> tuple[str, int | None]:
@@ -215,7 +216,7 @@ async def explain_contact(store: Store, clock: Clock, engine_zone: str, contact_
         verdict=verdict,
         until=until,
         numbers=list(_numbers(case, findings, callable_now, ways)),
-        attempts=[dict(row) for row in attempts[:TOLD]],
+        attempts=[dict(row) | {"what_it_did": _did(case, row)} for row in attempts[:TOLD]],
     )
 
 
@@ -234,6 +235,18 @@ async def _case(store: Store, clock: Clock, engine_zone: str, contact_id: int) -
         entries=await store.blacklist(None, MOST_ENTRIES) if barred else (),
         now=now,
     )
+
+
+def _did(case: _Case, attempt: Mapping[str, Any]) -> str:
+    """What the attempt counts for, and the rule that decided after it."""
+    disposition = attempt["disposition"]
+    if not disposition:
+        return "it is live"
+    if attempt["uncounted"] or disposition in NOT_COUNTED:
+        return "no try: nothing was learned about the number"
+    if disposition == Disposition.ANSWERED:
+        return "a try"
+    return f"a try: retry_{disposition}={case.campaign.settings.retries[Disposition(disposition)].text}"
 
 
 def _verdict(case: _Case, findings: Sequence[Finding], callable_now: Sequence[Finding]) -> tuple[str, int | None]:
