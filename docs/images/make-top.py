@@ -33,7 +33,7 @@ from astdialer.lab.places import asterisk_conf
 PICTURE = Path(__file__).with_name("top.svg")
 #: How many contacts of each behaviour (the digit after 447700900) the first campaign has.
 SPRING = {"0": 60, "1": 12, "2": 10, "3": 8, "4": 5, "5": 2, "8": 4, "9": 1}
-COMMON = ["trunk=carrier", "calling_hours=00:00-24:00", "originate_timeout_s=12", "wrap_up_s=4"]
+COMMON = ["trunk=carrier", "calling_hours=00:00-24:00", "originate_timeout_s=12", "min_ring_s=0", "wrap_up_s=4"]
 
 
 def main() -> None:

@@ -54,6 +54,7 @@ SETTINGS = {
     "queue": "astdialer",
     "caller_id": "442079460000",
     "originate_timeout_s": "6",
+    "min_ring_s": "0",
     "wrap_up_s": "1",
     "amd": "true",
     "calling_hours": "00:00-24:00",

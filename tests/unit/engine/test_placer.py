@@ -52,7 +52,7 @@ async def test_calls_leave_evenly_spaced(slow: Rig) -> None:
         await until(lambda count=count: len(slow.telephony.placed) == count)  # type: ignore[misc]
         await slow.clock.advance(0.5)
     assert [at - NOON for at, _ in slow.telephony.placed] == [0, 500, 1000]
-    assert slow.placer.queued("carrier") == 0
+    assert slow.placer.queued() == {"carrier": 0}
 
 
 async def test_a_number_blacklisted_just_before_is_not_dialed(engine: Rig) -> None:
