@@ -88,8 +88,8 @@ class _Case:
 async def choose(store: Store, clock: Clock, engine_zone: str, choice: Choice) -> Chosen:
     """Do what the outcome of these levels does.
 
-    Raises NotFound for campaign, call and outcome; InvalidSetting when something is missing; Conflict while the call
-    goes on (what ends the contact, and a tag, are taken up then as well) and when none of its numbers is left.
+    Raises NotFound for campaign, call and outcome; InvalidSetting when something is missing; Conflict when none of its
+    numbers is left, and while the call goes on: then only a number is blacklisted, and the call tagged.
     """
     campaign = await store.campaign(choice.campaign)
     outcome = _outcome(campaign, choice)
@@ -157,13 +157,13 @@ def _entry(case: _Case) -> BlacklistEntry:
 
 
 async def _during_call(store: Store, clock: Clock, contact: Contact, case: _Case) -> Chosen:
-    """Only what need not wait for the end of the call. Raises Conflict for all else."""
-    ends = {Action.CLOSE: case.text, Action.BLACKLIST: BLACKLISTED}
+    """Only what need not wait for what came of the call. Raises Conflict for all else."""
     action = case.outcome.action
-    if action is not Action.TAG and not (action in ends and await store.end_after_call(contact.id, ends[action])):
+    is_barred = action is Action.BLACKLIST and await store.end_after_call(contact.id, BLACKLISTED)
+    if action is not Action.TAG and not is_barred:
         raise Conflict(f"contact {contact.id} is in a call: choose {case.text!r} again when that has ended")
     await ask_engine(store, clock, "tag_contact", {"contact_id": contact.id, "tag": case.tag})
-    words = "" if action is Action.TAG else "it is done when its call has ended"
+    words = "it is done when its call has ended" if is_barred else ""
     return Chosen(outcome=case.outcome, contact=contact, words=words)
 
 
