@@ -15,10 +15,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from astdialer.cli import context
 from astdialer.cli.output import Exit, emit_record, emit_rows, json_option, say
-from astdialer.domain.campaign import check_name
+from astdialer.domain.calendar import split_zones
+from astdialer.domain.names import check_name
 from astdialer.upload import load as uploading
 from astdialer.upload.report import Quote, UploadReport
 
+_ZONES_SHOWN = 5
+_WARNED = {"alternative": "alternatives left out", "expired": "contacts never dialed: EXPIRED"}
 _DELIMITERS = {"tab": "\t", "\\t": "\t", "semicolon": ";", "comma": ",", "pipe": "|"}
 
 
@@ -41,15 +44,17 @@ def _delimiter(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 @click.argument("file")
 @click.option("--campaign", default="", metavar="NAME", help="Campaign of all rows, whatever they say.")
 @click.option("--base", default="", metavar="NAME", help="Name of the base.  [default: the file's name]")
-@click.option("--timezone", default="", metavar="ZONE", help="Zone of its numbers, such as America/Lima.")
+@click.option(
+    "--timezone", default="", metavar="ZONE", help="Its zone, such as America/Lima.  [default: each number's]"
+)
 @click.option(
     "--map",
     "mapping",
     multiple=True,
     metavar="FIELD=COLUMN",
     callback=_mapping,
-    help="CSV: the column of number, campaign, alt (repeatable), priority, agentphone or params; "
-    "any other FIELD names a param.",
+    help="CSV: the column of number, campaign, alt (repeatable), priority, agentphone, bucket, timezone, "
+    "not_before, expires or params; any other FIELD names a param.",
 )
 @click.option("--country", default="", metavar="CC", help="Country of numbers without a code, in place of the default.")
 @click.option("--encoding", default="", help="Such as utf-8 or cp1251.  [default: detected]")
@@ -88,6 +93,7 @@ def upload(
         base=check_name(base) if base else _base_of(file),
         campaign=campaign,
         timezone=timezone,
+        local_zone=engine.zone,
         country=country or engine.default_country,
         number_check=engine.number_check,
         mapping=mapping,
@@ -161,6 +167,7 @@ def _show(report: UploadReport) -> None:
     emit_rows(rows, ("campaign", "base", "added", "duplicates"))
     rate = f"{report.rows / report.seconds:,.0f} rows/s" if report.seconds else ""
     say(f"{report.rows:,} rows in {report.seconds:.1f} s ({rate}), read as {report.encoding}")
+    _show_zones(report)
     if report.dry_run:
         say("Dry run: nothing was written.")
     if report.rejected:
@@ -169,9 +176,29 @@ def _show(report: UploadReport) -> None:
         _tell(f"{report.rejected:,} rows REJECTED ({reasons}){where}", report.reject_examples)
     if report.warnings:
         where = f"; their rows are in {report.warnings_file}" if report.warnings_file else ""
-        _tell(f"{report.warnings:,} alternatives left out{where}", report.warning_examples)
+        reasons = ", ".join(f"{count:,} {_WARNED.get(name, name)}" for name, count in report.warning_reasons.items())
+        _tell(f"{reasons}{where}", report.warning_examples)
     if report.is_failure:
         say("Nothing could be loaded.")
+
+
+def _show_zones(report: UploadReport) -> None:
+    """In which hours contacts will be dialed, before anybody is."""
+    top = list(report.zones.items())[:_ZONES_SHOWN]
+    rest = sum(report.zones.values()) - sum(count for _, count in top)
+    shown = [f"{count:,} {_zones_words(split_zones(text))}" for text, count in top]
+    if shown:
+        say("Zones of the contacts: " + ", ".join([*shown, f"{rest:,} in others"] if rest else shown))
+    if report.without_zone:
+        text = f"{report.without_zone:,} contacts with a number of NO KNOWN ZONE"
+        meaning = "their campaign's zone holds; with require_zone that number is not dialed"
+        say(f"{click.style(text, fg='red', bold=True)}: {meaning}")
+
+
+def _zones_words(zones: Sequence[str]) -> str:
+    if len(zones) < 3:
+        return "in " + " and ".join(zones) + (" at once" if len(zones) == 2 else "")
+    return f"in {len(zones)} zones at once ({zones[0]} ... {zones[-1]})"
 
 
 def _tell(headline: str, examples: Sequence[Quote]) -> None:

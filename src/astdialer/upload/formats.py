@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from astdialer.domain.contact import DEFAULT_PRIORITY, NumberType
-from astdialer.upload.errors import RowError, UploadError
+from astdialer.domain.names import NAME
+from astdialer.upload.errors import RowError, UploadError, short
+from astdialer.upload.instants import zone_name
 
 MAX_PARAMS = 60
 MAX_VALUE_BYTES = 900
@@ -20,7 +22,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]")
 _LINE_BREAKS = re.compile(r"[\r\n\t]+")
 _AGENTPHONE = re.compile(r"[A-Za-z0-9_@/-]{1,80}")
 _PRIORITY = re.compile(r"[0-9]{1,6}")
-_TYPED = re.compile(r"\s*[MWHPU]\s*=", re.IGNORECASE)
+_TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_NUMBER_PRIORITY = re.compile(r"[+-]?[0-9]{1,6}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -46,10 +49,16 @@ _WORDS = {
     ),
     "priority": "priority prioridad prioridade приоритет",
     "agentphone": "agentphone agent_phone telefono_agente telefone_agente ramal_agente телефон_агента",
+    # zone, expiry and the like, alone, are usual words of the user's own: a region, a card's date, a debt's
+    "timezone": "timezone time_zone tz zona_horaria huso_horario fuso_horario часовой_пояс",
+    "bucket": "bucket",
+    "not_before": "not_before notbefore no_antes_de nao_antes_de не_раньше не_ранее",
+    "expires": "expires expires_at expire expire_at no_despues_de nao_depois_de не_позже не_позднее",
 }
 ROLES = tuple(_WORDS)
 _ROLE_OF = {_fold(word): role for role, words in _WORDS.items() for word in words.split()}
-_RANK = {NumberType.PRIORITY: 0, NumberType.UNKNOWN: 2}  # the others lie between them
+_LETTERS = frozenset(NumberType)
+_RANK: dict[str, int] = {NumberType.PRIORITY: 0, NumberType.UNKNOWN: 2}  # the others lie between them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +73,16 @@ class Layout:
     alternatives: tuple[int, ...] = ()
     priority: int = -1
     agentphone: int = -1
+    timezone: int = -1
+    bucket: int = -1
+    not_before: int = -1
+    expires: int = -1
     columns: Mapping[int, str] = field(default_factory=dict)
 
     def meanings(self, header: Sequence[str]) -> dict[str, str]:
         """What each column of a header is taken for: a role, or ``param NAME``."""
-        found = {self.number: "number", self.campaign: "campaign", self.params: "params"}
-        found |= {self.priority: "priority", self.agentphone: "agentphone", **dict.fromkeys(self.alternatives, "alt")}
+        found = {getattr(self, role): role for role in ROLES if role != "alt"}
+        found |= dict.fromkeys(self.alternatives, "alt")
         found |= {index: f"param {name}" for index, name in self.columns.items()}
         return {column: found[index] for index, column in enumerate(header)}
 
@@ -77,8 +90,10 @@ class Layout:
 class Alternative(NamedTuple):
     """An alternative number as the base has it."""
 
-    type: NumberType
+    type: str  #: a NumberType, or a code of the campaign's own
     text: str
+    priority: int = 0  #: higher first
+    description: str = ""
 
 
 class Row(NamedTuple):
@@ -90,6 +105,11 @@ class Row(NamedTuple):
     alternatives: list[Alternative]
     priority: int
     agentphone: str
+    timezone: str = ""  #: a zone that exists
+    bucket: str = ""
+    not_before: str = ""  #: as the base has it: what it means depends on the zone
+    expires: str = ""
+    mistakes: tuple[RowError, ...] = ()  #: alternatives that can't be read
 
 
 NATIVE_LAYOUT = Layout(
@@ -181,13 +201,19 @@ def _variable(column: str) -> str:
 def read_row(fields: Sequence[str], layout: Layout) -> Row:
     """The meaning of a row's fields. Raises RowError."""
     padded = _fitted(fields, layout)
+    alternatives, mistakes = _alternatives(padded, layout.alternatives)
     return Row(
         campaign=padded[layout.campaign].strip(),
         number=padded[layout.number].strip(),
         params=_params(padded, padded[layout.params], layout.columns),
-        alternatives=_alternatives(padded, layout.alternatives),
+        alternatives=alternatives,
         priority=_priority(padded[layout.priority].strip()),
         agentphone=_agentphone(padded[layout.agentphone].strip()),
+        timezone=_zone(padded[layout.timezone].strip()),
+        bucket=_bucket(padded[layout.bucket].strip()),
+        not_before=padded[layout.not_before].strip(),
+        expires=padded[layout.expires].strip(),
+        mistakes=mistakes,
     )
 
 
@@ -227,9 +253,9 @@ def parse_params(text: str) -> dict[str, str]:
         if not equals:
             if not piece.strip():
                 continue
-            raise RowError("params", f"param {_short(piece)}: expected name=value; a value with a colon needs CSV")
+            raise RowError("params", f"param {short(piece)}: expected name=value; a value with a colon needs CSV")
         if not _NAME.fullmatch(name):
-            raise RowError("params", f"param name {_short(name)}: expected 1 to 64 letters A-Z, digits or _")
+            raise RowError("params", f"param name {short(name)}: expected 1 to 64 letters A-Z, digits or _")
         if name.lower() in seen:
             raise RowError("params", f"param {name} is given twice")
         seen.add(name.lower())
@@ -241,31 +267,63 @@ def _value(name: str, value: str) -> str:
     value = value.strip()
     if value.isascii() and value.isprintable() and len(value) <= MAX_VALUE_BYTES:
         return value
+    return _checked("params", f"param {name}", value)
+
+
+def _checked(reason: str, what: str, value: str) -> str:
     value = _LINE_BREAKS.sub(" ", value)  # a cell of several lines: a channel variable has one
     if _CONTROL.search(value):
-        raise RowError("params", f"param {name} has a control character: {_short(value)}")
+        raise RowError(reason, f"{what} has a control character: {short(value)}")
     if len(value.encode("utf-8", "surrogatepass")) > MAX_VALUE_BYTES:
-        raise RowError("params", f"param {name} is longer than {MAX_VALUE_BYTES} bytes")
+        raise RowError(reason, f"{what} is longer than {MAX_VALUE_BYTES} bytes")
     return value
 
 
-def _alternatives(fields: Sequence[str], indexes: Sequence[int]) -> list[Alternative]:
-    """In the order of trying: P first, U last."""
-    found = [one for index in indexes if fields[index] for one in parse_alternatives(fields[index])]
-    return sorted(found, key=lambda one: _RANK.get(one.type, 1)) if len(found) > 1 else found
+def _alternatives(fields: Sequence[str], indexes: Sequence[int]) -> tuple[list[Alternative], tuple[RowError, ...]]:
+    """In the order of trying: the higher priority first, then P first, U last; and what is wrong with others."""
+    found: list[Alternative] = []
+    mistakes: list[RowError] = []
+    for piece in (piece for index in indexes if fields[index] for piece in _pieces(fields[index])):
+        try:
+            found.append(parse_alternative(piece))
+        except RowError as error:
+            mistakes.append(error)
+    if len(found) > 1:
+        found.sort(key=lambda one: (-one.priority, _RANK.get(one.type, 1)))
+    return found, tuple(mistakes)
 
 
-def parse_alternatives(text: str) -> list[Alternative]:
-    """``n:n``, or typed ``H=0=n:W=0=n`` (the middle field is a flag of uContact's that we have no use for)."""
-    return [_alternative(piece.strip()) for piece in text.split(":") if piece.strip()]
+def _pieces(text: str) -> list[str]:
+    return [piece.strip() for piece in text.split(":") if piece.strip()]
 
 
-def _alternative(piece: str) -> Alternative:
-    if not _TYPED.match(piece):
+def parse_alternative(piece: str) -> Alternative:
+    """``NUMBER``, ``TYPE=PRIORITY=NUMBER``, or that with ``=DESCRIPTION``; ``TYPE=NUMBER`` too. Raises RowError.
+
+    uContact's examples have 0 for the priority, which is what a number has that is given none.
+    """
+    type_, *rest = (part.strip() for part in piece.split("=", 3))
+    if not rest:
         return Alternative(NumberType.UNKNOWN, piece)
-    letter, _, rest = piece.partition("=")
-    flag, equals, number = rest.partition("=")
-    return Alternative(NumberType(letter.strip().upper()), (number if equals else flag).strip())
+    priority, number, description = ["", *rest, ""] if len(rest) == 1 else [*rest, ""][:3]
+    return Alternative(
+        _type(type_), number, _number_priority(priority), _checked("alternative", "description", description)
+    )
+
+
+def _type(text: str) -> str:
+    if text.upper() in _LETTERS:
+        return text.upper()
+    if not _TYPE.fullmatch(text):
+        raise RowError("alternative", f"type {short(text)}: expected 1 to 32 letters A-Z, digits, _ or -")
+    return text
+
+
+def _number_priority(text: str) -> int:
+    if text and not _NUMBER_PRIORITY.fullmatch(text):
+        expected = "a whole number, 0 usually, in TYPE=PRIORITY=NUMBER=DESCRIPTION"
+        raise RowError("alternative", f"priority {short(text)}: expected {expected}")
+    return int(text or 0)
 
 
 def _priority(text: str) -> int:
@@ -273,14 +331,20 @@ def _priority(text: str) -> int:
         return DEFAULT_PRIORITY
     if _PRIORITY.fullmatch(text) and int(text) > 0:
         return int(text)
-    raise RowError("priority", f"priority {_short(text)}: expected a whole number from 1 to 999999")
+    raise RowError("priority", f"priority {short(text)}: expected a whole number from 1 to 999999")
 
 
 def _agentphone(text: str) -> str:
     if text and not _AGENTPHONE.fullmatch(text):
-        raise RowError("agentphone", f"agentphone {_short(text)}: expected letters, digits or _ - @ /, 80 at most")
+        raise RowError("agentphone", f"agentphone {short(text)}: expected letters, digits or _ - @ /, 80 at most")
     return text
 
 
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+def _zone(text: str) -> str:
+    return zone_name(text) if text else ""
+
+
+def _bucket(text: str) -> str:
+    if text and not NAME.fullmatch(text):
+        raise RowError("bucket", f"bucket {short(text)}: expected 1 to 64 letters, digits or _ . @ + -")
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from astdialer.domain import calendar
-from astdialer.domain.campaign import Campaign, check_name
+from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import NewContact
 from astdialer.domain.errors import Unavailable
+from astdialer.domain.names import check_name
 from astdialer.ports import Clock
 from astdialer.upload.errors import RowError, UploadError
 from astdialer.upload.formats import Layout
 from astdialer.upload.numbers import NumberReader
 from astdialer.upload.read import BaseFile, Record, open_source
-from astdialer.upload.report import BaseCount, SideFile, Tally, UploadReport
+from astdialer.upload.report import BaseCount, SideFile, Tally, UploadReport, zones_text
 from astdialer.upload.rows import RowReader
 from astdialer.upload.targets import DryTarget, LoadStore, StoreTarget, Target
 
@@ -38,7 +39,8 @@ class Options:
 
     base: str
     campaign: str = ""  #: for all rows, whatever they say
-    timezone: str = ""  #: IANA zone of the base; empty: the campaign's
+    timezone: str = ""  #: zone of the base; empty: the one it has, or each number's own by its digits
+    local_zone: str = "UTC"  #: of times in the file, where neither the contact nor its base has a zone
     country: str = ""  #: ISO 3166, of numbers without a country code
     number_check: str = "valid"  #: valid, possible or none
     mapping: tuple[tuple[str, str], ...] = ()  #: (role or param name, column)
@@ -68,12 +70,13 @@ async def load(
     _check(source, campaigns, options)
     removed = () if options.dry_run else await _clear_interrupted(store, clock)
     tally = Tally(rejects=SideFile(options.rejects), warnings=SideFile(options.warnings))
-    target: Target = DryTarget(store, options.base) if options.dry_run else _store_target(source, store, options, clock)
+    zones = await _zones(store, campaigns, options)
+    target = _target(source, store, options, zones, clock)
     with open_source(source) as opened:
         file = await asyncio.to_thread(
             BaseFile, opened, encoding=options.encoding, delimiter=options.delimiter, mapping=options.mapping
         )
-        rows = _row_reader(file.layout, campaigns, options)
+        rows = _row_reader(file.layout, zones, options, clock.now())
         try:
             async with aclosing(_ahead(_batches(file, rows, tally, options.batch))) as batches:
                 async for batch in batches:
@@ -99,23 +102,39 @@ def _check(source: str, campaigns: Mapping[str, Campaign], options: Options) -> 
         raise UploadError(f"{source}: the rejects can't be written over the base itself")
 
 
-def _known(campaigns: Mapping[str, Campaign]) -> str:
+def _known(campaigns: Iterable[str]) -> str:
     return ", ".join(sorted(campaigns)) or "none: make one with astdialer campaign create"
 
 
-def _store_target(source: str, store: LoadStore, options: Options, clock: Clock) -> StoreTarget:
-    file_name = Path(source).name if source != "-" else "standard input"
-    return StoreTarget(store, options.base, file_name=file_name, timezone=options.timezone, clock=clock)
+async def _zones(store: LoadStore, campaigns: Mapping[str, Campaign], options: Options) -> dict[str, str]:
+    """The zone of the base in each campaign: the one it has, or that of the options if it is yet to be made.
+
+    Asked for before any row is read: what a row's times and numbers mean depends on it.
+    """
+    there = {row["campaign"]: row["timezone"] for row in await store.bases(None) if row["base"] == options.base}
+    return {name: there.get(name, options.timezone) for name in campaigns}
 
 
-def _row_reader(layout: Layout, campaigns: Mapping[str, Campaign], options: Options) -> RowReader:
+def _target(source: str, store: LoadStore, options: Options, zones: Mapping[str, str], clock: Clock) -> Target:
+    if options.dry_run:
+        return DryTarget(store, options.base, timezone=options.timezone, zones=zones)
+    name = Path(source).name if source != "-" else "standard input"
+    return StoreTarget(store, options.base, file_name=name, timezone=options.timezone, zones=zones, clock=clock)
+
+
+def _row_reader(layout: Layout, zones: Mapping[str, str], options: Options, now: int) -> RowReader:
     if layout.campaign < 0 and not options.campaign:
         raise UploadError(
-            f"no column names the campaign: give --campaign NAME or --map campaign=COLUMN. "
-            f"Campaigns: {_known(campaigns)}"
+            f"no column names the campaign: give --campaign NAME or --map campaign=COLUMN. Campaigns: {_known(zones)}"
         )
-    numbers = NumberReader(options.country, options.number_check)
-    return RowReader(layout=layout, numbers=numbers, campaigns=campaigns, campaign=options.campaign)
+    return RowReader(
+        layout=layout,
+        numbers=NumberReader(options.country, options.number_check),
+        campaigns=zones,
+        campaign=options.campaign,
+        local_zone=options.local_zone,
+        now=now,
+    )
 
 
 async def _clear_interrupted(store: LoadStore, clock: Clock) -> tuple[str, ...]:
@@ -154,8 +173,9 @@ def _take(record: Record, rows: RowReader, tally: Tally, batch: dict[str, list[N
 async def _add(batch: _Batch, campaigns: Mapping[str, Campaign], target: Target, tally: Tally) -> None:
     for name, contacts in batch.items():
         added = await target.add(campaigns[name], contacts)
-        tally.added[name] += added
-        tally.duplicates[name] += len(contacts) - added
+        tally.added[name] += len(added)
+        tally.duplicates[name] += len(contacts) - len(added)
+        tally.zones.update(map(zones_text, added))
 
 
 async def _ahead(batches: Iterator[_Batch]) -> AsyncGenerator[_Batch, None]:
@@ -215,7 +235,10 @@ def _report(
         rejects=dict(tally.rejects.counts.most_common()),
         reject_examples=tuple(tally.rejects.examples),
         rejects_file=tally.rejects.keep(),
+        zones={zones: count for zones, count in tally.zones.most_common() if zones},
+        without_zone=tally.zones[""],
         warnings=tally.warnings.counts.total(),
+        warning_reasons=dict(tally.warnings.counts.most_common()),
         warning_examples=tuple(tally.warnings.examples),
         warnings_file=tally.warnings.keep(),
         removed=removed,

@@ -22,7 +22,7 @@ from phonenumbers import (
     ValidationResult,
 )
 
-from astdialer.domain.contact import NewNumber, NumberType
+from astdialer.domain.contact import NewNumber
 from astdialer.domain.errors import InvalidSetting
 from astdialer.upload.errors import RowError
 
@@ -98,10 +98,15 @@ class NumberReader:
         self._check = check
         self._home = _plan(self._country) if self._country else None
 
-    def read(self, text: str, kind: NumberType) -> NewNumber:
+    def read(self, text: str, kind: str) -> NewNumber:
         """A number as the base has it. Raises RowError."""
+        number, digits = self.parse(text)
+        return NewNumber(number=number, as_uploaded=digits, type=kind)
+
+    def parse(self, text: str) -> tuple[str, str]:
+        """A number as E.164, and its digits as uploaded. Raises RowError."""
         digits = text if _DIGITS.fullmatch(text) else _clean(text)
-        return NewNumber(number=self._e164(digits), as_uploaded=digits, type=kind)
+        return self._e164(digits), digits
 
     def _e164(self, digits: str) -> str:
         if self._check == "none":

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from astdialer.domain.contact import NewContact
 from astdialer.upload.errors import RowError, UploadError
 from astdialer.upload.read import Record
 
@@ -51,7 +52,10 @@ class UploadReport:
     rejects: Mapping[str, int]  #: rejected rows by reason
     reject_examples: tuple[Quote, ...]
     rejects_file: str | None
-    warnings: int  #: alternatives that were left out
+    zones: Mapping[str, int]  #: added contacts by the zones of their main number, joined by |, most first
+    without_zone: int  #: added contacts with a number of no known zone; not in ``zones``
+    warnings: int  #: alternatives left out, contacts that have expired
+    warning_reasons: Mapping[str, int]
     warning_examples: tuple[Quote, ...]
     warnings_file: str | None
     removed: tuple[str, ...]  #: campaign/base of interrupted earlier uploads that were cleared away
@@ -124,3 +128,9 @@ class Tally:
     rows: int = 0
     added: Counter[str] = field(default_factory=Counter)  #: by campaign
     duplicates: Counter[str] = field(default_factory=Counter)
+    zones: Counter[str] = field(default_factory=Counter)  #: added contacts, by zones_text
+
+
+def zones_text(contact: NewContact) -> str:
+    """Under which zones a contact is counted: its main number's, or none if any of its numbers has none."""
+    return contact.numbers[0].zones if all([number.zones for number in contact.numbers]) else ""

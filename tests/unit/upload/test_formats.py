@@ -41,12 +41,35 @@ def test_priority_and_agentphone_may_be_left_out() -> None:
 
 def test_typed_alternatives_are_ordered_with_p_first_and_u_last() -> None:
     row = native("demo;1;;U=0=11:H=0=999555555:W=0=999666666:P=0=22")
-    assert [(one.type.value, one.text) for one in row.alternatives] == [
+    assert [(one.type, one.text) for one in row.alternatives] == [
         ("P", "22"),
         ("H", "999555555"),
         ("W", "999666666"),
         ("U", "11"),
     ]
+
+
+def test_a_higher_priority_of_an_alternative_goes_first_whatever_its_type() -> None:
+    row = native("demo;1;;P=0=22:H=5=33:U=9=44:W=-1=55:77")
+    assert [one.text for one in row.alternatives] == ["44", "33", "22", "77", "55"]
+
+
+@pytest.mark.parametrize(
+    ("piece", "alternative"),
+    [
+        ("99", Alternative("U", "99")),
+        ("h=0=99", Alternative("H", "99")),
+        ("H==99", Alternative("H", "99")),
+        ("H=99", Alternative("H", "99")),
+        (" M = 3 = +34 99 ", Alternative("M", "+34 99", 3)),
+        ("7=-2=99", Alternative("7", "99", -2)),
+        ("whatsapp=0=99=his own", Alternative("whatsapp", "99", 0, "his own")),
+    ],
+)
+def test_an_alternative_is_a_number_or_type_priority_number_and_description(
+    piece: str, alternative: Alternative
+) -> None:
+    assert formats.parse_alternative(piece) == alternative
 
 
 @pytest.mark.parametrize(
@@ -88,6 +111,30 @@ def test_usual_header_words_are_known(header: str) -> None:
     layout = layout_of(header.split(";"))
     assert (layout.campaign, layout.number, layout.priority, layout.agentphone) == (0, 1, 2, 3)
     assert (layout.alternatives, layout.columns) == ((4,), {5: "City"})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Phone;Time zone;Bucket;Not before;Expires",
+        "Teléfono;Zona horaria;bucket;No antes de;No después de",
+        "Telefone;Fuso horário;bucket;Não antes de;Não depois de",
+        "Телефон;Часовой пояс;bucket;Не раньше;Не позже",
+    ],
+)
+def test_words_for_zone_bucket_and_times_are_known(header: str) -> None:
+    columns = header.split(";")
+    layout = layout_of(columns)
+    assert (layout.timezone, layout.bucket, layout.not_before, layout.expires) == (1, 2, 3, 4)
+    assert list(layout.meanings(columns).values()) == ["number", "timezone", "bucket", "not_before", "expires"]
+
+
+def test_zone_bucket_and_times_can_be_mapped_and_their_words_be_params() -> None:
+    header = ["Phone", "Region", "Team", "From", "Until", "Expires"]
+    names = ("timezone", "bucket", "not_before", "expires", "card")
+    layout = layout_of(header, list(zip(names, header[1:], strict=True)))
+    assert (layout.timezone, layout.bucket, layout.not_before, layout.expires) == (1, 2, 3, 4)
+    assert layout.columns == {5: "card"}
 
 
 def test_the_native_header_line_is_a_header() -> None:
@@ -152,7 +199,7 @@ def test_what_is_written_in_the_semicolon_format_is_read(params: dict[str, str],
 
 @given(st.lists(st.text(max_size=60), max_size=9))
 def test_any_fields_give_a_row_or_a_row_error(fields: list[str]) -> None:
-    for layout in (NATIVE_LAYOUT, layout_of(["number", "a", "alt", "priority"])):
+    for layout in (NATIVE_LAYOUT, layout_of(["number", "tz", "alt", "priority", "expires"])):
         try:
             row = read_row(fields, layout)
         except RowError:

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from astdialer.clock import SystemClock
-from astdialer.domain.campaign import Settings
 from astdialer.domain.contact import NewContact
 from astdialer.domain.errors import Conflict, InvalidSetting
+from astdialer.domain.settings import Settings
 from astdialer.ports import BaseUpload
 from astdialer.store import SqliteStore, open_store
 from astdialer.upload.errors import UploadError
@@ -127,6 +127,86 @@ async def test_a_dry_run_counts_alike_and_writes_nothing(store: SqliteStore, bas
     assert dry.bases == wet.bases
 
 
+async def zones_of_base(store: SqliteStore, name: str = "b") -> list[str]:
+    contacts = [await store.contact(row["id"]) for row in await store.contacts({"base": name}, 100)]
+    return [number["zones"] for contact in contacts for number in contact["numbers"]]
+
+
+async def test_numbers_of_a_base_without_a_zone_are_where_their_digits_say(store: SqliteStore, base: Path) -> None:
+    base.write_text("demo;912345678;;+442079460958\n")
+    await run(base, store)
+    assert await zones_of_base(store) == ["Europe/Madrid", "Europe/London"]
+
+
+async def test_a_base_keeps_its_zone_in_later_uploads(store: SqliteStore, base: Path) -> None:
+    base.write_text("demo;912345678\n")
+    await run(base, store, timezone="America/Lima")
+    base.write_text("number;not_before\n912345679;2090-01-01 12:00\n")
+    await run(base, store, campaign="demo", local_zone="Asia/Tokyo")
+    assert await zones_of_base(store) == ["America/Lima"] * 2
+    contacts = [await store.contact(row["id"]) for row in await store.contacts({"state": "waiting"}, 100)]
+    assert [contact["next_at"] for contact in contacts] == [3_786_973_200_000]  # noon in Lima
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    ("has", "says"), [("America/Lima", "in zone 'America/Lima', not in"), ("", "without a zone of its own")]
+)
+async def test_another_zone_for_a_base_is_refused_in_a_dry_run_too(
+    store: SqliteStore, base: Path, *, dry_run: bool, has: str, says: str
+) -> None:
+    base.write_text("demo;912345678\n")
+    await run(base, store, timezone=has)
+    with pytest.raises(UploadError, match=says):
+        await run(base, store, timezone="Europe/Madrid", dry_run=dry_run)
+
+
+async def test_a_base_that_gets_its_zone_meanwhile_keeps_nothing_of_the_upload(
+    store: SqliteStore, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.write_text("demo;912345678\n")
+    opening = store.open_upload
+
+    async def too_late(campaign_id: int, name: str, *, file_name: str, timezone: str, now: int) -> BaseUpload:
+        await opening(campaign_id, name, file_name="of somebody else", timezone="America/Lima", now=now)
+        return await opening(campaign_id, name, file_name=file_name, timezone=timezone, now=now)
+
+    monkeypatch.setattr(store, "open_upload", too_late)
+    with pytest.raises(UploadError, match="has just got the zone 'America/Lima': upload the file again\nNothing of"):
+        await run(base, store)
+    assert [row["file_name"] for row in await store.bases(None)] == ["of somebody else"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_the_report_counts_added_contacts_by_zone(store: SqliteStore, base: Path, *, dry_run: bool) -> None:
+    base.write_text(
+        "demo;912345678;;+442079460958\ndemo;912345679\ndemo;912345679\ndemo;612345678\ndemo;912345677;;123456\n"
+    )
+    report = await run(base, store, number_check="none", dry_run=dry_run)
+    assert (report.zones, report.without_zone) == ({}, 4)
+    base.write_text(base.read_text().replace(";123456", ";12"))
+    report = await run(base, store, base="c", dry_run=dry_run)
+    assert report.zones == {"Europe/Madrid": 3, "Atlantic/Canary|Europe/Madrid": 1}
+    assert (report.without_zone, report.added) == (0, 4)
+
+
+async def test_a_contact_with_one_number_of_no_known_zone_is_told_of(store: SqliteStore, base: Path) -> None:
+    base.write_text("demo;+34912345678;;123456\ndemo;+34912345679\n")
+    report = await run(base, store, number_check="none")
+    assert (report.zones, report.without_zone) == ({"Europe/Madrid": 1}, 1)
+
+
+async def test_a_contact_that_has_expired_is_added_and_told_of(store: SqliteStore, base: Path) -> None:
+    base.write_text("number;expires;alt\n912345678;2020-01-01;12\n")
+    report = await run(base, store, campaign="demo", warnings=base.with_suffix(".warnings"))
+    assert (report.added, report.warnings) == (1, 2)
+    assert report.warning_reasons == {"alternative": 1, "expired": 1}
+    assert "expires 2020-01-01 is over" in base.with_suffix(".warnings").read_text()
+    await store.expire(CLOCK.now(), 10)
+    contact = await store.contact((await store.contacts({"campaign": "demo"}, 1))[0]["id"])
+    assert (contact["state"], contact["end_cause"]) == ("done", "MEMBER_EXPIRED")
+
+
 async def test_csv_with_a_header_and_one_campaign(store: SqliteStore, base: Path) -> None:
     base.write_text("Teléfono,Nombre,Casa\n612345678,José,912345678\n", encoding="cp1252")
     report = await run(base, store, campaign="other", mapping=(("alt", "casa"),))
@@ -226,7 +306,7 @@ _PEAK = """
 import asyncio, resource, sys
 from pathlib import Path
 from astdialer.clock import SystemClock
-from astdialer.domain.campaign import Settings
+from astdialer.domain.settings import Settings
 from astdialer.store import open_store
 from astdialer.upload.load import Options, load
 
@@ -258,7 +338,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 def command(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts the command with a configuration and a campaign of its own."""
     config = tmp_path / "astdialer.toml"
-    config.write_text(f'[store]\nurl = "sqlite:///{tmp_path}/store.db"\n[engine]\ndefault_country = "ES"\n')
+    config.write_text(
+        f'[store]\nurl = "sqlite:///{tmp_path}/store.db"\n[engine]\ndefault_country = "ES"\ntimezone = "Asia/Tokyo"\n'
+    )
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         words = [sys.executable, "-m", "astdialer", "--config", str(config), *arguments]
@@ -278,6 +360,12 @@ def test_the_command_tells_how_it_went(tmp_path: Path, command: Callable[..., su
     assert loaded.returncode == 0, err
     assert '"base": "my_base"' in out
     assert (tmp_path / "my base.csv.rejects.csv").exists()
+
+    base.write_text("number;not_before\n912345678;2090-01-01 12:00\n")
+    command("upload", str(base), "--campaign", "demo").communicate()
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as store:
+        dates = [row[0] for row in store.execute("SELECT next_at FROM contacts WHERE next_at IS NOT NULL")]
+    assert dates == [3_786_922_800_000]  # noon in the engine's zone
 
     base.write_text("nobody;612345678\n")
     refused = command("upload", str(base))
