@@ -42,8 +42,9 @@ CREATE TABLE contacts_2 (
   campaign_id     INTEGER NOT NULL,
   pool_id         INTEGER NOT NULL,    -- likewise
   main_number     TEXT NOT NULL,
-  state           TEXT NOT NULL CHECK (state IN ('ready', 'waiting', 'in_call', 'held', 'done')),
-  rank            INTEGER NOT NULL DEFAULT 2 CHECK (rank IN (0, 1, 2)),
+  state           TEXT NOT NULL        -- not IN: SQLite would make a table of the words for every row that is added
+    CHECK (state = 'ready' OR state = 'waiting' OR state = 'in_call' OR state = 'held' OR state = 'done'),
+  rank            INTEGER NOT NULL DEFAULT 2 CHECK (rank BETWEEN 0 AND 2),
   priority        INTEGER NOT NULL,
   tries           INTEGER NOT NULL DEFAULT 0,
   last_call_at    INTEGER NOT NULL DEFAULT 0,
