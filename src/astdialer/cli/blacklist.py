@@ -109,7 +109,7 @@ def add(numbers: tuple[str, ...], campaign: str, reason: str, until: str | None)
 
 def _tell_withdrawn(withdrawn: int) -> None:
     if withdrawn:
-        say(f"{withdrawn} contacts that waited are not called there any more, or only later")
+        say(f"waiting contacts that are not called there any more, or only later: {withdrawn}")
 
 
 def _entry(number: str, campaign: str, reason: str, who: str, expires_at: int | None) -> BlacklistEntry:

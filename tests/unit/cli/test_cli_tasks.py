@@ -1,0 +1,163 @@
+"""``astdialer task``: calls that somebody asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_hands import clock, done, failed, in_store, shown, told
+
+from astdialer.cli import task as command
+from astdialer.store import SqliteStore
+
+ANA, BEN = "612345678", "612345679"
+E164 = "+34" + ANA
+AT = "2026-01-02 15:00:00"
+AT_MS = 1767366000000
+
+
+@pytest.fixture(autouse=True)
+def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
+    monkeypatch.setenv("ASTDIALER_ENGINE_DEFAULT_COUNTRY", "ES")
+    monkeypatch.setenv("ASTDIALER_ENGINE_TIMEZONE", "UTC")
+    monkeypatch.setattr(command, "LOOK_S", 0.01)
+    handlers = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = handlers
+
+
+@pytest.fixture(autouse=True)
+def sales(own_store_and_logging: None) -> None:
+    done("campaign", "create", "sales")
+
+
+def test_a_call_is_asked_for_as_soon_as_possible() -> None:
+    words = ("task", "add", "sales", ANA, "--alternative", f"W={BEN}", "--data", "order=7", "--agent", "1001")
+    said = told(*words)
+    assert f": {E164} is called next\n" in said
+    assert "sales is idle, and calls nobody until astdialer campaign start sales" in said
+    (row,) = shown("contact", "list", "--rank", "task")
+    assert (row["number"], row["base"], row["params"], row["agentphone"]) == (E164, "tasks", {"order": "7"}, "1001")
+    found = shown("contact", "show", str(row["id"]))
+    assert [(n["number"], n["type"], n["zones"]) for n in found["numbers"]] == [
+        (E164, "P", "Atlantic/Canary|Europe/Madrid"),
+        ("+34" + BEN, "W", "Atlantic/Canary|Europe/Madrid"),
+    ]
+
+
+def test_a_call_is_scheduled_listed_and_removed() -> None:
+    assert f"is called at {AT}" in told("task", "add", "sales", ANA, "--at", AT, "--promised", "--agent", "1001")
+    done("task", "add", "sales", BEN, "--at", "2026-01-03")
+    first, second = shown("task", "list", "sales")
+    assert (first["number"], first["at"], first["promised"], first["agent"]) == (E164, AT_MS, True, "1001")
+    assert shown("task", "list", "sales", "--to", "2026-01-03") == [first]
+    assert shown("task", "list", "sales", "--from", "2026-01-03") == [second]
+    assert shown("task", "list", "sales", "--number", BEN) == [second]
+    assert AT in done("task", "list", "sales").stdout
+    assert told("task", "remove", "sales", ANA, "--from", "2026-01-03") == "0 removed\n"
+    assert told("task", "remove", "sales", ANA, "--to", "2026-01-03") == "1 removed\n"
+    assert shown("task", "list", "sales") == [second]
+
+
+def test_a_call_is_put_into_the_list() -> None:
+    assert "is called in its turn" in told("task", "add", "sales", ANA, "--list", "--priority", "70")
+    (row,) = shown("contact", "list", "--rank", "list")
+    assert (row["number"], row["priority"]) == (E164, 70)
+
+
+def test_the_same_call_twice_is_one() -> None:
+    first = shown("task", "add", "sales", ANA)
+    assert shown("task", "add", "sales", ANA) == first
+    assert "it was asked for already" in told("task", "add", "sales", ANA)
+
+
+def test_a_blacklisted_number_is_not_asked_for() -> None:
+    done("blacklist", "add", ANA)
+    assert "is blacklisted: astdialer blacklist check +34612345678" in failed("task", "add", "sales", ANA)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--at", AT, "--list"), "one of --at, --manual and --list"),
+        (("--manual", "--list"), "one of --at, --manual and --list"),
+        (("--promised",), "--promised needs the time that was promised"),
+        (("--at", "soon"), "expected YYYY-MM-DD"),
+        (("--data", "x"), "expected name=value"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in failed("task", "add", "sales", ANA, *words, code=2)
+    assert shown("contact", "list") == []
+
+
+# --- at once, by an agent --------------------------------------------------------------------------------------------
+
+
+def engine_runs() -> None:
+    in_store(lambda store: store.publish_live_view("engine", {"campaigns": []}, clock.now()))
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What the engine makes of the next order, while the command waits."""
+    made: dict[str, Any] = {"result": "{}", "failed": False}
+    usual = SqliteStore.give_order
+
+    async def answered(self: SqliteStore, order: Any) -> None:
+        await usual(self, order)
+        if made["failed"] is None:
+            return
+
+        async def engine() -> None:
+            (taken,) = await self.take_orders(clock.now())
+            made["order"] = taken
+            await asyncio.sleep(0.02)
+            await self.order_done(taken.id, result=made["result"], failed=made["failed"])
+
+        made["engine"] = asyncio.get_running_loop().create_task(engine())
+
+    monkeypatch.setattr(SqliteStore, "give_order", answered)
+    return made  # type: ignore[return-value]
+
+
+def test_an_agent_calls_at_once(answer: dict[str, Any]) -> None:
+    engine_runs()
+    answer["result"] = json.dumps({"guid": "x"})
+    found = shown("task", "add", "sales", ANA, "--manual", "--agent", "1001", "--data", "order=7")
+    assert found == {"order": answer["order"].id, "result": {"guid": "x"}}
+    assert answer["order"].body == {"campaign": "sales", "agent": "1001", "number": E164, "data": {"order": "7"}}
+    assert shown("contact", "list") == []
+
+
+def test_what_the_engine_says_against_it_is_said(answer: dict[str, Any]) -> None:
+    engine_runs()
+    answer |= {"failed": True, "result": "agent 1001 is in a call"}
+    assert failed("task", "add", "sales", ANA, "--manual", "--agent", "1001") == "astdialer: agent 1001 is in a call\n"
+
+
+def test_an_engine_that_does_not_answer_is_not_waited_for_for_ever(
+    answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine_runs()
+    answer["failed"] = None
+    monkeypatch.setattr(command, "ORDER_S", 0)
+    said = failed("task", "add", "sales", ANA, "--manual", "--agent", "1001", code=69)
+    assert "the engine has not answered within 0 seconds" in said
+
+
+def test_an_agent_can_not_call_without_the_engine() -> None:
+    said = failed("task", "add", "sales", ANA, "--manual", "--agent", "1001", code=69)
+    assert "the engine is not running: start it with astdialer serve" in said
+    assert in_store(lambda store: store.take_orders(0)) == []
+
+
+def test_an_agent_must_be_named() -> None:
+    engine_runs()
+    assert "agent = '': expected the agent" in failed("task", "add", "sales", ANA, "--manual")
