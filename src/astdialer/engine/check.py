@@ -193,16 +193,24 @@ async def route_all(store: Store, campaign_id: int, routes: Sequence[Route]) -> 
         if row["contact_id"] != contact:
             routed.without += not has_way
             contact, has_way = row["contact_id"], False
-        ways, problems = look_up(routes, row["number"])
-        if ways:
+        trunk = _first_trunk(routes, row["number"], routed.problems)
+        if trunk:
             has_way = True
-            routed.by_trunk[ways[0].trunk] += 1
+            routed.by_trunk[trunk] += 1
         elif len(routed.numbers) < NAMED:
             routed.numbers.append(row["number"])
-        for problem in problems:
-            routed.problems[problem.route] += 1
     routed.without += not has_way
     return routed
+
+
+def _first_trunk(routes: Sequence[Route], number: str, problems: Counter[str]) -> str:
+    """The trunk that is tried first, empty without any. Later routes are not asked: patterns are what takes time."""
+    for route in routes:
+        found = look_up((route,), number)
+        problems.update(problem.route for problem in found.problems)
+        if found.ways:
+            return found.ways[0].trunk
+    return ""
 
 
 def _one_trunk(campaign: Campaign, contacts: Mapping[str, int]) -> dict[str, int]:
