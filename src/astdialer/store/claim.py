@@ -11,12 +11,11 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from heapq import merge
-from itertools import chain, groupby, islice
+from itertools import groupby
 from typing import Any, Protocol
 
 from astdialer.domain.attempt import Attempt
-from astdialer.domain.contact import Contact, ContactState, Rank
+from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.selection import ABANDONED_MS, FOR_EVER, WEEK_MS, Judgement, NumberFacts
 from astdialer.domain.settings import ContactStrategy
@@ -38,60 +37,42 @@ Row = Mapping[str, Any]
 async def claim(tx: Writing, request: ClaimRequest) -> list[Claim]:
     """See ports.AttemptStore.claim."""
     pools = await _open_pools(tx, request)
-    for pool in pools:
-        await _promote(tx, pool["id"], request)
+    for pool_id in pools:
+        due = {"pool_id": pool_id, "now": request.now, "limit": max(PROMOTED, request.limit)}
+        await tx.execute("promote", due)
     claims: list[Claim] = []
     seen: set[int] = set()
     while len(claims) < request.limit and len(seen) < EXAMINED:
         found = await _next_ready(tx, pools, request, seen)
         if not found:
             break
-        seen |= {row["id"] for row in found}
-        claims += await _claim_some(tx, request, found, request.limit - len(claims), len(claims))
+        seen |= set(found)
+        claims += await _claim_some(tx, request, pools, found, len(claims))
     return claims
 
 
-async def _open_pools(tx: Writing, request: ClaimRequest) -> list[Row]:
+async def _open_pools(tx: Writing, request: ClaimRequest) -> dict[int, Row]:
     wanted = {"campaign_id": request.campaign_id, "buckets": json.dumps(list(request.buckets))}
     rows = [dict(row) for row in await tx.fetch("claimable_pools", wanted)]
-    return [row for row in rows if request.is_open(row["zones"])]
+    return {row["id"]: row for row in rows if request.is_open(row["zones"])}
 
 
-async def _promote(tx: Writing, pool_id: int, request: ClaimRequest) -> None:
-    """Due contacts become ready; scheduled calls and tasks before all others."""
-    due = {"pool_id": pool_id, "now": request.now, "limit": max(PROMOTED, request.limit)}
-    for rank in Rank:
-        await tx.execute("promote", due | {"rank": rank})
-
-
-async def _next_ready(tx: Writing, pools: Sequence[Row], request: ClaimRequest, seen: set[int]) -> list[Row]:
-    """The first ready contacts over all pools that this claim has not looked at, in the campaign's order."""
+async def _next_ready(tx: Writing, pools: Mapping[int, Row], request: ClaimRequest, seen: set[int]) -> list[int]:
+    """Ids of the first ready contacts over all pools that this claim has not looked at, in the campaign's order."""
     # What was looked at and stays ready (a full trunk) is still at the head of its index.
     limit = request.limit + len(seen)
-    bound = {pool["id"]: pool["bucket"] == "" for pool in pools}
-    lists = [await _head(tx, pool, request.strategy, limit) for pool in pools]
+    query = "ready_by_last_call" if request.strategy is ContactStrategy.STRICT_CIRCUIT else "ready"
+    heads = [await tx.fetch(query, {"pool_id": pool_id, "limit": limit}) for pool_id in pools]
     order = _ORDERS[request.strategy]
-    merged = merge(*lists, key=lambda row: (bound[row["pool_id"]], *order(row)))
-    fresh = (row for row in merged if row["id"] not in seen)
-    return list(islice(fresh, max(request.limit, 1)))
+    rows = sorted(
+        (row for head in heads for row in head if row["id"] not in seen),
+        key=lambda row: (pools[row["pool_id"]]["bucket"] == "", *order(row)),
+    )
+    return [row["id"] for row in rows[: request.limit]]
 
 
-async def _head(tx: Writing, pool: Row, strategy: ContactStrategy, limit: int) -> list[Row]:
-    """The first of a pool, in order."""
-    key = {"pool_id": pool["id"], "limit": limit}
-    parts = [await tx.fetch(query, key | {"rank": rank}) for rank in Rank for query in _QUERIES[strategy]]
-    base = {"base": pool["base"]}
-    rows: list[Row] = [dict(row) | base for row in chain.from_iterable(parts)]
-    return sorted(rows, key=_ORDERS[strategy])[:limit]
-
-
-#: Where the contacts of a rank stand in order: the untouched, those called before, or all by their last call.
-_QUERIES: Mapping[ContactStrategy, Sequence[str]] = {
-    ContactStrategy.PRIORITY: ("ready_untouched", "ready_again"),
-    ContactStrategy.NEXT_TRIES_CIRCUIT: ("ready_untouched", "ready_again"),
-    ContactStrategy.STRICT_CIRCUIT: ("ready_by_last_call",),
-}
-_ORDERS: Mapping[ContactStrategy, Callable[[Row], tuple[int, ...]]] = {
+#: Contacts for some agents only come first; then tasks before lists; and then:
+_ORDERS: Mapping[ContactStrategy, Callable[[Any], tuple[int, ...]]] = {
     ContactStrategy.PRIORITY: lambda row: (row["rank"], row["priority"], row["id"]),
     ContactStrategy.NEXT_TRIES_CIRCUIT: lambda row: (
         row["rank"],
@@ -114,39 +95,45 @@ async def with_numbers(tx: Writing, rows: Sequence[Row]) -> list[Contact]:
 
 
 async def _claim_some(
-    tx: Writing, request: ClaimRequest, found: Sequence[Row], missing: int, first_id: int
+    tx: Writing, request: ClaimRequest, pools: Mapping[int, Row], ids: Sequence[int], claimed: int
 ) -> list[Claim]:
-    contacts = await with_numbers(tx, found)
+    """Have each contact judged, and write what was decided, until there are enough calls."""
+    rows = {row["id"]: dict(row) for row in await tx.fetch("contacts_by_id", {"ids": json.dumps(ids)})}
+    contacts = await with_numbers(tx, [rows[contact_id] for contact_id in ids])
     facts = await facts_of(tx, (n.number for c in contacts for n in c.numbers), request.campaign, request.now)
     claims: list[Claim] = []
-    for contact, row in zip(contacts, found, strict=True):
-        if len(claims) == missing:
+    put_off: list[Judgement] = []
+    for contact in contacts:
+        if claimed + len(claims) == request.limit:
             break
         judgement = request.judge(contact, facts)
         if judgement.number is None:
-            await _put_off(tx, judgement, request.now)
+            put_off.append(judgement)
             continue
         facts[judgement.number.number] = replace(facts[judgement.number.number], in_call=True)
-        claims.append(await _take(tx, request, judgement, row["base"], request.attempt_ids[first_id + len(claims)]))
+        base = pools[rows[contact.id]["pool_id"]]["base"]
+        claims.append(_taken(request, judgement, base, request.attempt_ids[claimed + len(claims)]))
+    await _put_off(tx, put_off, request.now)
+    await _write(tx, claims, request.now)
     return claims
 
 
-async def _put_off(tx: Writing, judgement: Judgement, now: int) -> None:
+async def _put_off(tx: Writing, judged: Sequence[Judgement], now: int) -> None:
     """What can't be called now waits for its rule, or is done; what only lacks a free trunk stays where it is."""
-    if judgement.stay:
-        return
-    contact = judgement.contact
-    if contact.next_at is not None:
-        contact = replace(contact, state=ContactState.WAITING)
-    await save_contacts(tx, [contact], now, why=judgement.why.value, deferred=contact.next_at is not None)
+    put_off = sorted((j for j in judged if not j.stay), key=lambda j: (j.contact.next_at is None, j.why))
+    for (is_done, why), group in groupby(put_off, key=lambda j: (j.contact.next_at is None, j.why)):
+        contacts = [j.contact if is_done else replace(j.contact, state=ContactState.WAITING) for j in group]
+        await save_contacts(tx, contacts, now, why=why.value, deferred=not is_done)
 
 
-async def _take(tx: Writing, request: ClaimRequest, judgement: Judgement, base: str, attempt_id: str) -> Claim:
-    attempt = _attempt(request, judgement, attempt_id)
+def _taken(request: ClaimRequest, judgement: Judgement, base: str, attempt_id: str) -> Claim:
     contact = replace(judgement.contact, state=ContactState.IN_CALL, next_at=None)
-    await tx.execute("insert_attempt", attempt_row(attempt))
-    await save_contacts(tx, [contact], request.now)
-    return Claim(attempt=attempt, contact=contact, base=base)
+    return Claim(attempt=_attempt(request, judgement, attempt_id), contact=contact, base=base)
+
+
+async def _write(tx: Writing, claims: Sequence[Claim], now: int) -> None:
+    await tx.execute_many("insert_attempt", [attempt_row(claim.attempt) for claim in claims])
+    await save_contacts(tx, [claim.contact for claim in claims], now)
 
 
 def _attempt(request: ClaimRequest, judgement: Judgement, attempt_id: str) -> Attempt:
@@ -182,10 +169,10 @@ async def claim_contact(tx: Writing, contact_id: int, request: ClaimRequest) -> 
     judgement = request.judge(contact, facts)
     if judgement.number is None:
         return judgement
-    taken = await _take(tx, request, judgement, rows[0]["base"], request.attempt_ids[0])
-    manual = replace(taken.attempt, manual=True)
-    await tx.execute("save_attempt", attempt_row(manual))
-    return replace(taken, attempt=manual)
+    taken = _taken(request, judgement, rows[0]["base"], request.attempt_ids[0])
+    manual = replace(taken, attempt=replace(taken.attempt, manual=True))
+    await _write(tx, [manual], request.now)
+    return manual
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------

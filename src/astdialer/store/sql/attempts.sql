@@ -15,20 +15,43 @@ WHERE p.campaign_id = :campaign_id AND p.bucket <> '' AND u.state = 'published'
 
 -- name: promote
 UPDATE contacts SET state = 'ready', next_at = NULL, deferred = 0, why = '' WHERE id IN (
-  SELECT id FROM contacts INDEXED BY contacts_waiting
-  WHERE pool_id = :pool_id AND state = 'waiting' AND rank = :rank AND next_at <= :now ORDER BY next_at LIMIT :limit)
+  SELECT id FROM (SELECT id FROM contacts INDEXED BY contacts_waiting
+    WHERE pool_id = :pool_id AND state = 'waiting' AND rank = 0 AND next_at <= :now ORDER BY next_at LIMIT :limit)
+  UNION ALL
+  SELECT id FROM (SELECT id FROM contacts INDEXED BY contacts_waiting
+    WHERE pool_id = :pool_id AND state = 'waiting' AND rank = 1 AND next_at <= :now ORDER BY next_at LIMIT :limit)
+  UNION ALL
+  SELECT id FROM (SELECT id FROM contacts INDEXED BY contacts_waiting
+    WHERE pool_id = :pool_id AND state = 'waiting' AND rank = 2 AND next_at <= :now ORDER BY next_at LIMIT :limit))
 
--- name: ready_untouched
-SELECT * FROM contacts INDEXED BY contacts_ready
-WHERE pool_id = :pool_id AND state = 'ready' AND rank = :rank AND last_call_at = 0 ORDER BY priority, id LIMIT :limit
-
--- name: ready_again
-SELECT * FROM contacts INDEXED BY contacts_again
-WHERE pool_id = :pool_id AND state = 'ready' AND rank = :rank AND last_call_at > 0 ORDER BY priority, id LIMIT :limit
+-- name: ready
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at = 0 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at > 0 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at = 0 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at > 0 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at = 0 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at > 0 ORDER BY priority, id LIMIT :limit)
 
 -- name: ready_by_last_call
-SELECT * FROM contacts INDEXED BY contacts_ready
-WHERE pool_id = :pool_id AND state = 'ready' AND rank = :rank ORDER BY last_call_at, priority, id LIMIT :limit
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 ORDER BY last_call_at, priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 ORDER BY last_call_at, priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 ORDER BY last_call_at, priority, id LIMIT :limit)
 
 -- name: contacts_by_id
 SELECT * FROM contacts WHERE id IN (SELECT value FROM json_each(:ids))
