@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from astdialer.clock import SystemClock
-from astdialer.domain.campaign import Settings
+from astdialer.domain.settings import Settings
 from astdialer.store import open_store
 
 

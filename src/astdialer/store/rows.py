@@ -10,8 +10,8 @@ from typing import Any
 from astdialer.domain.amd import Action, Verdict
 from astdialer.domain.attempt import Attempt, State
 from astdialer.domain.campaign import Campaign, CampaignState
-from astdialer.domain.settings import Settings, parse_settings, settings_texts
 from astdialer.domain.contact import Contact, ContactState, Held, Number, Rank
+from astdialer.domain.settings import Settings, parse_settings, settings_texts
 from astdialer.domain.trunk import Trunk
 
 _ATTEMPT_FIELDS = tuple(f.name for f in dataclasses.fields(Attempt))
