@@ -71,7 +71,6 @@ async def terminate(store: Store, clock: Clock, contact_id: int, *, hang_up: boo
     if hang_up and await store.end_after_call(contact_id, TERMINATED):
         await ask_engine(store, clock, "hangup_call", {"contact_id": contact_id})
         return await store.load_contact(contact_id)
-    terminated(await store.load_contact(contact_id))  # says why not
     return await store.change_contact(contact_id, terminated, clock.now())
 
 

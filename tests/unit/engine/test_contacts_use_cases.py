@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -100,6 +101,16 @@ async def test_a_next_number_has_its_own_zones_where_the_base_has_none(
     found = Result(success=False, next_number=phone(9), next_number_zones="Europe/Madrid")
     again = await contacts.result(store, clock, UTC, ana.id, found)
     assert number_of(again, 9).zones == "Europe/Madrid"
+
+
+async def test_what_is_said_with_a_result_is_logged(
+    store: Store, clock: Clock, sales: Campaign, caplog: pytest.LogCaptureFixture
+) -> None:
+    ana, _ = await held(store, sales, 1)
+    with caplog.at_level(logging.INFO):
+        await contacts.result(store, clock, UTC, ana.id, Result(success=True, description="bought two"))
+    (logged,) = (record.__dict__ for record in caplog.records if record.msg == "contact.result")
+    assert (logged["contact"], logged["success"], logged["description"]) == (ana.id, True, "bought two")
 
 
 async def test_a_result_that_is_not_awaited_is_refused(store: Store, clock: Clock, sales: Campaign) -> None:
@@ -397,6 +408,15 @@ async def test_a_blacklisted_number_is_not_put_back(store: Store, clock: Clock, 
         await contacts.respool(store, clock, Respool(campaign="plain", number=phone(1), new_number=number(2)))
     again = Respool(campaign="plain", number=phone(1), new_number=number(3))
     assert (await contacts.respool(store, clock, again)).state is S.WAITING
+
+
+async def test_a_number_that_is_no_longer_blacklisted_is_put_back(store: Store, clock: Clock, plain: Campaign) -> None:
+    ana = await person(store, plain, 1)
+    await contacts.forbid(store, clock, [entry(1)])
+    assert (await store.load_contact(ana.id)).state is S.DONE
+    await store.remove_from_blacklist(phone(1), "*")
+    again = await contacts.respool(store, clock, Respool(campaign="plain", number=phone(1)))
+    assert (again.state, again.numbers[0].is_open) == (S.WAITING, True)
 
 
 async def test_a_base_has_each_main_number_once(store: Store, clock: Clock, plain: Campaign) -> None:

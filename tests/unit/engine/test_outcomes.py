@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -308,6 +309,16 @@ async def test_a_call_that_goes_on_is_tagged_by_the_engine(store: Store, clock: 
     assert (await choose(store, clock, ["Note"], guid=claim.attempt.id)).words == ""
     (order,) = await store.take_orders(clock.now())
     assert (order.kind, order.body) == ("tag_contact", {"contact_id": ana.id, "tag": "Note"})
+
+
+async def test_what_is_said_with_an_outcome_is_logged(
+    store: Store, clock: Clock, sales: Campaign, caplog: pytest.LogCaptureFixture
+) -> None:
+    guid = await talk(store, sales, await person(store, sales, 1))
+    with caplog.at_level(logging.INFO):
+        await choose(store, clock, ["Sale"], guid=guid, comment="two of them")
+    (logged,) = (record.__dict__ for record in caplog.records if record.msg == "contact.outcome")
+    assert (logged["outcome"], logged["agent"], logged["comment"]) == ("Sale", "1001", "two of them")
 
 
 # --- which call ------------------------------------------------------------------------------------------------------
