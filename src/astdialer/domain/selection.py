@@ -151,9 +151,13 @@ def _find(contact: Contact, number: Number, rules: DialingRules, facts: NumberFa
     opens = daily.next_callable(ranges, tally, rules.schedule, zones, at)
     if opens is None:
         return Finding(number, None, Why.NEVER)
-    if opens == at:
-        return Finding(number, at, why)
+    if opens == at or why in _SPENT:
+        return Finding(number, opens, why)
     return Finding(number, opens, Why.RANGE if rules.schedule.is_open(zones, at) else Why.HOURS)
+
+
+#: What keeps a number for longer than hours do: they say why, though it is the hours after them that say when.
+_SPENT = frozenset({Why.BLACKLISTED, Why.DAY_CAP, Why.WEEK_CAP, Why.ABANDONED})
 
 
 def _floor(contact: Contact, number: Number, rules: DialingRules, facts: NumberFacts, now: int) -> tuple[int, Why]:
