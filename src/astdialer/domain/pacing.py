@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -119,7 +119,7 @@ class Demand:
     wants: int
     priority: int
     served: float
-    draws: tuple[Hashable, ...]
+    draws: tuple[str, ...]
 
 
 def weights(demands: Sequence[Demand]) -> Mapping[int, int]:
@@ -128,7 +128,7 @@ def weights(demands: Sequence[Demand]) -> Mapping[int, int]:
     return {d.campaign_id: 1 + d.priority - lowest for d in demands}
 
 
-def share(demands: Sequence[Demand], rooms: Mapping[Hashable, int]) -> dict[int, int]:
+def share(demands: Sequence[Demand], rooms: Mapping[str, int]) -> dict[int, int]:
     """How many calls each campaign may place now, by campaign.
 
     Stride scheduling (Waldspurger and Weihl 1995): one call after the other goes to whoever has been served least for

@@ -5,31 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from astdialer.domain.agent import QueueMember
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Conflict, Unavailable
 from astdialer.domain.events import Canceled
-from astdialer.domain.pacing import Decision, Demand, Limit, Snapshot, agent_room, decide, share, weights
+from astdialer.domain.pacing import Decision, Demand, Limit, decide, share, weights
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Mode
 from astdialer.engine.agentfirst import AgentFirst
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk, buckets_of
+from astdialer.engine.obstacles import Obstacles
+from astdialer.engine.outlook import CLAIM, Outlook
 from astdialer.engine.placing import Placer
-from astdialer.engine.recovery import Recovery
-from astdialer.engine.routing import HORIZON_S, Router
+from astdialer.engine.routing import Router
 from astdialer.ports import CampaignCounts, CampaignEvent, ClaimRequest, Closing
 
 logger = logging.getLogger(__name__)
 
 #: Longest time between two looks at everything.
 TICK_S = 0.25
-#: Most calls claimed at once for one campaign.
-CLAIM = 100
 #: After a claim that found too little the next one waits until something is due, at least and at most so long.
 IDLE_LEAST_S = 1
 IDLE_MOST_S = 60
@@ -51,8 +50,8 @@ class Standing:
 class Parts:
     """The parts of the engine that the loop works through."""
 
+    outlook: Outlook
     placer: Placer
-    recovery: Recovery
     desk: Desk
     router: Router
     agent_first: AgentFirst
@@ -64,10 +63,9 @@ class Dialer:
     def __init__(self, context: Context, parts: Parts) -> None:
         self._context = context
         self._desk, self._router, self._agent_first = parts.desk, parts.router, parts.agent_first
+        self._outlook, self._obstacles = parts.outlook, Obstacles(context, parts.router)
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
-        self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
-        self._options, self._trouble = context.options, context.trouble
-        self._placer, self._recovery = parts.placer, parts.recovery
+        self._calls, self._directory, self._placer = context.calls, context.directory, parts.placer
         self._wake = asyncio.Event()
         self.standings: dict[int, Standing] = {}
 
@@ -133,7 +131,7 @@ class Dialer:
             if self._has_ended(campaign):
                 await self.move(campaign, CampaignState.FINISHED, "its calendar has ended")
                 return
-            decision = decide(self.snapshot(campaign))
+            decision = decide(self._outlook.snapshot(campaign))
         except Conflict as error:
             await self.move(campaign, CampaignState.ERROR, str(error))
             return
@@ -152,7 +150,7 @@ class Dialer:
     async def _serve(self, running: Sequence[tuple[Campaign, Decision]]) -> None:
         """Divide what campaigns share by their priorities, and dial."""
         demands = [self._demand(campaign, decision) for campaign, decision in running]
-        shares = share(demands, self._rooms([campaign for campaign, _ in running]))
+        shares = share(demands, self._outlook.rooms([campaign for campaign, _ in running]))
         weight = weights(demands)
         for campaign, decision in running:
             standing, calls = self.standings[campaign.id], shares[campaign.id]
@@ -169,103 +167,13 @@ class Dialer:
         idle = self._clock.now() < min(standing.idle_until, standing.bound_idle_until or standing.idle_until)
         if idle and decision.calls:
             standing.limit, standing.until = Limit.NOTHING_DUE, standing.idle_until
-        return Demand(
-            campaign_id=campaign.id,
-            wants=0 if idle else min(decision.calls, CLAIM),
-            priority=campaign.settings.priority,
-            served=standing.served,
-            draws=self._draws(campaign),
-        )
-
-    def _draws(self, campaign: Campaign) -> tuple[Hashable, ...]:
-        """What each call takes one of, and others want as well. Several trunks stand in for one another: they are
-        divided by the claim itself."""
-        draws: list[Hashable] = ["engine"]
-        trunks = self._router.rested(campaign)
-        if len(trunks) == 1:
-            draws.append(("trunk", trunks[0].name))
-        if campaign.settings.mode.needs_agents:
-            draws.append(("queue", self._directory.server_of(campaign), campaign.settings.queue))
-        return tuple(draws)
-
-    def _rooms(self, campaigns: Sequence[Campaign]) -> dict[Hashable, int]:
-        """How much there is of everything that calls draw on."""
-        queued = self._placer.queued()
-        engine = min(self._options.max_calls - len(self._calls), self._placer.rate_room(HORIZON_S))
-        rooms: dict[Hashable, int] = {"engine": engine}
-        for campaign in campaigns:
-            for draw in self._draws(campaign):
-                if draw != "engine" and draw[0] == "trunk":  # type: ignore[index]
-                    trunk = self._directory.trunks[draw[1]]  # type: ignore[index]
-                    waiting = queued.get(trunk.name, 0)
-                    rooms[draw] = min(self._router.line_room(trunk), self._router.rate_room(trunk, waiting))
-                elif draw != "engine":
-                    room = agent_room(self.snapshot(campaign))
-                    rooms[draw] = max(rooms.get(draw, 0), room)
-        return rooms
+        return self._outlook.demand(campaign, decision, idle=idle, served=standing.served)
 
     def _level(self, standings: Sequence[Standing]) -> None:
         """Nobody saves up turns while it has nothing to dial, nor pays for them later."""
         least = min((s.served for s in standings), default=0.0)
         for standing in standings:
             standing.served = min(standing.served - least, CLAIM)
-
-    # --- what pacing may know ----------------------------------------------------------------------------------------
-
-    def snapshot(self, campaign: Campaign) -> Snapshot:
-        """What pacing may know. Raises Conflict when the campaign's calendar is gone."""
-        settings, server = campaign.settings, self._directory.server_of(campaign)
-        usable, rested = self._router.usable(campaign), self._router.rested(campaign)
-        queued = self._placer.queued()
-        now = self._clock.now()
-        return Snapshot(
-            state=campaign.state,
-            mode=settings.mode,
-            lines_per_agent=settings.lines_per_agent,
-            max_calls=settings.max_calls,
-            calls=sum(not call.is_gone for call in self._calls.of_campaign(campaign.id)),
-            waiting_calls=self._calls_without_agent(server, settings.queue),
-            logged_in_agents=self._agents.logged_in(server, settings.queue),
-            free_agents=self._free_agents(campaign, server),
-            trunk_usable=bool(usable),
-            trunk_max_calls=sum(trunk.max_calls for trunk in rested),
-            trunk_calls=sum(trunk.max_calls - self._router.line_room(trunk) for trunk in rested),
-            trunk_rate_room=min(
-                CLAIM, sum(max(0, self._router.rate_room(trunk, queued.get(trunk.name, 0))) for trunk in rested)
-            ),
-            engine_room=self._options.max_calls - len(self._calls),
-            server_up=server in self._recovery.synced and self._telephony.is_up(server),
-            store_writes=self._store.writes(),
-            refused=self._trouble.campaign(campaign.id, now) is not None or bool(usable and not rested),
-            open_zones=len(self.open_zones(campaign)),
-            engine_rate_room=self._placer.rate_room(HORIZON_S),
-        )
-
-    def _free_agents(self, campaign: Campaign, server: str) -> int:
-        if campaign.settings.mode.rings_agent_first:
-            return len(self._desk.free_for(campaign))
-        return self._desk.free_in(server, campaign.settings.queue)
-
-    def _calls_without_agent(self, server: str, queue: str) -> int:
-        """Calls of every campaign that will need an agent of the queue and have none: not even a ringing one."""
-        calls = [
-            call
-            for call in self._calls
-            if not call.has_agent
-            and not call.is_gone
-            and not call.attempt.reserved_agent
-            and self._queue_of(call) == (server, queue)
-        ]
-        in_queue = sum(call.waits_in_queue for call in calls)
-        return len(calls) - min(in_queue, self._agents.ringing(server, queue))
-
-    def _queue_of(self, call: Call) -> tuple[str, str]:
-        return call.attempt.server, self._directory.campaigns[call.attempt.campaign_id].settings.queue
-
-    def open_zones(self, campaign: Campaign) -> list[str]:
-        """Zones of the campaign's contacts in which somebody may be dialed now. Raises Conflict."""
-        rules, now = self._directory.rules(campaign), self._clock.now()
-        return [zones for zones in self._directory.zones(campaign.id) if rules.is_open(zones, now)]
 
     # --- one campaign ------------------------------------------------------------------------------------------------
 
@@ -358,7 +266,7 @@ class Dialer:
         due_at = counts.next_due_at or now + IDLE_MOST_S * 1000
         standing.idle_until = min(max(due_at, now + IDLE_LEAST_S * 1000), now + IDLE_MOST_S * 1000)
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
-        if counts.ready and len(self.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
+        if counts.ready and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
             standing.limit = Limit.OUTSIDE_HOURS
         if not counts.ready + counts.waiting:
             await self._list_empty(campaign, counts, standing)
@@ -397,44 +305,8 @@ class Dialer:
         await self._directory.load()
         logger.info("campaign." + state.value, extra={"campaign": campaign.name, "why": why})
 
-    # --- in words ----------------------------------------------------------------------------------------------------
-
     def _explain(self, campaign: Campaign, standing: Standing) -> None:
-        """When the binding limit ends, and in whose words."""
-        if standing.limit is Limit.OUTSIDE_HOURS:
-            opens = self._opens_at(campaign)
-            standing.until = min((at for at in opens if at is not None), default=None)
-            if not opens:
-                standing.limit = Limit.LIST_EMPTY
-        else:
-            self._explain_obstacle(campaign, standing, self._clock.now())
-
-    def _opens_at(self, campaign: Campaign) -> list[int | None]:
-        """When each closed zone of the campaign's contacts opens."""
-        rules, now = self._directory.rules(campaign), self._clock.now()
-        zones = self._directory.zones(campaign.id)
-        return [rules.opens_at(text, now) for text in zones if not rules.is_open(text, now)]
-
-    def _explain_obstacle(self, campaign: Campaign, standing: Standing, now: int) -> None:
-        settings, server = campaign.settings, self._directory.server_of(campaign)
-        if standing.limit is Limit.REFUSED:
-            standing.until, standing.detail = self._trouble_of(campaign, now)
-        elif standing.limit is Limit.ASTERISK_DOWN:
-            standing.detail = f"server {server}: {self._telephony.why_down(server) or 'looking at its calls first'}"
-        elif standing.limit is Limit.NO_TRUNK:
-            standing.detail = self._why_no_trunk(campaign)
-        elif standing.limit is Limit.NO_AGENTS and not self._agents.members(server, settings.queue):
-            standing.detail = f"Asterisk ({server}) has no queue {settings.queue}, or nobody is a member of it"
-
-    def _trouble_of(self, campaign: Campaign, now: int) -> tuple[int | None, str]:
-        """The trouble that ends first."""
-        found = [self._trouble.trunk(trunk.name, now) for trunk in self._router.usable(campaign)]
-        first = min((trouble for trouble in found if trouble), default=None)
-        return self._trouble.campaign(campaign.id, now) or first or (None, "")
-
-    def _why_no_trunk(self, campaign: Campaign) -> str:
-        settings = campaign.settings
-        if settings.routes:
-            return f"routes {settings.routes} name no trunk that exists and is enabled"
-        known = settings.trunk in self._directory.trunks
-        return f"trunk {settings.trunk} " + ("is disabled" if known else "does not exist")
+        if standing.limit is Limit.OUTSIDE_HOURS and not self._directory.zones(campaign.id):
+            standing.limit = Limit.LIST_EMPTY
+        until, detail = self._obstacles.explain(campaign, standing.limit)
+        standing.until, standing.detail = until or standing.until, detail

@@ -19,6 +19,7 @@ from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
 from astdialer.engine.liveview import PERIOD_S, LiveView
 from astdialer.engine.orders import OrderDesk
+from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
 from astdialer.engine.recordings import convert_due
 from astdialer.engine.recovery import Recovery
@@ -66,14 +67,15 @@ class Engine:
         self._desk = Desk(self._context)
         self._agent_first = AgentFirst(self._context, self._desk, caller_ids, self._placer.place)
         router = Router(self._context)
+        outlook = Outlook(self._context, self._placer, self._recovery, self._desk, router)
         parts = Parts(
-            placer=self._placer, recovery=self._recovery, desk=self._desk, router=router, agent_first=self._agent_first
+            outlook=outlook, placer=self._placer, desk=self._desk, router=router, agent_first=self._agent_first
         )
         self._dialer = Dialer(self._context, parts)
         self._bookkeeper = Bookkeeper(self._context, self._closed)
         self._orders = OrderDesk(self._context, self._desk, self._dialer)
         self._sweeps = Sweeps(self._context, self._desk, self._dialer)
-        self._view = LiveView(self._context, self._dialer, self._desk, self._sweeps)
+        self._view = LiveView(self._context, self._dialer, outlook, self._desk, self._sweeps)
         self.answering = CallAnswering(self._context, self._agent_first)
 
     def _changed(self) -> None:

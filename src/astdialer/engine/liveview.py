@@ -13,6 +13,7 @@ from astdialer.domain.trunk import Trunk
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer
+from astdialer.engine.outlook import Outlook
 from astdialer.engine.sweeps import Sweeps
 from astdialer.ports import CampaignCounts
 
@@ -41,10 +42,11 @@ def progress(counts: CampaignCounts) -> dict[str, Any]:
 class LiveView:
     """Builds the view; publishing goes through the store."""
 
-    def __init__(self, context: Context, dialer: Dialer, desk: Desk, sweeps: Sweeps) -> None:
+    def __init__(self, context: Context, dialer: Dialer, outlook: Outlook, desk: Desk, sweeps: Sweeps) -> None:
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
-        self._dialer, self._desk, self._sweeps, self._trouble = dialer, desk, sweeps, context.trouble
+        self._dialer, self._outlook, self._desk, self._sweeps = dialer, outlook, desk, sweeps
+        self._trouble = context.trouble
 
     async def build(self) -> Mapping[str, Any]:
         """The view now."""
@@ -74,7 +76,7 @@ class LiveView:
         counts = await self._store.counts(campaign.id)
         live = self._calls.of_campaign(campaign.id)
         try:
-            snapshot = self._dialer.snapshot(campaign)
+            snapshot = self._outlook.snapshot(campaign)
         except Conflict as error:  # its calendar is gone
             return {"campaign": campaign.name, "state": campaign.state.value, "detail": str(error), **progress(counts)}
         standing = self._dialer.standings.get(campaign.id)

@@ -32,6 +32,7 @@ from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.origination import DialplanPlaces
+from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
 from astdialer.engine.recovery import Recovery
 from astdialer.engine.routing import Router
@@ -213,6 +214,7 @@ class Rig:
     dialer: Dialer
     bookkeeper: Bookkeeper
     desk: Desk
+    outlook: Outlook
     agent_first: AgentFirst
     orders: OrderDesk
     sweeps: Sweeps
@@ -310,7 +312,8 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
         placer, recovery, desk, router = Placer(context, caller_ids), Recovery(context), Desk(context), Router(context)
         recovery.synced.add("default")
         agent_first = AgentFirst(context, desk, caller_ids, placer.place)
-        parts = Parts(placer=placer, recovery=recovery, desk=desk, router=router, agent_first=agent_first)
+        outlook = Outlook(context, placer, recovery, desk, router)
+        parts = Parts(outlook=outlook, placer=placer, desk=desk, router=router, agent_first=agent_first)
         dialer = Dialer(context, parts)
         closed: list[Closing] = []
 
@@ -331,6 +334,7 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
             dialer=dialer,
             bookkeeper=Bookkeeper(context, on_closed),
             desk=desk,
+            outlook=outlook,
             agent_first=agent_first,
             orders=OrderDesk(context, desk, dialer),
             sweeps=Sweeps(context, desk, dialer),

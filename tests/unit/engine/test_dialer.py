@@ -67,7 +67,7 @@ async def test_a_ringing_agent_is_not_counted_twice(engine: Rig) -> None:
     first, second = engine.calls
     waiting_for_agent(engine, first)
     engine.agents(RINGING, FREE)
-    assert engine.dialer.snapshot(engine.context.directory.campaigns[engine.campaign.id]).waiting_calls == 1
+    assert engine.outlook.snapshot(engine.context.directory.campaigns[engine.campaign.id]).waiting_calls == 1
     await engine.turn()
     assert len(engine.calls) == 2, "the second agent has the second call"
     end(engine, second)

@@ -1,0 +1,60 @@
+"""The limit that binds a campaign, in words, and when it ends."""
+
+from __future__ import annotations
+
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.pacing import Limit
+from astdialer.engine.context import Context
+from astdialer.engine.routing import Router
+
+#: When a limit ends by itself, if that is known, and what to say beside it.
+Words = tuple[int | None, str]
+
+
+class Obstacles:
+    """Says what stands in the way."""
+
+    def __init__(self, context: Context, router: Router) -> None:
+        self._context, self._router, self._directory = context, router, context.directory
+
+    def explain(self, campaign: Campaign, limit: Limit) -> Words:
+        """When the limit ends, and in whose words. Raises Conflict when the campaign's calendar is gone."""
+        if limit is Limit.OUTSIDE_HOURS:
+            return min((at for at in self._opens_at(campaign) if at is not None), default=None), ""
+        if limit is Limit.REFUSED:
+            return self._trouble_of(campaign)
+        if limit is Limit.ASTERISK_DOWN:
+            return None, self._why_down(campaign)
+        if limit is Limit.NO_TRUNK:
+            return None, self._why_no_trunk(campaign)
+        return None, self._why_no_agents(campaign) if limit is Limit.NO_AGENTS else ""
+
+    def _opens_at(self, campaign: Campaign) -> list[int | None]:
+        """When each closed zone of the campaign's contacts opens."""
+        rules, now = self._directory.rules(campaign), self._context.clock.now()
+        zones = self._directory.zones(campaign.id)
+        return [rules.opens_at(text, now) for text in zones if not rules.is_open(text, now)]
+
+    def _trouble_of(self, campaign: Campaign) -> Words:
+        """The trouble that ends first."""
+        now, trouble = self._context.clock.now(), self._context.trouble
+        found = [trouble.trunk(trunk.name, now) for trunk in self._router.usable(campaign)]
+        first = min((one for one in found if one), default=None)
+        return trouble.campaign(campaign.id, now) or first or (None, "")
+
+    def _why_down(self, campaign: Campaign) -> str:
+        server = self._directory.server_of(campaign)
+        return f"server {server}: {self._context.telephony.why_down(server) or 'looking at its calls first'}"
+
+    def _why_no_trunk(self, campaign: Campaign) -> str:
+        settings = campaign.settings
+        if settings.routes:
+            return f"routes {settings.routes} name no trunk that exists and is enabled"
+        known = settings.trunk in self._directory.trunks
+        return f"trunk {settings.trunk} " + ("is disabled" if known else "does not exist")
+
+    def _why_no_agents(self, campaign: Campaign) -> str:
+        server, queue = self._directory.server_of(campaign), campaign.settings.queue
+        if self._context.agents.members(server, queue):
+            return ""
+        return f"Asterisk ({server}) has no queue {queue}, or nobody is a member of it"

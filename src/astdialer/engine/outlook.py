@@ -1,0 +1,125 @@
+"""What pacing and sharing may know of a campaign: room on trunks, agents, waiting calls; derived at each look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.pacing import Decision, Demand, Snapshot, agent_room
+from astdialer.domain.trunk import Trunk
+from astdialer.engine.calls import Call
+from astdialer.engine.context import Context
+from astdialer.engine.desk import Desk
+from astdialer.engine.placing import Placer
+from astdialer.engine.recovery import Recovery
+from astdialer.engine.routing import HORIZON_S, Router
+
+#: What all campaigns draw on: [engine] max_calls and calls_per_second.
+ENGINE = "engine"
+#: Most calls claimed at once for one campaign.
+CLAIM = 100
+
+
+class Outlook:
+    """One look at everything that calls draw on."""
+
+    def __init__(self, context: Context, placer: Placer, recovery: Recovery, desk: Desk, router: Router) -> None:
+        self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
+        self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
+        self._options, self._trouble = context.options, context.trouble
+        self._placer, self._recovery, self._desk, self._router = placer, recovery, desk, router
+
+    def snapshot(self, campaign: Campaign) -> Snapshot:
+        """What pacing may know. Raises Conflict when the campaign's calendar is gone."""
+        settings, server = campaign.settings, self._directory.server_of(campaign)
+        usable, rested = self._router.usable(campaign), self._router.rested(campaign)
+        queued = self._placer.queued()
+        now = self._clock.now()
+        return Snapshot(
+            state=campaign.state,
+            mode=settings.mode,
+            lines_per_agent=settings.lines_per_agent,
+            max_calls=settings.max_calls,
+            calls=sum(not call.is_gone for call in self._calls.of_campaign(campaign.id)),
+            waiting_calls=self._calls_without_agent(server, settings.queue),
+            logged_in_agents=self._agents.logged_in(server, settings.queue),
+            free_agents=self._free_agents(campaign, server),
+            trunk_usable=bool(usable),
+            trunk_max_calls=sum(trunk.max_calls for trunk in rested),
+            trunk_calls=sum(trunk.max_calls - self._router.line_room(trunk) for trunk in rested),
+            trunk_rate_room=min(
+                CLAIM, sum(max(0, self._router.rate_room(trunk, queued.get(trunk.name, 0))) for trunk in rested)
+            ),
+            engine_room=self._options.max_calls - len(self._calls),
+            server_up=server in self._recovery.synced and self._telephony.is_up(server),
+            store_writes=self._store.writes(),
+            refused=self._trouble.campaign(campaign.id, now) is not None or bool(usable and not rested),
+            open_zones=len(self.open_zones(campaign)),
+            engine_rate_room=self._placer.rate_room(HORIZON_S),
+        )
+
+    def _free_agents(self, campaign: Campaign, server: str) -> int:
+        if campaign.settings.mode.rings_agent_first:
+            return len(self._desk.free_for(campaign))
+        return self._desk.free_in(server, campaign.settings.queue)
+
+    def _calls_without_agent(self, server: str, queue: str) -> int:
+        """Calls of every campaign that will need an agent of the queue and have none: not even a ringing one."""
+        calls = [
+            call
+            for call in self._calls
+            if not call.has_agent
+            and not call.is_gone
+            and not call.attempt.reserved_agent
+            and self._queue_of(call) == (server, queue)
+        ]
+        in_queue = sum(call.waits_in_queue for call in calls)
+        return len(calls) - min(in_queue, self._agents.ringing(server, queue))
+
+    def _queue_of(self, call: Call) -> tuple[str, str]:
+        return call.attempt.server, self._directory.campaigns[call.attempt.campaign_id].settings.queue
+
+    def open_zones(self, campaign: Campaign) -> list[str]:
+        """Zones of the campaign's contacts in which somebody may be dialed now. Raises Conflict."""
+        rules, now = self._directory.rules(campaign), self._clock.now()
+        return [zones for zones in self._directory.zones(campaign.id) if rules.is_open(zones, now)]
+
+    # --- what campaigns share ----------------------------------------------------------------------------------------
+
+    def demand(self, campaign: Campaign, decision: Decision, *, idle: bool, served: float) -> Demand:
+        """What the campaign would place now if it were alone; ``idle``: it has nothing to dial."""
+        return Demand(
+            campaign_id=campaign.id,
+            wants=0 if idle else min(decision.calls, CLAIM),
+            priority=campaign.settings.priority,
+            served=served,
+            draws=self._draws(campaign),
+        )
+
+    def _draws(self, campaign: Campaign) -> tuple[str, ...]:
+        """What each call takes one of, and others want as well. Several trunks stand in for one another: they are
+        divided by the claim itself."""
+        draws = [ENGINE]
+        trunks = self._router.rested(campaign)
+        if len(trunks) == 1:
+            draws.append(f"trunk {trunks[0].name}")
+        if campaign.settings.mode.needs_agents:
+            draws.append(f"queue {self._directory.server_of(campaign)} {campaign.settings.queue}")
+        return tuple(draws)
+
+    def rooms(self, campaigns: Sequence[Campaign]) -> dict[str, int]:
+        """How much there is of everything that calls draw on."""
+        queued = self._placer.queued()
+        engine = min(self._options.max_calls - len(self._calls), self._placer.rate_room(HORIZON_S))
+        rooms = {ENGINE: engine}
+        for campaign in campaigns:
+            trunks = self._router.rested(campaign)
+            room = {trunk.name: self._trunk_room(trunk, queued) for trunk in trunks}
+            rooms |= {f"trunk {name}": n for name, n in room.items()}
+            if campaign.settings.mode.needs_agents:
+                queue = f"queue {self._directory.server_of(campaign)} {campaign.settings.queue}"
+                rooms[queue] = max(rooms.get(queue, 0), agent_room(self.snapshot(campaign)))
+        return rooms
+
+    def _trunk_room(self, trunk: Trunk, queued: Mapping[str, int]) -> int:
+        return min(self._router.line_room(trunk), self._router.rate_room(trunk, queued.get(trunk.name, 0)))
