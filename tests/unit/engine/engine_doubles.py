@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from astdialer.domain import events as ev
-from astdialer.domain.agent import AgentStatus, QueueMember
+from astdialer.domain.agent import AgentProfile, AgentStatus, QueueMember
 from astdialer.domain.attempt import Attempt
-from astdialer.domain.calendar import CallingWindow, Schedule
+from astdialer.domain.calendar import CallingWindow, Schedule, WorkingCalendar, parse_calendar_hours
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.contact import NewContact, NewNumber, Number, NumberType
 from astdialer.domain.errors import Unavailable
-from astdialer.domain.route import Way
+from astdialer.domain.route import Route, Way, parse_destination
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
@@ -43,6 +43,7 @@ from astdialer.ports import (
     Closing,
     Converted,
     LiveChannel,
+    MemberSeen,
     Origination,
     Recording,
     TelephonyEvent,
@@ -119,6 +120,7 @@ class FakeTelephony:
         self.refusal: Exception | None = None
         self.hung_up: list[str] = []
         self.pauses: list[tuple[str, bool, str]] = []
+        self.on_pause: Callable[[str, bool, str], None] = lambda *_: None
         self.hang_up_fails = False
         self.channels: list[LiveChannel] = []
         self.members: list[QueueMember] = []
@@ -151,6 +153,7 @@ class FakeTelephony:
 
     async def pause_member(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
         self.pauses.append((interface, paused, reason))
+        self.on_pause(interface, paused, reason)
 
     async def live_channels(self, server: str) -> Sequence[LiveChannel]:
         if self.silent:
@@ -218,6 +221,8 @@ class Rig:
     agent_first: AgentFirst
     orders: OrderDesk
     sweeps: Sweeps
+    router: Router
+    caller_ids: CallerIds
     closed: list[Closing] = field(default_factory=list)
 
     @property
@@ -228,11 +233,45 @@ class Rig:
     def trunk(self) -> Trunk:
         return self.context.directory.trunks["carrier"]
 
-    async def people(self, *numbers: int, base: str = "b", zone: str = "") -> None:
-        """One contact for each number."""
-        upload = await self.store.open_upload(self.campaign.id, base, file_name="f", timezone=zone, now=NOON)
-        await self.store.add_contacts(upload, [_person(n, zone) for n in numbers], NOON)
+    async def people(
+        self, *numbers: int, base: str = "b", zone: str = "", campaign: Campaign | None = None, **known: Any
+    ) -> None:
+        """One contact for each number; ``known``: what else NewContact takes, such as agentphone and bucket."""
+        of = (campaign or self.campaign).id
+        upload = await self.store.open_upload(of, base, file_name="f", timezone=zone, now=NOON)
+        await self.store.add_contacts(upload, [_person(n, zone, **known) for n in numbers], NOON)
         await self.store.publish_uploads([upload], NOON)
+        await self.context.directory.load()
+
+    async def add_campaign(self, name: str, **settings: Any) -> Campaign:
+        """Another running one."""
+        made = await self.store.create_campaign(name, Settings(**USUAL | settings), NOON)
+        await self.store.set_state(made.id, CampaignState.RUNNING, now=NOON)
+        await self.context.directory.load()
+        return made
+
+    async def add_trunk(self, name: str, **known: Any) -> Trunk:
+        """Another trunk, or ``carrier`` anew."""
+        usual: dict[str, Any] = {"dial": "PJSIP/{number}@" + name, "calls_per_second": 100_000.0}
+        trunk = Trunk(name=name, **usual | known)
+        await self.store.save_trunk(trunk)
+        await self.context.directory.load()
+        return trunk
+
+    async def add_route(self, name: str, pattern: str, *destinations: str, enabled: bool = True) -> None:
+        """A route; destinations as parse_destination reads them."""
+        to = tuple(map(parse_destination, destinations))
+        await self.store.save_route(Route(name=name, pattern=pattern, destinations=to, enabled=enabled))
+        await self.context.directory.load()
+
+    async def add_calendar(self, name: str, hours: str = "mon-sun 00:00-24:00", **known: Any) -> None:
+        """A calendar, or the same one changed."""
+        await self.store.save_calendar(WorkingCalendar(name=name, hours=parse_calendar_hours(hours), **known))
+        await self.context.directory.load()
+
+    async def add_profile(self, agent: str, **known: Any) -> None:
+        """What an administrator says about an agent."""
+        await self.store.save_agent(AgentProfile(agent=agent, **known))
         await self.context.directory.load()
 
     async def claim(self, *numbers: int, server: str = "default") -> list[Call]:
@@ -257,11 +296,24 @@ class Rig:
         """An event about a call, now."""
         self.calls.handle(kind(attempt_id=call.attempt.id, at=self.clock.now(), **facts))
 
+    def tell_leg(self, call: Call, kind: type[ev.AttemptEvent], **facts: Any) -> None:
+        """An event about the telephone of the call's agent, now."""
+        self.agent_first.handle(kind(attempt_id=call.attempt.leg_id, at=self.clock.now(), **facts))
+
     def agents(self, *statuses: AgentStatus) -> None:
-        """The queue's agents."""
-        self.context.agents.replace_all(
-            "default", [member(status, interface=f"PJSIP/{n}") for n, status in enumerate(statuses)]
-        )
+        """The queue's agents: PJSIP/0, PJSIP/1, …"""
+        self.members(*(member(status, interface=f"PJSIP/{n}") for n, status in enumerate(statuses)))
+
+    def members(self, *members: QueueMember) -> None:
+        """All members of the queues of ``default``."""
+        self.context.agents.replace_all("default", members)
+
+    def paused(self, interface: str, paused: bool, reason: str) -> None:
+        """Asterisk says that an agent was paused, or goes on."""
+        for found in self.context.agents.members():
+            if found.interface == interface:
+                seen = replace(found, paused=paused, pause_reason=reason)
+                self.context.agents.handle(MemberSeen(seen))
 
     async def state(self, state: CampaignState, *, hang_up: bool = False) -> None:
         """Move the campaign, as another process does, and notice it."""
@@ -273,6 +325,10 @@ class Rig:
         await self.store.save_settings(self.campaign.id, Settings(**USUAL | settings))
         await self.context.directory.load()
 
+    def now_of(self, campaign: Campaign | None = None) -> Campaign:
+        """The campaign as the engine has it now."""
+        return self.context.directory.campaigns[(campaign or self.campaign).id]
+
     @property
     def trouble(self) -> tuple[int, str] | None:
         """Why the campaign rests, and until when."""
@@ -283,12 +339,20 @@ class Rig:
         await self.dialer._turn()
         await until(lambda: all(call.attempt.dialed_at or call.is_gone for call in self.calls))
 
+    async def passes(self, condition: Callable[[], bool], *, step_s: float = 0.1) -> None:
+        """Let time go on until the condition holds."""
+        async with asyncio.timeout(10):
+            while not condition():
+                await self.clock.advance(step_s)
+                await asyncio.sleep(0.001)
+
 
 USUAL: dict[str, Any] = {"trunk": "carrier", "queue": "sales", "wrap_up_s": 10}
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIterator[Rig]:
+async def rig(folder: Path, *, calls_per_second: float = 100_000.0, **options: Any) -> AsyncIterator[Rig]:
+    """``calls_per_second`` is the trunk's; ``options``: of the engine."""
     clock = FakeClock()
     async with open_store(folder / "store.db", clock) as opened:
         store = ShakyStore(opened._db)
@@ -301,7 +365,7 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
             telephony=telephony,
             recordings=FakeRecordings(),
             clock=clock,
-            options=EngineOptions(places=DialplanPlaces(agi_address="127.0.0.1:4573")),
+            options=EngineOptions(places=DialplanPlaces(agi_address="127.0.0.1:4573"), **options),
             calls=LiveCalls(lambda: None),
             agents=AgentMirror(lambda: None),
             directory=Directory(store),
@@ -323,7 +387,7 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
                 desk.released(closing.attempt, context.directory.campaigns[closing.attempt.campaign_id].settings)
             dialer.closed(closing)
 
-        yield Rig(
+        made = Rig(
             store=store,
             clock=clock,
             telephony=telephony,
@@ -338,9 +402,15 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0) -> AsyncIter
             agent_first=agent_first,
             orders=OrderDesk(context, desk, dialer),
             sweeps=Sweeps(context, desk, dialer),
+            router=router,
+            caller_ids=caller_ids,
             closed=closed,
         )
+        telephony.on_pause = made.paused
+        yield made
+        await agent_first.stop()
         await placer.stop()
+        await desk.settle()
 
 
 def member(status: AgentStatus = AgentStatus.NOT_INUSE, **known: Any) -> QueueMember:
@@ -352,6 +422,7 @@ def phone(n: int) -> str:
     return f"+346{n:08}"
 
 
-def _person(n: int, zone: str = "") -> NewContact:
+def _person(n: int, zone: str = "", **known: Any) -> NewContact:
     number = NewNumber(number=phone(n), as_uploaded=phone(n)[3:], type=NumberType.MOBILE, zones=zone)
-    return NewContact(numbers=(number,), params={"name": "Ana"}, priority=5, agentphone="", line=n)
+    usual: dict[str, Any] = {"params": {"name": "Ana"}, "priority": 5, "agentphone": "", "line": n}
+    return NewContact(numbers=(number,), **usual | known)

@@ -108,11 +108,11 @@ async def test_a_campaign_does_not_start_without_its_trunk(engine: Rig) -> None:
 
 async def test_a_running_campaign_keeps_what_it_needs(engine: Rig) -> None:
     with pytest.raises(Conflict, match="queue=NAME"):
-        await campaigns.change(engine.store, "demo", {"queue": ""})
+        await campaigns.change(engine.store, engine.clock, "demo", {"queue": ""})
     with pytest.raises(InvalidSetting):
-        await campaigns.change(engine.store, "demo", {"max_calls": "7", "nonsense": "1"})
+        await campaigns.change(engine.store, engine.clock, "demo", {"max_calls": "7", "nonsense": "1"})
     assert (await engine.store.campaign("demo")).settings.max_calls == 30
-    await campaigns.change(engine.store, "demo", {"max_calls": "7"})
+    await campaigns.change(engine.store, engine.clock, "demo", {"max_calls": "7"})
     assert (await engine.store.campaign("demo")).settings.max_calls == 7
 
 
