@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,15 +11,12 @@ from astdialer.cli import context
 from astdialer.cli.context import clock, e164, instant, local_time, pairs, with_store
 from astdialer.cli.output import csv_option, emit_record, emit_rows, json_option, say
 from astdialer.domain.contact import Contact
-from astdialer.domain.errors import AstdialerError, Unavailable
+from astdialer.domain.errors import Unavailable
 from astdialer.engine import tasks
-from astdialer.engine.contacts import ORDER_S
 from astdialer.engine.explain import is_stale
 from astdialer.store import SqliteStore
 
 COLUMNS = ("id", "at", "number", "agent", "tries", "promised", "data")
-#: How often an order is looked at.
-LOOK_S = 0.25
 
 
 @click.group()
@@ -85,21 +81,11 @@ async def _added(store: SqliteStore, wish: tasks.Wish) -> Mapping[str, Any]:
 
 
 async def _manual(store: SqliteStore, wish: tasks.Wish) -> Mapping[str, Any]:
-    """Give the order, and wait for what comes of it."""
     if is_stale(await store.live_view(), clock.now()):
         raise Unavailable("the engine is not running: start it with astdialer serve, or systemctl start astdialer")
     added = await tasks.add(store, clock, wish)
-    give_up_at = clock.now() + ORDER_S * 1000
-    order = await store.order(added.order_id)
-    while order.state in ("new", "taken") and clock.now() < give_up_at:
-        await clock.sleep(LOOK_S)
-        order = await store.order(added.order_id)
-    if order.state == "failed":
-        raise AstdialerError(order.result)
-    if order.state != "done":
-        raise Unavailable(f"the engine has not answered within {ORDER_S} seconds (order {added.order_id})")
     say(f"{wish.agent} calls {wish.number}")
-    return {"order": added.order_id, "result": json.loads(order.result or "null")}
+    return {"contact": added.contact_id, "guid": added.guid}
 
 
 @task.command("list")

@@ -33,7 +33,7 @@ TASKS = "tasks"
 TERMINATED, REMOVED, BLACKLISTED = "terminated", "removed", "blacklisted"
 #: End reason of a number whose contact has other ones now.
 REPLACED = "replaced"
-#: An order that no engine has taken by then is not carried out.
+#: An order that no engine has taken by then, and whose answer nobody waits for, is not carried out.
 ORDER_S = 30
 #: A call is closed so long after its hangup: who says something about it is often quicker.
 CLOSING_S, LOOK_S = LATE_FACT_S + 0.5, 0.25
@@ -99,14 +99,12 @@ async def end_anyhow(store: Store, clock: Clock, contact_id: int, reason: str) -
         is_done = contact.state is ContactState.DONE
         return contact if is_done else ended(contact, reason, EndCause.MANAGER_REQUEST)
 
-    if await store.end_after_call(contact_id, reason):
-        return False
     try:
         await store.change_contact(contact_id, end, clock.now())
-    except Conflict:  # it was claimed between the two
-        if not await store.end_after_call(contact_id, reason):
-            raise
-        return False
+    except Conflict:
+        if await store.end_after_call(contact_id, reason):
+            return False
+        await store.change_contact(contact_id, end, clock.now())  # the call has ended between the two
     return True
 
 
@@ -288,7 +286,7 @@ async def when_idle(store: Store, clock: Clock, contact_id: int) -> Contact:
 
 
 async def ask_engine(store: Store, clock: Clock, kind: str, body: Mapping[str, Any]) -> str:
-    """Give the running engine an order; its id."""
+    """Give the running engine an order without waiting for its answer (orders.ask does that); its id."""
     now, order_id = clock.now(), str(uuid.uuid4())
     await store.give_order(Order(id=order_id, kind=kind, body=body, created_at=now, expires_at=now + ORDER_S * 1000))
     return order_id

@@ -15,11 +15,11 @@ from astdialer.domain.contact import DEFAULT_PRIORITY, Contact, ContactState, Ne
 from astdialer.domain.errors import Conflict, InvalidSetting
 from astdialer.domain.retry import ended
 from astdialer.domain.typification import LONGEST_NEXT_S
+from astdialer.engine import orders
 from astdialer.engine.contacts import (
     REMOVED,
     TASKS,
     Respool,
-    ask_engine,
     base_name,
     check_agent,
     check_allowed,
@@ -67,27 +67,40 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """What has become of a wish: a contact, or an order to the engine."""
+    """What has become of a wish."""
 
-    contact_id: int | None = None
-    order_id: str = ""
+    contact_id: int
+    guid: str = ""  #: of the call that the agent makes now
     words: str = ""  #: what whoever asked should know
 
 
 async def add(store: Store, clock: Clock, wish: Wish) -> Added:
     """Take up a wish. The same one again (number, time, agent) is no second call.
 
-    Raises NotFound, InvalidSetting, and Conflict when its number is blacklisted.
+    Raises NotFound, InvalidSetting, Conflict when its number is blacklisted or the engine can't do it, and Unavailable
+    when an agent is to call at once and no engine answers.
     """
     now = clock.now()
     _check(wish, now)
     campaign = await store.campaign(wish.campaign)
     await check_allowed(store, campaign, wish.number, max(now, wish.at or 0))
     if wish.rank is Rank.LIST and not wish.bulk:
-        body = {"campaign": wish.campaign, "agent": wish.agent, "number": wish.number, "data": dict(wish.params)}
-        return Added(order_id=await ask_engine(store, clock, "agent_call", body))
+        return await _by_hand(store, clock, wish)
     contact_id, words = await _kept(store, clock, campaign, wish)
     return Added(contact_id=contact_id, words="; ".join(filter(None, (words, _past(wish, now), _at_rest(campaign)))))
+
+
+async def _by_hand(store: Store, clock: Clock, wish: Wish) -> Added:
+    """The agent calls at once; returns when its telephone is being rung."""
+    body = {
+        "campaign": wish.campaign,
+        "agent": wish.agent,
+        "number": wish.number,
+        "zones": wish.numbers[0].zones,
+        "data": dict(wish.params),
+    }
+    made = await orders.ask(store, clock, "agent_call", body)
+    return Added(contact_id=made["contact_id"], guid=made["guid"])
 
 
 def _check(wish: Wish, now: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 from cli_hands import clock, done, failed, in_store, shown, told
 
-from astdialer.cli import task as command
+from astdialer.ports import Order
 from astdialer.store import SqliteStore
 
 ANA, BEN = "612345678", "612345679"
@@ -26,7 +24,6 @@ def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
     monkeypatch.setenv("ASTDIALER_ENGINE_DEFAULT_COUNTRY", "ES")
     monkeypatch.setenv("ASTDIALER_ENGINE_TIMEZONE", "UTC")
-    monkeypatch.setattr(command, "LOOK_S", 0.01)
     handlers = logging.getLogger().handlers[:]
     yield
     logging.getLogger().handlers[:] = handlers
@@ -105,51 +102,34 @@ def engine_runs() -> None:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def answer(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the engine makes of the next order, while the command waits."""
-    made: dict[str, Any] = {"result": "{}", "failed": False}
+    made: dict[str, Any] = {"result": '{"guid": "x", "contact_id": 5}', "failed": False}
     usual = SqliteStore.give_order
 
-    async def answered(self: SqliteStore, order: Any) -> None:
+    async def answered(self: SqliteStore, order: Order) -> None:
         await usual(self, order)
-        if made["failed"] is None:
-            return
-
-        async def engine() -> None:
-            (taken,) = await self.take_orders(clock.now())
-            made["order"] = taken
-            await asyncio.sleep(0.02)
-            await self.order_done(taken.id, result=made["result"], failed=made["failed"])
-
-        made["engine"] = asyncio.get_running_loop().create_task(engine())
+        (made["order"],) = await self.take_orders(clock.now())
+        await self.order_done(order.id, result=made["result"], failed=made["failed"])
 
     monkeypatch.setattr(SqliteStore, "give_order", answered)
-    return made  # type: ignore[return-value]
+    return made
 
 
 def test_an_agent_calls_at_once(answer: dict[str, Any]) -> None:
     engine_runs()
-    answer["result"] = json.dumps({"guid": "x"})
-    found = shown("task", "add", "sales", ANA, "--manual", "--agent", "1001", "--data", "order=7")
-    assert found == {"order": answer["order"].id, "result": {"guid": "x"}}
-    assert answer["order"].body == {"campaign": "sales", "agent": "1001", "number": E164, "data": {"order": "7"}}
+    words = ("task", "add", "sales", ANA, "--manual", "--agent", "1001", "--data", "order=7")
+    assert shown(*words) == {"contact": 5, "guid": "x"}
+    body = answer["order"].body
+    assert (body["campaign"], body["agent"], body["number"], body["data"]) == ("sales", "1001", E164, {"order": "7"})
+    assert told(*words) == f"1001 calls {E164}\n"
     assert shown("contact", "list") == []
 
 
 def test_what_the_engine_says_against_it_is_said(answer: dict[str, Any]) -> None:
     engine_runs()
-    answer |= {"failed": True, "result": "agent 1001 is in a call"}
-    assert failed("task", "add", "sales", ANA, "--manual", "--agent", "1001") == "astdialer: agent 1001 is in a call\n"
-
-
-def test_an_engine_that_does_not_answer_is_not_waited_for_for_ever(
-    answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine_runs()
-    answer["failed"] = None
-    monkeypatch.setattr(command, "ORDER_S", 0)
-    said = failed("task", "add", "sales", ANA, "--manual", "--agent", "1001", code=69)
-    assert "the engine has not answered within 0 seconds" in said
+    answer |= {"failed": True, "result": "agent 1001 is on a call"}
+    assert failed("task", "add", "sales", ANA, "--manual", "--agent", "1001") == "astdialer: agent 1001 is on a call\n"
 
 
 def test_an_agent_can_not_call_without_the_engine() -> None:

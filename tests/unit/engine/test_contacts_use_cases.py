@@ -218,7 +218,6 @@ async def test_every_open_contact_of_the_main_number_is_removed(store: Store, cl
     calling = await person(store, sales, 1, base="april")
     claim = await dial(store, sales, calling)
     assert await contacts.remove(store, clock, "sales", phone(1)) == contacts.Removed(2, 1)
-    assert task.contact_id is not None
     for one in (waiting.id, task.contact_id):
         done = await store.load_contact(one)
         assert (done.state, done.end_reason, done.end_cause) == (S.DONE, "removed", "MANAGER_REQUEST")
@@ -232,6 +231,21 @@ async def test_every_open_contact_of_the_main_number_is_removed(store: Store, cl
 async def test_who_awaits_a_result_is_removed_too(store: Store, clock: Clock, sales: Campaign) -> None:
     ana, _ = await held(store, sales, 1)
     await contacts.remove(store, clock, "sales", phone(1))
+    assert (await store.load_contact(ana.id)).end_reason == "removed"
+
+
+async def test_a_call_that_ends_meanwhile_is_no_hindrance(
+    store: Store, clock: Clock, sales: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = await person(store, sales, 1)
+    claim = await dial(store, sales, ana)
+
+    async def too_late(*_: object) -> bool:
+        await hang_up(store, sales, claim, Disposition.BUSY)
+        return False
+
+    monkeypatch.setattr(store, "end_after_call", too_late)
+    assert await contacts.remove(store, clock, "sales", phone(1)) == contacts.Removed(1, 0)
     assert (await store.load_contact(ana.id)).end_reason == "removed"
 
 
@@ -351,6 +365,13 @@ async def test_a_task_stays_one(store: Store, clock: Clock, plain: Campaign) -> 
     added = await tasks.add(store, clock, tasks.Wish(campaign="plain", numbers=[number(1)], at=NOON + HOUR))
     again = await contacts.respool(store, clock, Respool(campaign="plain", number=phone(1)))
     assert (again.id, again.rank, again.next_at) == (added.contact_id, Rank.TASK, NOON)
+
+
+async def test_of_several_tasks_the_last_is_put_back(store: Store, clock: Clock, plain: Campaign) -> None:
+    for hours in (1, 2):
+        last = await tasks.add(store, clock, tasks.Wish(campaign="plain", numbers=[number(1)], at=NOON + hours * HOUR))
+    again = await contacts.respool(store, clock, Respool(campaign="plain", number=phone(1)))
+    assert again.id == last.contact_id
 
 
 async def test_lists_go_before_tasks_and_a_base_is_asked_for_where_several_have_it(

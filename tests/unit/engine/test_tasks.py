@@ -11,7 +11,7 @@ from use_case_hands import DAY, HOUR, NOON, Clock, campaign, dial, entry, number
 
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.contact import Contact, ContactState, NumberType, Rank
-from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
+from astdialer.domain.errors import Conflict, InvalidSetting, NotFound, Unavailable
 from astdialer.engine import tasks
 from astdialer.engine.tasks import Added, Wish
 from astdialer.ports import Store
@@ -44,7 +44,6 @@ async def add(store: Store, clock: Clock, *numbers: int, **values: Any) -> Added
 
 
 async def contact_of(store: Store, added: Added) -> Contact:
-    assert added.contact_id is not None
     return await store.load_contact(added.contact_id)
 
 
@@ -58,17 +57,52 @@ async def test_an_automatic_call_without_a_date_is_made_as_soon_as_possible(
     task = await contact_of(store, added)
     assert (task.state, task.rank, task.priority, task.agentphone) == (S.READY, Rank.TASK, 1, "")
     assert ([n.number for n in task.numbers], task.params) == ([phone(1), phone(2)], {"order": "7"})
-    assert (added.words, added.order_id) == ("", "")
+    assert (added.words, added.guid) == ("", "")
 
 
 async def test_a_manual_call_is_an_order_to_the_engine(store: Store, clock: Clock, sales: Campaign) -> None:
-    added = await add(store, clock, 1, agent="1001", automatic=False, params={"order": "7"})
-    (order,) = await store.take_orders(NOON)
-    assert (order.id, order.kind) == (added.order_id, "agent_call")
-    assert order.body == {"campaign": "sales", "agent": "1001", "number": phone(1), "data": {"order": "7"}}
-    assert order.expires_at == NOON + 30_000
-    assert added.contact_id is None
+    async def engine() -> None:
+        (order,) = await store.take_orders(clock.now())
+        assert order.kind == "agent_call"
+        assert order.body == {
+            "campaign": "sales",
+            "agent": "1001",
+            "number": phone(1),
+            "zones": "Europe/Madrid",
+            "data": {"order": "7"},
+        }
+        await store.order_done(order.id, result='{"guid": "x", "contact_id": 5}')
+
+    clock.meanwhile.append(engine)
+    wish = Wish(
+        campaign="sales",
+        numbers=[number(1, zones="Europe/Madrid")],
+        agent="1001",
+        automatic=False,
+        params={"order": "7"},
+    )
+    assert await tasks.add(store, clock, wish) == Added(contact_id=5, guid="x")
     assert not await store.contacts_with(phone(1), None)
+
+
+async def test_a_manual_call_that_the_engine_can_not_make_is_refused_in_its_words(
+    store: Store, clock: Clock, sales: Campaign
+) -> None:
+    async def engine() -> None:
+        (order,) = await store.take_orders(clock.now())
+        await store.order_done(order.id, result="agent 1001 is on a call", failed=True)
+
+    clock.meanwhile.append(engine)
+    with pytest.raises(Conflict, match="agent 1001 is on a call"):
+        await add(store, clock, 1, automatic=False, agent="1001")
+
+
+async def test_a_manual_call_that_no_engine_makes_is_not_waited_for_for_ever(
+    store: Store, clock: Clock, sales: Campaign
+) -> None:
+    with pytest.raises(Unavailable, match="the engine does not answer"):
+        await add(store, clock, 1, automatic=False, agent="1001")
+    assert not await store.take_orders(clock.now())
 
 
 async def test_a_manual_call_needs_its_agent(store: Store, clock: Clock, sales: Campaign) -> None:
