@@ -509,11 +509,6 @@ class OrderStore(Protocol):
 
     async def withdraw_offer(self, attempt_id: str) -> None: ...
 
-    async def count_agent(
-        self, agent: str, campaign_id: int, day: str, *, offered: int = 0, answered: int = 0, talk_s: float = 0
-    ) -> None:
-        """Add to an agent's statistics of a day."""
-
 
 class ReportStore(Protocol):
     """Reading for people."""

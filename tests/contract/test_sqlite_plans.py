@@ -188,7 +188,8 @@ def test_the_plan_uses_its_indexes_and_scans_no_table(connection: sqlite3.Connec
     for part in PLANS[query]:
         assert part in text, text
     scans = [step.removeprefix("SCAN ") for step in plan if step.startswith("SCAN ")]
-    assert [scan for scan in scans if "VIRTUAL TABLE" not in scan and "subquery" not in scan] == ALLOWED_SCANS.get(query, []), text
+    of_tables = [scan for scan in scans if "VIRTUAL TABLE" not in scan and "subquery" not in scan]
+    assert of_tables == ALLOWED_SCANS.get(query, []), text
     assert "USE TEMP B-TREE FOR ORDER BY" not in text or query in SORTS, text
 
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from stores import HOUR, NOW, TODAY, FreshDatabase
+from stores import HOUR, NOW, TODAY, FreshDatabase, closing, load, person, request
 
 from astdialer.domain.campaign import Campaign
+from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import NotFound
-from astdialer.domain.settings import Settings
-from astdialer.ports import Offer, Order, Store
+from astdialer.ports import Claim, Closing, Offer, Order, Store
 
 pytest_plugins = ("store_fixtures",)
 
@@ -90,21 +90,23 @@ async def test_a_withdrawn_offer_is_gone(store: Store) -> None:
     assert not await store.answer_offer("a1", "accept")
 
 
-async def test_an_agents_day_is_added_up(store: Store, demo: Campaign) -> None:
-    other = await store.create_campaign("other", Settings(), NOW)
-    counted: list[tuple[str, Campaign, str, dict[str, Any]]] = [
-        ("PJSIP/1", demo, TODAY, {"offered": 1}),
-        ("PJSIP/1", demo, TODAY, {"offered": 1, "answered": 1, "talk_s": 2.5}),
-        ("PJSIP/1", demo, "2026-09-20", {"offered": 1}),
-        ("PJSIP/1", other, TODAY, {"answered": 1}),
-        ("PJSIP/2", demo, TODAY, {"talk_s": 1}),
+async def test_an_agents_day_is_added_up_as_its_calls_are_closed(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(n) for n in (1, 2, 3, 4)])
+    talked, missed, again, other = await store.claim(request(demo))
+
+    def of(claim: Claim, day: str = TODAY, **facts: Any) -> Closing:
+        known = replace(claim, attempt=replace(claim.attempt, answered_at=NOW, **facts))
+        return closing(known, Disposition.ANSWERED, now=NOW + 2500, day=day)
+
+    talk: dict[str, Any] = {"connected_at": NOW, "talk_ended_at": NOW + 2500}
+    closings = [
+        of(talked, agent="PJSIP/1", **talk),
+        of(missed, reserved_agent="PJSIP/1"),
+        of(again, "2026-09-20", agent="PJSIP/1", **talk),
+        of(other, agent="PJSIP/2", **talk),
     ]
-    for agent, campaign, day, counts in counted:
-        await store.count_agent(agent, campaign.id, day, **counts)
+    await store.close(closings)
+    await store.close(closings)
     rows = [tuple(row.values()) for row in await store.agent_days(TODAY)]
-    assert rows == [
-        ("PJSIP/1", "demo", TODAY, 2, 1, 2.5),
-        ("PJSIP/1", "other", TODAY, 0, 1, 0),
-        ("PJSIP/2", "demo", TODAY, 0, 0, 1),
-    ]
-    assert len(await store.agent_days("2026-09-20")) == 4
+    assert rows == [("PJSIP/1", "demo", TODAY, 2, 1, 2.5), ("PJSIP/2", "demo", TODAY, 1, 1, 2.5)]
+    assert len(await store.agent_days("2026-09-20")) == 3

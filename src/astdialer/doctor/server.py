@@ -16,9 +16,12 @@ from astdialer.domain.errors import Unavailable
 OLDEST = 18
 KNOCK_S = 3.0  #: longest wait for the TCP connection and Asterisk's first line
 CLOCKS_APART_S = 2.0
-CONTEXTS = ("answered", "queue", "safe-harbour", "play", "message", "goto", "hangup", "disposition", "check")
-NEEDED = ("Originate", "Hangup", "CoreShowChannels", "QueueStatus")
-USEFUL = {"Redirect": "call", "QueuePause": "agent", "Getvar": "reporting", "ShowDialPlan": "reporting"}
+CONTEXTS = (
+    *("answered", "queue", "agent", "agent-leg", "preview"),
+    *("safe-harbour", "play", "message", "goto", "hangup", "disposition", "check"),
+)
+NEEDED = ("Originate", "Hangup", "CoreShowChannels", "QueueStatus", "QueuePause")
+USEFUL = {"Redirect": "call", "Getvar": "reporting", "ShowDialPlan": "reporting"}
 #: Actions that the engine never uses, each a way to take the whole machine over or to change its configuration.
 TOO_MUCH = (
     "Command",

@@ -143,11 +143,29 @@ async def _close(tx: Writing, closings: Sequence[Closing]) -> None:
     await tx.execute_many("save_attempt", [attempt_row(closing.attempt) for closing in new])
     for query in ("close_attempt", "count_disposition", "count_campaign_day", "count_trunk_day"):
         await tx.execute_many(query, endings)
+    await tx.execute_many("count_agent", [row for closing in new if (row := _agent_row(closing))])
     await tx.execute_many("insert_cdr", [dataclasses.asdict(closing.cdr) for closing in new])
     for closing in new:
         await save_contacts(tx, [_left(closing, still_open[closing.attempt.id])], closing.now)
     await tx.execute_many("called_off", [{"id": closing.contact.id} for closing in new])
     await tx.execute_many("queue_recording", [_ending(c) | {"date": c.recording.date} for c in new if c.recording])
+
+
+def _agent_row(closing: Closing) -> dict[str, Any] | None:
+    """The call in the day of the agent who took it, or for whom it was meant."""
+    attempt = closing.attempt
+    agent = attempt.agent or attempt.reserved_agent
+    if not agent:
+        return None
+    talked = attempt.connected_at is not None
+    return {
+        "agent": agent,
+        "campaign_id": attempt.campaign_id,
+        "day": closing.day,
+        "offered": 1,
+        "answered": int(talked),
+        "talk_s": closing.cdr.talk_s if talked else 0.0,
+    }
 
 
 def _left(closing: Closing, called_off: str) -> Contact:

@@ -62,14 +62,6 @@ class Orders:
         """The agent is not asked any more."""
         await self._db.write(lambda tx: tx.execute("withdraw_offer", {"attempt_id": attempt_id}))
 
-    async def count_agent(
-        self, agent: str, campaign_id: int, day: str, *, offered: int = 0, answered: int = 0, talk_s: float = 0
-    ) -> None:
-        """Add to an agent's statistics of a day."""
-        row = {"agent": agent, "campaign_id": campaign_id, "day": day}
-        added = {"offered": offered, "answered": answered, "talk_s": talk_s}
-        await self._db.write(lambda tx: tx.execute("count_agent", row | added))
-
 
 async def _take(tx: Writing, now: int) -> list[Order]:
     orders = [_order(dict(row)) for row in await tx.fetch("new_orders")]

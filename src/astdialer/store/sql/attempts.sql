@@ -125,6 +125,12 @@ WHERE a.id IN (SELECT value FROM json_each(:ids)) AND a.state <> 'closed'
 INSERT INTO disposition_counts VALUES (:campaign_id, :disposition, 1)
 ON CONFLICT DO UPDATE SET n = n + 1
 
+-- name: count_agent
+INSERT INTO agent_days (agent, campaign_id, day, offered, answered, talk_s)
+VALUES (:agent, :campaign_id, :day, :offered, :answered, :talk_s)
+ON CONFLICT (agent, campaign_id, day) DO UPDATE SET offered = offered + excluded.offered,
+  answered = answered + excluded.answered, talk_s = talk_s + excluded.talk_s
+
 -- name: queue_recording
 INSERT INTO recordings (attempt_id, date, state, retry_at) VALUES (:id, :date, 'pending', :now)
 ON CONFLICT DO NOTHING

@@ -25,9 +25,3 @@ UPDATE offers SET answer = :answer WHERE attempt_id = :attempt_id AND answer = '
 
 -- name: withdraw_offer
 DELETE FROM offers WHERE attempt_id = :attempt_id
-
--- name: count_agent
-INSERT INTO agent_days (agent, campaign_id, day, offered, answered, talk_s)
-VALUES (:agent, :campaign_id, :day, :offered, :answered, :talk_s)
-ON CONFLICT (agent, campaign_id, day) DO UPDATE SET offered = offered + excluded.offered,
-  answered = answered + excluded.answered, talk_s = talk_s + excluded.talk_s
