@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from astdialer.domain.calendar import local_day
@@ -109,7 +109,7 @@ async def zone_of(store: Store, campaign: Campaign, engine_zone: str) -> str:
 def first_day(zone: str, now: int, days: int) -> str:
     """The first of the last ``days`` local days, today among them, as YYYY-MM-DD."""
     today, _ = local_day(zone, now)
-    return max(today - timedelta(days=days - 1), date(1970, 1, 1)).isoformat()
+    return (today - timedelta(days=days - 1)).isoformat()
 
 
 def total(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
