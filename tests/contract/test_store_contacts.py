@@ -119,7 +119,7 @@ async def test_a_contact_in_a_call_is_not_changed(store: Store, demo: Campaign) 
     await load(store, demo, [person(1)])
     (claim,) = await store.claim(request(demo))
     with pytest.raises(Conflict, match=f"contact {claim.contact.id} is in a call"):
-        await store.change_contact(claim.contact.id, terminate, NOW)
+        await store.change_contact(claim.contact.id, lambda c: replace(c, tag="a"), NOW)
     assert await store.load_contact(claim.contact.id) == claim.contact
 
 
@@ -304,9 +304,14 @@ async def test_an_entry_that_ends_only_puts_calls_off(store: Store, demo: Campai
     (rule,) = [row for row in await store.put_off(demo.id) if row["last_at"] == until]
     assert rule["why"] == "the blacklist"
     assert await store.withdraw([forbid(1, expires_at=until)], NOW) == 0
-    assert await store.withdraw([forbid(1, expires_at=NOW)], NOW) == 0
     assert not [c for c in await store.claim(request(demo, now=until - 1)) if c.attempt.number == phone(1)]
     assert numbers_of(await store.claim(request(demo, now=until))) == [phone(1)]
+
+
+async def test_an_entry_that_has_ended_puts_nobody_off(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1)])
+    assert await store.withdraw([forbid(1, expires_at=NOW), forbid(0, number="+34*", expires_at=NOW - 1)], NOW) == 0
+    assert (await people(store))[phone(1)]["state"] == "ready"
 
 
 async def test_a_contact_in_a_call_is_left_to_the_engine(store: Store, demo: Campaign) -> None:

@@ -154,6 +154,8 @@ async def test_discarding_leaves_no_pool_behind(store: Store, demo: Campaign) ->
     await check_counts(store, demo)
     (row,) = await store.bases(demo.id)
     assert row["contacts"] == 1
+    await load(store, demo, [person(4, zones="Asia/Tokyo")])
+    assert sorted(await store.zones(demo.id)) == ["Asia/Tokyo", "Europe/Madrid"]
 
 
 async def test_a_task_makes_no_number_known(store: Store, demo: Campaign) -> None:
