@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from astdialer.domain import attempt as life
 from astdialer.domain.agent import Missed, missed_by
+from astdialer.domain.amd import Action
 from astdialer.domain.attempt import Attempt
 from astdialer.domain.errors import AstdialerError, NotFound, Unavailable
 from astdialer.domain.events import AttemptEvent, Canceled, Refused, Sent
@@ -32,6 +34,8 @@ AGENT_MISSED_S = 1
 ACCEPT_KEY, SKIP_KEY = "1", "2"
 #: How soon a decision on a screen, or a fact that nobody told of, is seen.
 LOOK_S = 0.5
+#: A call that is taken back may have no channel yet: it is hung up again so often.
+TAKE_BACK_TRIES = 5
 
 
 @dataclass(slots=True)
@@ -54,26 +58,57 @@ class AgentFirst:
         self._calls, self._clock, self._store = context.calls, context.clock, context.store
         self._telephony = context.telephony
         self._legs: dict[str, _Leg] = {}
+        self._of_attempts: dict[str, _Leg] = {}
+        self._left: set[tuple[str, str]] = set()  #: legs that could not be hung up for want of a link
         self._tasks: set[asyncio.Task[None]] = set()
 
     def handle(self, event: AttemptEvent) -> None:
-        """A fact about an agent's leg; those of strangers are ignored."""
+        """A fact about an agent's leg, or about the call that it is for; those of strangers are ignored."""
         leg = self._legs.get(event.attempt_id)
         if leg:
             leg.attempt = life.apply(leg.attempt, event)
             leg.changed.set()
+        elif event.attempt_id in self._of_attempts:
+            self._of_attempts[event.attempt_id].changed.set()
 
     def begin(self, call: Call, trunk: Trunk, *, preview: bool) -> None:
         """Ring the agent that the attempt is reserved for, and go on from there."""
-        task = asyncio.create_task(self._run(call, trunk, preview=preview))
+        leg = self._leg(call)
+        self._start(leg, self._through(leg, trunk, preview=preview), preview=preview)
+
+    def take_up(self, call: Call) -> None:
+        """Go on with a call that an engine before us has begun: its agent, if it is there, waits for nobody else."""
+        leg = self._leg(call)
+        leg.attempt = life.apply(leg.attempt, Sent(attempt_id=leg.attempt.id, at=call.attempt.created_at))
+        self._start(leg, self._resume(leg), preview=True)
+
+    def _leg(self, call: Call) -> _Leg:
+        leg = _Leg(call, _leg_of(call.attempt, self._clock.now()))
+        self._legs[leg.attempt.id] = self._of_attempts[call.attempt.id] = leg
+        return leg
+
+    def _start(self, leg: _Leg, life_of_call: Coroutine[Any, Any, None], *, preview: bool) -> None:
+        task = asyncio.create_task(self._run(leg, life_of_call, preview=preview))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Dial nobody any more; agents who wait for nobody are let go."""
+        """Dial nobody any more; agents who wait for nobody are let go. Who is called already is the next engine's."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- what recovery asks ------------------------------------------------------------------------------------------
+
+    def legs_of(self, server: str) -> dict[str, Attempt]:
+        """The agents' channels that there should be on a server, by their ids."""
+        return {key: leg.attempt for key, leg in self._legs.items() if leg.attempt.server == server}
+
+    async def hang_up_left(self, server: str) -> None:
+        """The link is back: let go the agents whose calls have ended meanwhile."""
+        for each in [each for each in self._left if each[0] == server]:
+            self._left.discard(each)
+            await self._hang_up_leg(*each)
 
     def answer(self, attempt_id: str, key: str) -> str:
         """Implements answered.PreviewOffers for the telephone of an agent who looks at a contact."""
@@ -87,15 +122,16 @@ class AgentFirst:
 
     # --- the life of such a call -------------------------------------------------------------------------------------
 
-    async def _run(self, call: Call, trunk: Trunk, *, preview: bool) -> None:
-        leg = _Leg(call, _leg_of(call.attempt, self._clock.now()))
-        self._legs[leg.attempt.id] = leg
+    async def _run(self, leg: _Leg, life_of_call: Coroutine[Any, Any, None], *, preview: bool) -> None:
         try:
-            await self._through(leg, trunk, preview=preview)
+            await life_of_call
+        except asyncio.CancelledError:
+            self._give_up(leg, "the engine stops", AGENT_MISSED_S)
+            raise
         except AstdialerError as error:
             self._give_up(leg, str(error), AGENT_MISSED_S)
         except Exception as error:  # a fault that nobody foresaw must not keep the agent and the contact for ever
-            logger.exception("agent_first.failed", extra={"attempt": call.attempt.id})
+            logger.exception("agent_first.failed", extra={"attempt": leg.call.attempt.id})
             self._give_up(leg, str(error), AGENT_MISSED_S)
         finally:
             await asyncio.shield(self._end(leg, preview=preview))
@@ -112,7 +148,19 @@ class AgentFirst:
         if call.is_gone:
             return
         self._place(call, trunk)
-        await self._until(leg, lambda: call.is_gone or self._is_over(leg))
+        await self._see_through(leg)
+
+    async def _resume(self, leg: _Leg) -> None:
+        """The rest of a call that an engine before us has begun."""
+        await self._until(leg, lambda: self._telephony.is_up(leg.attempt.server))
+        await self._see_through(leg)
+
+    async def _see_through(self, leg: _Leg) -> None:
+        """From the moment at which the contact is called."""
+        call = leg.call
+        await self._until(leg, lambda: call.is_gone or self._is_over(leg) or _is_machine(call))
+        if _is_machine(call):
+            return  # what the machine is told does not concern the agent
         if not call.is_gone and not call.attempt.was_answered:
             await self._take_back(leg)
         await self._until(leg, lambda: call.is_gone)
@@ -134,7 +182,9 @@ class AgentFirst:
     async def _ring(self, leg: _Leg, trunk: Trunk, *, preview: bool) -> None:
         campaign = self._context.campaign_of(leg.call)
         leg.call.caller_id = self._caller_ids.pick(leg.call, campaign, trunk)
-        order = agent_leg(leg.call, campaign, self._context.options.places, preview=preview)
+        own_s = self._context.directory.profile(leg.call.attempt.reserved_agent).call_timeout_s
+        timeout_s = campaign.settings.agent_call_timeout_s if own_s is None else own_s
+        order = agent_leg(leg.call, campaign, self._context.options.places, timeout_s=timeout_s, preview=preview)
         self.handle(Sent(attempt_id=leg.attempt.id, at=self._clock.now()))
         await self._telephony.originate(order)
 
@@ -179,29 +229,38 @@ class AgentFirst:
             self._calls.handle(Refused(attempt_id=attempt.id, at=at, message=why, counted=False, retry_s=retry_s))
 
     async def _take_back(self, leg: _Leg) -> None:
-        """The agent hung up before the customer answered."""
-        attempt = leg.call.attempt
-        if attempt.dialed_at is None:
-            self._give_up(leg, f"agent {attempt.reserved_agent} hung up", AGENT_MISSED_S)
+        """The agent hung up before the contact answered."""
+        call = leg.call
+        if call.attempt.dialed_at is None:
+            self._give_up(leg, f"agent {call.attempt.reserved_agent} hung up", AGENT_MISSED_S)
             return
-        self._calls.handle(Canceled(attempt_id=attempt.id, at=self._clock.now()))
-        await self._hang_up(attempt.server, attempt.id)
+        self._calls.handle(Canceled(attempt_id=call.attempt.id, at=self._clock.now()))
+        for _ in range(TAKE_BACK_TRIES):
+            if call.is_gone:
+                return
+            await self._quietly(self._telephony.hang_up(call.attempt.server, call.attempt.id))
+            await self._until(leg, lambda: call.is_gone, at_most_s=LOOK_S)
 
     async def _end(self, leg: _Leg, *, preview: bool) -> None:
-        if not self._is_over(leg) and leg.attempt.dialed_at:
-            await self._hang_up(leg.attempt.server, leg.attempt.id)
+        """Let the agent go, unless the contact is called: then the talk is theirs, with an engine or without."""
+        waits = not leg.call.is_gone and leg.call.attempt.dialed_at is not None and not _is_machine(leg.call)
+        if leg.attempt.dialed_at and not self._is_over(leg) and not waits:
+            await self._hang_up_leg(leg.attempt.server, leg.attempt.id)
         if preview:
             await self._quietly(self._store.withdraw_offer(leg.call.attempt.id))
-        del self._legs[leg.attempt.id]
+        del self._legs[leg.attempt.id], self._of_attempts[leg.call.attempt.id]
 
-    async def _hang_up(self, server: str, channel_id: str) -> None:
-        await self._quietly(self._telephony.hang_up(server, channel_id))
+    async def _hang_up_leg(self, server: str, leg_id: str) -> None:
+        if not await self._quietly(self._telephony.hang_up(server, leg_id)):
+            self._left.add((server, leg_id))
 
-    async def _quietly(self, work: Awaitable[object]) -> None:
+    async def _quietly(self, work: Awaitable[object]) -> bool:
         try:
             await work
         except Unavailable as error:
             logger.warning("agent_first.cleaning_failed", extra={"error": str(error)})
+            return False
+        return True
 
     def _is_over(self, leg: _Leg) -> bool:
         return leg.attempt.gone_at is not None or life.is_over(leg.attempt, self._clock.now())
@@ -213,6 +272,11 @@ class AgentFirst:
             leg.changed.clear()
             await _first(self._clock.sleep(LOOK_S), leg.changed.wait())
             waited_s += LOOK_S
+
+
+def _is_machine(call: Call) -> bool:
+    """Whether a machine took the call: no agent is needed for it."""
+    return call.attempt.action in (Action.MESSAGE, Action.HANGUP)
 
 
 async def _first(*waits: Awaitable[object]) -> None:

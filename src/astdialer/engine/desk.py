@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from astdialer.domain.agent import (
@@ -45,6 +45,7 @@ class Seat:
     here_since: int = 0
     missed_in_a_row: int = 0
     rests_until: int = 0
+    asked: str = ""  #: the reason of the pause that Asterisk was last asked for; empty: none
 
 
 class Desk:
@@ -66,10 +67,16 @@ class Desk:
 
     def is_free(self, member: QueueMember) -> bool:
         """Whether a call may be placed for the agent now."""
-        now, server = self._clock.now(), member.server
-        wrap_up_s = self._wrap_up_s(member)
-        busy = member.interface in self._calls.reserved_agents(server) or self.rests_until(member) > now
-        return member.is_free(now, wrap_up_s) and not busy
+        return self._is_free(member, self._reserved(member.server))
+
+    def _is_free(self, member: QueueMember, reserved: Collection[str]) -> bool:
+        now = self._clock.now()
+        busy = member.interface in reserved or self.rests_until(member) > now
+        return not busy and member.is_free(now, self._wrap_up_s(member))
+
+    def _reserved(self, server: str) -> set[str]:
+        """Who is promised to a call, or in one; after its end until it is closed, for only then the rest begins."""
+        return {c.attempt.reserved_agent for c in self._calls if c.attempt.server == server}
 
     def rests_until(self, member: QueueMember) -> int:
         """Until when the agent rests after a call or a missed one; 0: not at all."""
@@ -77,8 +84,8 @@ class Desk:
         return seat.rests_until if seat else 0
 
     def is_reserved(self, member: QueueMember) -> bool:
-        """Whether the agent is promised to a call, or in one."""
-        return member.interface in self._calls.reserved_agents(member.server)
+        """Whether the agent is promised to a call, or in one that is not closed yet."""
+        return member.interface in self._reserved(member.server)
 
     def _wrap_up_s(self, member: QueueMember) -> int:
         own = self._directory.profile(member.interface, member.name).wrap_up_s
@@ -86,11 +93,13 @@ class Desk:
 
     def free_in(self, server: str, queue: str) -> int:
         """How many agents of a queue a call may be placed for."""
-        return sum(self.is_free(member) for member in self._agents.members(server, queue))
+        reserved = self._reserved(server)
+        return sum(self._is_free(member, reserved) for member in self._agents.members(server, queue))
 
     def free_for(self, campaign: Campaign) -> list[QueueMember]:
         """The free agents that a campaign may reserve, whose turn it is first."""
-        free = {m.interface: m for m in self.team(campaign) if self.is_free(m)}
+        reserved = self._reserved(self._directory.server_of(campaign))
+        free = {m.interface: m for m in self.team(campaign) if self._is_free(m, reserved)}
         strategy = parse_strategy(campaign.settings.agent_strategy)
         records = [self._record(member, position) for position, member in enumerate(free.values())]
         return [free[r.interface] for r in in_turn(strategy, records, self._clock.now(), self._rng)]
@@ -125,7 +134,7 @@ class Desk:
     def reserve(self, server: str, interface: str) -> None:
         """A call is about to be placed for the agent."""
         self.seat(server, interface).offered_at = self._clock.now()
-        self.pause(server, interface, paused=True, reason=RESERVED)
+        self._hold_back(server, interface, RESERVED)
 
     def released(self, attempt: Attempt, settings: Settings) -> None:
         """A call that the agent was reserved for has ended."""
@@ -138,8 +147,8 @@ class Desk:
             self._agents.talked(server, interface, ended_at)
             own = self._directory.profile(interface).wrap_up_s
             self.rest(server, interface, settings.wrap_up_s if own is None else own, WRAPS_UP)
-        elif seat.rests_until <= now and not self._is_away(server, interface):
-            self.pause(server, interface, paused=False)
+        elif seat.asked == RESERVED and seat.rests_until <= now:
+            self._let_go(server, interface)
 
     def missed(self, server: str, interface: str, how: Missed, settings: Settings) -> None:
         """The agent did not take a call: it rests as the campaign says, and is paused after too many."""
@@ -155,19 +164,25 @@ class Desk:
 
     def rest(self, server: str, interface: str, seconds: float, reason: str) -> None:
         """No call for the agent for so long."""
-        now = self._clock.now()
-        self.seat(server, interface).rests_until = now + int(seconds * 1000)
+        now, seat = self._clock.now(), self.seat(server, interface)
+        seat.rests_until = now + int(seconds * 1000)
         if seconds > 0:
+            self._hold_back(server, interface, reason)
+        elif seat.asked.startswith(OUR_PAUSE):
+            self._let_go(server, interface)
+
+    def _hold_back(self, server: str, interface: str, reason: str) -> None:
+        """Keep the queues from ringing the agent; one who has paused is not rung anyway, and keeps the own reason."""
+        if not self._is_away(server, interface):
             self.pause(server, interface, paused=True, reason=reason)
-        elif self._is_held_back(server, interface):
+
+    def _let_go(self, server: str, interface: str) -> None:
+        if not self._is_away(server, interface):
             self.pause(server, interface, paused=False)
 
     def _is_away(self, server: str, interface: str) -> bool:
         """Whether the agent has paused, or was paused for not answering: that is not ours to end."""
         return any(m.is_away for m in self._agents.members(server) if m.interface == interface)
-
-    def _is_held_back(self, server: str, interface: str) -> bool:
-        return any(m.is_paused_by_us for m in self._agents.members(server) if m.interface == interface)
 
     def wake(self) -> None:
         """End the pauses of ours that are over, and those that an engine before us has left."""
@@ -177,8 +192,16 @@ class Desk:
             if member.is_paused_by_us and not held:
                 self.pause(member.server, member.interface, paused=False)
 
+    def dismiss(self) -> None:
+        """The engine ends: no pause of ours stays behind."""
+        for member in self._agents.members():
+            asked = self.seat(member.server, member.interface).asked.startswith(OUR_PAUSE)
+            if member.is_paused_by_us or (asked and not member.is_away):
+                self.pause(member.server, member.interface, paused=False)
+
     def pause(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
         """Tell Asterisk, in the background: nobody waits for it."""
+        self.seat(server, interface).asked = reason if paused else ""
         task = asyncio.create_task(self._pause(server, interface, paused=paused, reason=reason))
         self._pauses.add(task)
         task.add_done_callback(self._pauses.discard)
@@ -203,8 +226,8 @@ class Desk:
             if c.state in ACTIVE and c.settings.queue == queue and self._directory.server_of(c) == server
         ]
         if of_queue:
-            strictest = max(of_queue, key=lambda c: (c.settings.max_no_answer, c.settings.no_answer_delay_s))
-            self.missed(server, interface, Missed.NO_ANSWER, strictest.settings)
+            strictest = min((c.settings for c in of_queue), key=_patience)
+            self.missed(server, interface, Missed.NO_ANSWER, strictest)
 
     def took_from_queue(self, server: str, interface: str) -> None:
         """The agent took a call of a queue."""
@@ -223,6 +246,11 @@ class Desk:
 
 def _own(profiles: int | None, campaigns: int) -> int:
     return campaigns if profiles is None else profiles
+
+
+def _patience(settings: Settings) -> tuple[bool, int, int]:
+    """Orders campaigns by how soon an agent who does not answer is paused, and then by how long it rests."""
+    return not settings.max_no_answer, settings.max_no_answer, -settings.no_answer_delay_s
 
 
 def _delay_s(how: Missed, profile: AgentProfile, settings: Settings) -> int:

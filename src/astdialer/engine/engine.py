@@ -6,13 +6,13 @@ import asyncio
 import logging
 
 from astdialer.domain.errors import AstdialerError
-from astdialer.domain.events import AttemptEvent, Sent, Vanished
-from astdialer.engine.agentfirst import AgentFirst
+from astdialer.domain.events import AttemptEvent, Refused, Sent, Vanished
+from astdialer.engine.agentfirst import AGENT_MISSED_S, AgentFirst
 from astdialer.engine.agents import AgentMirror
 from astdialer.engine.answered import CallAnswering
 from astdialer.engine.bookkeeper import Bookkeeper
 from astdialer.engine.callerids import CallerIds
-from astdialer.engine.calls import LiveCalls
+from astdialer.engine.calls import Call, LiveCalls
 from astdialer.engine.context import Context, EngineOptions
 from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer, Parts
@@ -61,11 +61,11 @@ class Engine:
             directory=Directory(store, options.zone),
             trouble=Trouble(),
         )
-        self._recovery = Recovery(self._context)
         caller_ids = CallerIds(self._context)
         self._placer = Placer(self._context, caller_ids)
         self._desk = Desk(self._context)
         self._agent_first = AgentFirst(self._context, self._desk, caller_ids, self._placer.place)
+        self._recovery = Recovery(self._context, self._agent_first)
         router = Router(self._context)
         outlook = Outlook(self._context, self._placer, self._recovery, self._desk, router)
         parts = Parts(
@@ -91,16 +91,24 @@ class Engine:
     async def load(self) -> None:
         """Take up the open attempts of an earlier run. Those of servers that are gone from the configuration end.
 
-        All of them count as sent: the end may have come between Originate and writing that down.
+        They count as sent: the end may have come between Originate and writing that down.
         """
         await self._context.directory.load()
         opened = self._context.calls.add(await self._context.store.open_attempts())
         for call in opened:
-            attempt = call.attempt
-            self._context.calls.handle(Sent(attempt_id=attempt.id, at=attempt.dialed_at or attempt.created_at))
-            if attempt.server not in self._context.telephony.servers:
-                self._context.calls.handle(Vanished(attempt_id=attempt.id, at=self._context.clock.now()))
+            self._take_up(call)
         logger.info("engine.loaded", extra={"open_attempts": len(opened)})
+
+    def _take_up(self, call: Call) -> None:
+        attempt, calls, now = call.attempt, self._context.calls, self._context.clock.now()
+        if attempt.leg_id and not attempt.dialed_at:  # see Placer: of these it is written down first
+            calls.handle(Refused(attempt_id=attempt.id, at=now, message="the engine died", retry_s=AGENT_MISSED_S))
+        else:
+            calls.handle(Sent(attempt_id=attempt.id, at=attempt.dialed_at or attempt.created_at))
+        if attempt.server not in self._context.telephony.servers:
+            calls.handle(Vanished(attempt_id=attempt.id, at=now))
+        elif attempt.leg_id:
+            self._agent_first.take_up(call)
 
     async def run(self) -> None:
         """Dial until canceled; then write what is known."""
@@ -118,6 +126,7 @@ class Engine:
         finally:
             await self._agent_first.stop()
             await self._placer.stop()
+            self._desk.dismiss()
             await self._desk.settle()
             await self._bookkeeper.flush()
             await self._context.store.withdraw_live_view(self._context.options.name)

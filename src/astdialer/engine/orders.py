@@ -17,12 +17,14 @@ from astdialer.domain.agent import OUR_PAUSE, QueueMember
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import NewContact, NewNumber, Rank
 from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting, NotFound, Unavailable
+from astdialer.domain.events import Canceled, Refused
 from astdialer.domain.result import terminate
 from astdialer.domain.selection import Judgement
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer
+from astdialer.engine.explain import is_stale
 from astdialer.engine.words import local_words
 from astdialer.ports import Clock, NewTask, Order, Store
 
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 ORDER_S = 15.0
 #: Pause between two looks for the answer.
 LOOK_S = 0.1
+NO_ENGINE = "the engine is not running: start it with astdialer serve, or systemctl start astdialer"
 
 _CONTEXT = re.compile(r"[\w.-]{1,79}")
 
@@ -44,6 +47,8 @@ async def ask(
     Raises Unavailable when no engine takes it in time, and Conflict with the engine's words when it can't be done.
     """
     now = clock.now()
+    if is_stale(await store.live_view(), now):
+        raise Unavailable(NO_ENGINE)
     expires_at = now + int(timeout_s * 1000)
     order = Order(id=str(uuid.uuid4()), kind=kind, body=body, created_at=now, expires_at=expires_at)
     await store.give_order(order)
@@ -54,7 +59,7 @@ async def ask(
         if answer.state == "failed":
             raise Conflict(answer.result)
         await clock.sleep(LOOK_S)
-    raise Unavailable("the engine does not answer: is it running? (astdialer serve, or systemctl start astdialer)")
+    raise Unavailable(f"{NO_ENGINE} (nothing came back within {timeout_s:g} seconds)")
 
 
 class OrderDesk:
@@ -83,15 +88,23 @@ class OrderDesk:
             await self._clock.sleep(LOOK_S)
 
     async def _carry_out(self, order: Order) -> None:
+        result, failed = await self._result(order)
         try:
-            result = await self._kinds[order.kind](order.body)
+            await self._store.order_done(order.id, result=result, failed=failed)
+        except Unavailable as error:  # who asked will hear nothing; that must not end the engine
+            logger.error("order.answer_lost", extra={"kind": order.kind, "error": str(error)})
+
+    async def _result(self, order: Order) -> tuple[str, bool]:
+        """What came of it, and whether that is a failure."""
+        try:
+            if order.kind not in self._kinds:
+                raise Conflict(f"this engine knows no order {order.kind!r}: is it of another version than the command?")
+            return json.dumps(dict(await self._kinds[order.kind](order.body))), False
         except AstdialerError as error:
-            await self._store.order_done(order.id, result=str(error), failed=True)
+            return str(error), True
         except Exception as error:  # whatever is wrong with one order must not end the engine
             logger.exception("order.failed", extra={"kind": order.kind})
-            await self._store.order_done(order.id, result=f"a fault of astdialer: {error!r}", failed=True)
-        else:
-            await self._store.order_done(order.id, result=json.dumps(dict(result)))
+            return f"a fault of astdialer: {error!r}", True
 
     # --- agents ------------------------------------------------------------------------------------------------------
 
@@ -102,8 +115,9 @@ class OrderDesk:
         member = self._member(campaign, str(body["agent"]))
         if not self._desk.callable_by_hand(member):
             raise Conflict(f"agent {member.interface} is on a call, or its telephone rings or is out of reach")
-        contact_id = await self._store.add_task(self._task(campaign, body), self._clock.now())
+        context = self._checked_context(str(body.get("context") or ""))
         request = self._dialer.request(campaign, 1, "asked for by an agent", agent=member.interface)
+        contact_id = await self._store.add_task(self._task(campaign, body), self._clock.now())
         try:
             claim = await self._store.claim_contact(contact_id, request)
         except AstdialerError:
@@ -113,7 +127,7 @@ class OrderDesk:
             await self._forget(contact_id)
             raise Conflict(self._why_not(campaign, str(body["number"]), claim))
         (call,) = self._calls.add([claim])
-        call.via_context = self._checked_context(str(body.get("context") or ""))
+        call.via_context = context
         self._dialer.ring_agent_first(call, preview=False)
         return {"guid": claim.attempt.id, "contact_id": contact_id}
 
@@ -182,5 +196,14 @@ class OrderDesk:
         """Hang up the live call of a contact."""
         calls: list[Call] = [call for call in self._calls if call.contact.id == int(body["contact_id"])]
         for call in calls:
-            await self._dialer.hang_up(call)
+            if call.attempt.dialed_at:
+                await self._dialer.hang_up(call)
+            else:
+                self._withdraw(call)
         return {"hung_up": len(calls)}
+
+    def _withdraw(self, call: Call) -> None:
+        """Its agent is still asked, or it waits for its trunk's pace: nobody is dialed any more."""
+        at = self._clock.now()
+        self._calls.handle(Canceled(attempt_id=call.attempt.id, at=at))
+        self._calls.handle(Refused(attempt_id=call.attempt.id, at=at, message="hung up by order"))

@@ -64,7 +64,9 @@ def _channel(call: Call, trunk: Trunk) -> str:
     return trunk.dial_string(number.number, number.as_uploaded, attempt.dialed_as)
 
 
-def agent_leg(call: Call, campaign: Campaign, places: DialplanPlaces, *, preview: bool) -> Origination:
+def agent_leg(
+    call: Call, campaign: Campaign, places: DialplanPlaces, *, timeout_s: float, preview: bool
+) -> Origination:
     """The Originate that rings the agent for whom the call is reserved."""
     settings, attempt = campaign.settings, call.attempt
     ours = {
@@ -82,7 +84,7 @@ def agent_leg(call: Call, campaign: Campaign, places: DialplanPlaces, *, preview
         server=attempt.server,
         channel=attempt.reserved_agent,
         caller_id=f"{name} <{number}>" if name else number,
-        timeout_s=settings.agent_call_timeout_s,
+        timeout_s=timeout_s,
         account=campaign.name,
         context=PREVIEW_CONTEXT if preview else LEG_CONTEXT,
         variables={key: value for key, value in (ours | _params(call)).items() if value},

@@ -83,6 +83,8 @@ class Placer:
             order = origination(call, campaign, trunk, self._context.options.places, self._record_path(call))
             logger.info("attempt.dialed", extra={"attempt": attempt_id, "campaign": order.account, "trunk": trunk.name})
             self._calls.handle(Sent(attempt_id=attempt_id, at=self._clock.now(), caller_id=call.caller_id))
+            if call.attempt.leg_id and not await self._is_written(call):
+                return
             await self._context.telephony.originate(order)
         except LinkLost as error:
             # It may be ringing: recovery looks for it when the link is back.
@@ -95,6 +97,17 @@ class Placer:
         except Exception as error:  # a call that nobody foresaw must not stay open for ever
             logger.exception("originate.failed", extra={"attempt": attempt_id})
             self._refuse(call, error, counted=True)
+
+    async def _is_written(self, call: Call) -> bool:
+        """Whether the contact may be dialed now that the store knows of it; raises Unavailable when it does not write.
+
+        A call whose agent is rung first is claimed long before that: an engine that comes after us has to know whether
+        the contact was dialed. The agent may have hung up meanwhile.
+        """
+        await self._context.store.save_attempts([call.attempt])
+        if call.attempt.canceled:
+            self._refuse(call, Conflict("the agent hung up"), counted=False)
+        return not call.is_gone
 
     def _refuse(self, call: Call, error: Exception, *, counted: bool) -> None:
         attempt_id = call.attempt.id
