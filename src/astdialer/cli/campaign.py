@@ -204,19 +204,21 @@ def reset(name: str) -> None:
 
 @campaign.command("export")
 @click.argument("name")
-@click.argument("file", type=click.File("w", encoding="utf-8", atomic=True), default="-")
-def export(name: str, file: Any) -> None:
+@click.argument("file", default="-")
+def export(name: str, file: str) -> None:
     """Write a campaign as TOML to FILE, or to standard output: settings, calendar, routes, no secrets, no contacts."""
-    file.write(with_store(lambda store: transfer.export(store, name)))
+    text = with_store(lambda store: transfer.export(store, name))
+    with click.open_file(file, "w", encoding="utf-8", atomic=file != "-") as out:
+        out.write(text)
 
 
 @campaign.command("import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file")
 @click.option("--name", metavar="NEW", default="", help="Call the campaign so, whatever the file says.")
 @click.option("--replace", is_flag=True, help="In place of a campaign, calendar, route or pool that is there.")
-def import_(file: Any, name: str, replace: bool) -> None:
+def import_(file: str, name: str, replace: bool) -> None:
     """Make a campaign from FILE (- is standard input), which campaign export wrote. All of it or nothing."""
-    source = transfer.read(_text(file), file.name)
+    source = transfer.read(*_text(file))
 
     async def work(store: SqliteStore) -> transfer.Imported:
         return await transfer.import_campaign(store, clock, source, name=name, replace=replace, done_by=user())
@@ -227,8 +229,13 @@ def import_(file: Any, name: str, replace: bool) -> None:
     say(f"{found.campaign.name} is {'made' if found.created else 'as in the file'}")
 
 
-def _text(file: Any) -> str:
+def _text(file: str) -> tuple[str, str]:
+    """The file's text, and what to call it. Raises BadCampaignFile."""
+    source = "standard input" if file == "-" else file
     try:
-        return str(file.read().decode("utf-8-sig"))
+        with click.open_file(file, "rb") as opened:
+            return opened.read().decode("utf-8-sig"), source
+    except OSError as error:
+        raise transfer.BadCampaignFile(f"{source}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise transfer.BadCampaignFile(f"{file.name}: expected UTF-8; byte {error.start + 1} is none") from None
+        raise transfer.BadCampaignFile(f"{source}: expected UTF-8; byte {error.start + 1} is none") from None
