@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 ORDER_S = 15.0
 #: Pause between two looks for the answer.
 LOOK_S = 0.1
-NO_ENGINE = "the engine is not running: start it with astdialer serve, or systemctl start astdialer"
+#: An engine that shows no sign of life is given this long to take an order.
+GRACE_S = 1.0
+NO_ENGINE = "the engine does not answer: is it running? (astdialer serve, or systemctl start astdialer)"
 
 _CONTEXT = re.compile(r"[\w.-]{1,79}")
 
@@ -47,8 +49,6 @@ async def ask(
     Raises Unavailable when no engine takes it in time, and Conflict with the engine's words when it can't be done.
     """
     now = clock.now()
-    if is_stale(await store.live_view(), now):
-        raise Unavailable(NO_ENGINE)
     expires_at = now + int(timeout_s * 1000)
     order = Order(id=str(uuid.uuid4()), kind=kind, body=body, created_at=now, expires_at=expires_at)
     await store.give_order(order)
@@ -58,8 +58,15 @@ async def ask(
             return dict(json.loads(answer.result or "{}"))
         if answer.state == "failed":
             raise Conflict(answer.result)
+        if answer.state == "new" and clock.now() - now >= GRACE_S * 1000 and await _is_away(store, clock):
+            await store.order_done(order.id, result=NO_ENGINE, failed=True)
+            break
         await clock.sleep(LOOK_S)
-    raise Unavailable(f"{NO_ENGINE} (nothing came back within {timeout_s:g} seconds)")
+    raise Unavailable(NO_ENGINE)
+
+
+async def _is_away(store: Store, clock: Clock) -> bool:
+    return is_stale(await store.live_view(), clock.now())
 
 
 class OrderDesk:
