@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -298,6 +299,22 @@ async def test_a_new_main_number_begins_every_count_anew(store: Store, clock: Cl
     assert (again.tries, [n.tries for n in again.numbers], number_of(again, 2).tally) == (0, [0, 0, 0], {})
     claim = await dial(store, plain, again)
     assert claim.attempt.number == phone(9)
+
+
+async def test_the_counts_of_ranges_begin_anew_and_no_number_is_preferred(
+    store: Store, clock: Clock, plain: Campaign
+) -> None:
+    ana = await person(store, plain, 1, 2)
+
+    def used(contact: Contact) -> Contact:
+        numbers = tuple(replace(n, range_tally={"2026-09-22 540-720": 2}) for n in contact.numbers)
+        return replace(contact, numbers=numbers, preferred=phone(2))
+
+    await store.change_contact(ana.id, used, NOON)
+    kept = await contacts.respool(store, clock, Respool(campaign="plain", number=phone(1)))
+    assert (kept.preferred, kept.numbers[0].range_tally) == ("", {"2026-09-22 540-720": 2})
+    anew = await contacts.respool(store, clock, Respool(campaign="plain", number=phone(1), tries_used=0))
+    assert [n.range_tally for n in anew.numbers] == [{}, {}]
 
 
 async def test_a_number_that_was_replaced_stays_away(store: Store, clock: Clock, plain: Campaign) -> None:

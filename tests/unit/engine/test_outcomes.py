@@ -31,7 +31,7 @@ from astdialer.domain.contact import ContactState, Rank
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.typification import Result
-from astdialer.engine import contacts, outcomes
+from astdialer.engine import contacts, outcomes, tasks
 from astdialer.engine.outcomes import Choice, Chosen
 from astdialer.ports import Store
 from astdialer.store import open_store
@@ -106,7 +106,7 @@ async def test_a_talk_that_was_none_is_tried_again(store: Store, clock: Clock, s
     assert (await store.load_contact(ana.id)).successful
     again = (await choose(store, clock, ["Busy"], guid=guid)).contact
     assert (again.state, again.next_at, again.successful) == (S.WAITING, NOON + 10 * MINUTE, False)
-    assert [n.is_open for n in again.numbers] == [True, True]
+    assert [(n.is_open, n.end_reason) for n in again.numbers] == [(True, ""), (True, "")]
     assert (again.tries, again.tag) == (1, "Busy")
 
 
@@ -142,6 +142,13 @@ async def test_numbers_that_were_closed_before_the_talk_stay_closed(
     assert [n.is_open for n in again.numbers] == [False, True, False]
 
 
+async def test_a_call_that_closed_its_number_leaves_it_closed(store: Store, clock: Clock, sales: Campaign) -> None:
+    claim = await dial(store, sales, await person(store, sales, 1, 2))
+    await hang_up(store, sales, claim, Disposition.INVALID_NUMBER)
+    again = (await choose(store, clock, ["Later"], guid=claim.attempt.id, at=NOON + DAY)).contact
+    assert [n.is_open for n in again.numbers] == [False, True]
+
+
 async def test_a_second_thought_replaces_the_first(store: Store, clock: Clock, sales: Campaign) -> None:
     guid = await talk(store, sales, await person(store, sales, 1, 2))
     await choose(store, clock, ["No", "Price", "Too high"], guid=guid)
@@ -149,16 +156,18 @@ async def test_a_second_thought_replaces_the_first(store: Store, clock: Clock, s
     assert (again.state, [n.is_open for n in again.numbers], again.tag) == (S.WAITING, [True, True], "Busy")
 
 
-@pytest.mark.parametrize("levels", [["Busy"], ["Later"]])
+@pytest.mark.parametrize("levels", [["Busy"], ["Later"], ["Elsewhere"]])
 async def test_whom_a_manager_took_out_is_not_brought_back(
     store: Store, clock: Clock, sales: Campaign, levels: list[str]
 ) -> None:
+    await campaign(store, "care")
     ana = await person(store, sales, 1)
     claim = await dial(store, sales, ana)
     await hang_up(store, sales, claim, Disposition.BUSY)
     await contacts.terminate(store, clock, ana.id)
     with pytest.raises(Conflict, match=f"contact {ana.id} is not to be called any more: it was terminated"):
         await choose(store, clock, levels, guid=claim.attempt.id, at=NOON + DAY)
+    assert not await tasks.scheduled(store, "care")
 
 
 # --- reschedule ------------------------------------------------------------------------------------------------------
@@ -187,9 +196,9 @@ async def test_a_promise_holds_at_any_hour(store: Store, clock: Clock, sales: Ca
 
 async def test_a_time_that_has_passed_is_now(store: Store, clock: Clock, sales: Campaign) -> None:
     guid = await talk(store, sales, await person(store, sales, 1))
-    chosen = await choose(store, clock, ["Later"], guid=guid, at=NOON - HOUR)
-    assert chosen.words == "its time has passed: it is due now"
-    assert chosen.contact.next_at == NOON - HOUR
+    for at in (NOON - HOUR, NOON):
+        chosen = await choose(store, clock, ["Later"], guid=guid, at=at)
+        assert (chosen.words, chosen.contact.next_at) == ("its time has passed: it is due now", at)
 
 
 async def test_rescheduling_needs_a_time_that_can_be_meant(store: Store, clock: Clock, sales: Campaign) -> None:
