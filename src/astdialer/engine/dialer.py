@@ -203,6 +203,8 @@ class Dialer:
                 break
         if placed < decision.calls:
             await self._nothing_due(campaign, standing)
+            if bound:  # the next agent to be free may have contacts of its own
+                standing.bound_idle_until = self._clock.now() + IDLE_LEAST_S * 1000
         return placed
 
     async def _dial_bound(self, campaign: Campaign, decision: Decision, standing: Standing) -> int:
@@ -268,6 +270,8 @@ class Dialer:
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
         if counts.ready and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
             standing.limit = Limit.OUTSIDE_HOURS
+        elif counts.ready and self._directory.bound(campaign.id):
+            standing.limit, standing.until = Limit.OTHERS_CONTACTS, None
         if not counts.ready + counts.waiting:
             await self._list_empty(campaign, counts, standing)
 
