@@ -64,8 +64,8 @@ class Placer:
             await self._arrivals[name].acquire()
             _, trunk = line[0]
             rates = (self._context.directory.rate(trunk), self._rate)
-            wait_s = max(rate.wait_s(self._clock.now()) for rate in rates)
-            if wait_s:
+            # Another trunk may have taken the engine's turn meanwhile. The clock counts milliseconds.
+            while (wait_s := max(rate.wait_s(self._clock.now()) for rate in rates)) >= 0.001:
                 await self._clock.sleep(wait_s)
             for rate in rates:
                 rate.take(self._clock.now())

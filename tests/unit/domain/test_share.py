@@ -1,7 +1,7 @@
-"""Dividing what campaigns share: by priority, and nobody starves."""
+"""Dividing what campaigns share, over many turns: by priority, and nobody starves. One turn is in test_pacing.py."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -42,25 +42,6 @@ def over_turns(demands: Sequence[Demand], room: int, turns: int) -> tuple[list[d
         given.append(share(demands, {"queue x": room}))
         demands = [replace(d, served=d.served + given[-1][d.campaign_id] / weight[d.campaign_id]) for d in demands]
     return given, list(demands)
-
-
-def drawn(demands: Sequence[Demand], shares: Mapping[int, int]) -> Counter[str]:
-    return Counter({thing: sum(shares[d.campaign_id] for d in demands if thing in d.draws) for thing in THINGS})
-
-
-@given(many_demands(), rooms)
-def test_nobody_gets_more_than_it_wants_and_nothing_is_given_twice(demands: list[Demand], room: dict[str, int]) -> None:
-    shares = share(demands, room)
-    assert all(0 <= shares[d.campaign_id] <= d.wants for d in demands)
-    assert all(n <= max(0, room[thing]) for thing, n in drawn(demands, shares).items())
-
-
-@given(many_demands(), rooms)
-def test_whoever_gets_less_than_it_wants_finds_something_used_up(demands: list[Demand], room: dict[str, int]) -> None:
-    shares = share(demands, room)
-    used = drawn(demands, shares)
-    for d in demands:
-        assert shares[d.campaign_id] == d.wants or any(used[thing] >= room[thing] for thing in d.draws)
 
 
 @given(many_demands(), rooms)
@@ -104,20 +85,6 @@ def test_equal_campaigns_take_turns() -> None:
     assert [next(campaign for campaign, n in each.items() if n) for each in given] == [1, 2, 3, 1, 2, 3]
 
 
-def test_among_equally_served_the_higher_priority_goes_first() -> None:
-    assert share([demand(1), demand(2, priority=1)], {"queue x": 1}) == {1: 0, 2: 1}
-
-
-def test_each_step_of_priority_is_one_more_call_for_one_of_the_lowest() -> None:
-    assert weights([demand(1, priority=-2), demand(2, priority=1), demand(3, priority=-2)]) == {1: 1, 2: 4, 3: 1}
-    assert weights([]) == {}
-
-
 def test_what_others_do_not_share_is_given_whole() -> None:
     demands = [demand(1, wants=5, draws=("queue x",)), demand(2, wants=5, priority=9, draws=("queue y",))]
     assert share(demands, {"queue x": 4, "queue y": 3}) == {1: 4, 2: 3}
-
-
-def test_what_one_does_not_want_the_others_get() -> None:
-    assert share([demand(1, wants=1, priority=9), demand(2)], {"queue x": 7}) == {1: 1, 2: 6}
-    assert share([demand(1, wants=0, priority=9), demand(2)], {"queue x": 7}) == {1: 0, 2: 7}

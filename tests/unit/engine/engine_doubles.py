@@ -294,7 +294,9 @@ class Rig:
 
     def tell(self, call: Call, kind: type[ev.AttemptEvent], **facts: Any) -> None:
         """An event about a call, now."""
-        self.calls.handle(kind(attempt_id=call.attempt.id, at=self.clock.now(), **facts))
+        event = kind(attempt_id=call.attempt.id, at=self.clock.now(), **facts)
+        self.calls.handle(event)
+        self.agent_first.handle(event)
 
     def tell_leg(self, call: Call, kind: type[ev.AttemptEvent], **facts: Any) -> None:
         """An event about the telephone of the call's agent, now."""
@@ -351,8 +353,10 @@ USUAL: dict[str, Any] = {"trunk": "carrier", "queue": "sales", "wrap_up_s": 10}
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path, *, calls_per_second: float = 100_000.0, **options: Any) -> AsyncIterator[Rig]:
-    """``calls_per_second`` is the trunk's; ``options``: of the engine."""
+async def rig(
+    folder: Path, *, calls_per_second: float = 100_000.0, engine_calls_per_second: float = 100_000.0, **options: Any
+) -> AsyncIterator[Rig]:
+    """``calls_per_second`` is the trunk's; ``options``: what else EngineOptions takes."""
     clock = FakeClock()
     async with open_store(folder / "store.db", clock) as opened:
         store = ShakyStore(opened._db)
@@ -365,7 +369,11 @@ async def rig(folder: Path, *, calls_per_second: float = 100_000.0, **options: A
             telephony=telephony,
             recordings=FakeRecordings(),
             clock=clock,
-            options=EngineOptions(places=DialplanPlaces(agi_address="127.0.0.1:4573"), **options),
+            options=EngineOptions(
+                places=DialplanPlaces(agi_address="127.0.0.1:4573"),
+                calls_per_second=engine_calls_per_second,
+                **options,
+            ),
             calls=LiveCalls(lambda: None),
             agents=AgentMirror(lambda: None),
             directory=Directory(store),
