@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from dialing import Dialer, carrier_log, dialer_on, wait_for
+from dialing import ONCE, Dialer, carrier_log, dialer_on, wait_for
 
 from astdialer import lab as laboratory
 from astdialer.cli.main import cli
@@ -38,6 +38,10 @@ class Floor(Dialer):
         """Start campaigns."""
         for name in names:
             self.run("campaign", "start", name)
+
+    def rules(self, name: str, **settings: str) -> None:
+        """Make a campaign without a base."""
+        self.run("campaign", "create", name, *(f"{key}={value}" for key, value in (ONCE | settings).items()))
 
     def of(self, name: str) -> list[dict[str, Any]]:
         """A campaign's attempts, in order, each with its CDR's fields where they differ."""

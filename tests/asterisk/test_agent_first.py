@@ -21,8 +21,10 @@ from floor import (
     STAYS,
     Floor,
     floor_on,
+    members_of,
     pauses,
     phones,
+    talks,
 )
 
 from astdialer.lab import Lab
@@ -151,3 +153,154 @@ def test_one_call_for_each_agent_whoever_dials(team: Floor) -> None:
         spans = sorted((row["connected_at"], row["gone_at"]) for row in _only(rows, agent=f"PJSIP/{agent}"))
         assert all(ended <= began for (_, ended), (began, _) in pairwise(spans)), "one talk after the other"
     assert len({row["agent"] for row in rows}) == 3
+
+
+# --- preview ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_is_decided_on_the_telephone_or_by_command(floor: Floor) -> None:
+    looks = {"mode": "preview", "preview_skip_delay_s": "2", "preview_s": "5", "wrap_up_s": "0"}
+    floor.campaign("pressed", [number(8, 31)], **_for(PRESSES_1, **looks))
+    floor.campaign("skipped", [number(8, 32)], **_for(PRESSES_2, **looks))
+    floor.campaign("asked", [number(8, 33), number(8, 34)], **_for(STAYS, **looks))
+    at = log_size(floor.lab)
+    floor.serve()
+    floor.start("pressed", "skipped", "asked")
+    offer = _offer(floor, STAYS)
+    assert (offer["campaign"], offer["number"], offer["answer"]) == ("asked", number(8, 33), "")
+    wait_for(lambda: phones(floor.lab)[STAYS] == 1, "the agent looks at it", 10)
+    assert floor.of("asked")[0]["dialed_at"] is None
+    assert f"{number(8, 33)} is called" in floor.run("agent", "accept", STAYS).stderr
+    assert floor.run("agent", "skip", STAYS, check=False).returncode == 1, "it has been answered"
+    floor.wait_closed("asked", 1)
+    assert _offer(floor, STAYS)["number"] == number(8, 34)
+    floor.run("agent", "skip", STAYS)
+    floor.wait_closed("asked", 2)
+    _offer(floor, STAYS)
+    floor.wait_closed("asked", 3)
+    talk, skipped, silence = floor.closed("asked")
+    assert (talk["disposition"], talk["agent"]) == ("answered", f"PJSIP/{STAYS}")
+    assert (skipped["refusal"], skipped["dialed_at"]) == (f"skipped by PJSIP/{STAYS}", None)
+    assert silence["refusal"].endswith("no answer")
+    assert 5000 <= silence["gone_at"] - silence["created_at"] < 7500, "the agent thought too long"
+    assert silence["created_at"] - skipped["gone_at"] >= 2000
+    [pressed] = floor.wait_closed("pressed", 1)
+    assert (pressed["disposition"], pressed["agent"]) == ("answered", f"PJSIP/{PRESSES_1}")
+    assert floor.state("pressed") == "finished"
+    first, second = floor.wait_closed("skipped", 2)[:2]
+    assert {row["refusal"] for row in (first, second)} == {f"skipped by PJSIP/{PRESSES_2}"}
+    assert second["created_at"] - first["gone_at"] >= 2000
+    assert [row["tries"] for row in (*floor.contacts("skipped"), floor.contacts("asked")[1])] == [0, 0]
+    assert set(calls_at_carrier(floor.lab, at)) == {number(8, 31), number(8, 33)}
+    for name in ("skipped", "asked"):
+        floor.run("campaign", "stop", name, "--hang-up")
+    wait_for(lambda: {floor.state("skipped"), floor.state("asked")} == {"stopped"}, "both stop", 20, floor.tail)
+    assert floor.ask("agent", "offers") == [], "nobody is asked any more"
+    consistent(floor)
+
+
+def _offer(floor: Floor, agent: str) -> dict[str, Any]:
+    """What the agent is asked about, once it is."""
+    found: list[dict[str, Any]] = []
+
+    def is_asked() -> bool:
+        found[:] = [row for row in floor.ask("agent", "offers") if row["agent"] == f"PJSIP/{agent}"]
+        return bool(found)
+
+    wait_for(is_asked, f"{agent} is asked", 15, floor.tail)
+    return found[0]
+
+
+# --- bound contacts --------------------------------------------------------------------------------------------------
+
+
+def test_contacts_that_only_some_agents_may_have(team: Floor) -> None:
+    """A progressive campaign: agent1's own contact, one of a bucket of agent2, one for agent 90, who is not there."""
+    header = "number;agentphone;bucket"
+    rows = [f"{number(0, 41)};;", f"{number(0, 42)};agent1;", f"{number(0, 43)};;gold", f"{number(8, 44)};{STAYS};"]
+    team.rules("mixed", mode="progressive", queue=QUEUE, wrap_up_s="1")
+    base = team.directory / "bound.csv"
+    base.write_text("\n".join([header, *rows]) + "\n")
+    team.run("upload", str(base), "--campaign", "mixed")
+    team.run("agent", "set", "agent2", "--bucket", "gold")
+    team.serve()
+    team.start("mixed")
+    team.wait_closed("mixed", 3)
+    by_number = {row["number"]: row for row in team.closed("mixed")}
+    assert {row["disposition"] for row in by_number.values()} == {"answered"}
+    own, gold, free = by_number[number(0, 42)], by_number[number(0, 43)], by_number[number(0, 41)]
+    assert (own["reserved_agent"], own["agent"]) == ("PJSIP/agent1", "PJSIP/agent1")
+    assert (gold["reserved_agent"], gold["agent"]) == ("PJSIP/agent2", "PJSIP/agent2")
+    assert (free["reserved_agent"], free["action"]) == ("", "queue")
+    assert own["dialed_at"] - own["created_at"] > 400, "the agent's telephone rang first"
+    waiting = team.contacts("mixed")[3]
+    assert (waiting["state"], waiting["tries"]) == ("ready", 0)
+    said = team.ask("contact", "explain", str(waiting["id"]))
+    assert said["only"] == f"@{STAYS}"
+    assert f"only @{STAYS} may have the call" in said["verdict"]
+    with members_of(team.lab, STAYS):
+        team.wait_closed("mixed", 4)
+        wait_for(lambda: team.state("mixed") == "finished", "the campaign finishes", 20, team.tail)
+    assert team.closed("mixed")[3]["agent"] == f"PJSIP/{STAYS}"
+    consistent(team)
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_by_hand(team: Floor) -> None:
+    hours = time.strftime("%H:00-%H:59", time.gmtime(time.time() + 7200))
+    team.rules("open", **AGENT_FIRST, wrap_up_s="0")
+    team.rules("shut", **AGENT_FIRST, calling_hours=hours)
+    words = ("agent", "call", "agent1", number(0, 51), "--campaign", "open", "--data", "order=A 7")
+    at, began = log_size(team.lab), time.monotonic()
+    refused = team.run(*words, check=False)
+    assert (refused.returncode, "is it running?" in refused.stderr) == (69, True)
+    assert time.monotonic() - began < 5
+    team.serve()
+    team.wait_free("agent1", "agent2")
+    assert calls_at_carrier(team.lab, at) == {}, "what nobody was there for is not done later"
+    guid = team.run(*words).stdout.strip()
+    again = team.run(*words, check=False)
+    assert (again.returncode, "is on a call" in again.stderr) == (1, True)
+    wait_for(lambda: team.of("open")[0]["state"] == "connected", "they talk", 15, team.tail)
+    assert "CONTACT_order=A 7" in talks(team.lab)["agent1"]
+    live = team.run("agent", "call", "agent2", number(0, 51), "--campaign", "open", check=False)
+    assert "it waits for a live call to the same number" in live.stderr
+    team.run("agent", "hangup", "agent1")
+    [talk] = team.wait_closed("open", 1)
+    assert (talk["id"], talk["agent"], talk["disposition"]) == (guid, "PJSIP/agent1", "answered")
+    assert (talk["hung_up_by"], talk["manual"]) == ("agent", 1)
+    _refused_in_words(team)
+    _promised_and_by_a_context(team)
+    wait_for(lambda: team.closed("shut") and not phones(team.lab), "all is quiet", 20, team.tail)
+    assert {row["state"] for row in team.contacts("open") + team.contacts("shut")} == {"done"}
+    only = {"agent3": "lunch"}
+    wait_for(lambda: pauses(team.lab) == only, "an agent's own pause stays, and none of ours", 10, team.tail)
+    consistent(team)
+
+
+def _refused_in_words(team: Floor) -> None:
+    team.run("blacklist", "add", number(0, 52))
+    for words, said in (
+        ((number(0, 52), "--campaign", "open"), "it is blacklisted"),
+        ((number(0, 53), "--campaign", "shut"), "it waits for calling hours until 20"),
+        ((number(0, 53), "--campaign", "nowhere"), "no campaign 'nowhere'"),
+    ):
+        refused = team.run("agent", "call", "agent2", *words, check=False)
+        assert refused.returncode == 1
+        assert said in refused.stderr
+    stranger = team.run("agent", "call", "agent9", number(0, 53), "--campaign", "open", check=False)
+    assert "no agent 'agent9'" in stranger.stderr
+
+
+def _promised_and_by_a_context(team: Floor) -> None:
+    """Out of hours because it was promised; and by the PBX's own dialplan, for an agent at lunch."""
+    team.run("agent", "pause", "agent3", "--reason", "lunch")
+    team.run("agent", "call", "agent2", number(8, 54), "--campaign", "shut", "--promised")
+    guid = team.run("agent", "call", "agent3", number(8, 55), "--campaign", "open", "--context", "from-internal").stdout
+    wait_for(lambda: len(team.closed("open")) == 2 and team.closed("shut"), "both end", 20, team.tail)
+    local = team.closed("open")[1]
+    assert (local["id"], local["disposition"]) == (guid.strip(), "answered")
+    assert local["channel"].startswith("Local/")
+    assert team.closed("shut")[0]["disposition"] == "answered"

@@ -38,6 +38,8 @@ LOOK_S = 0.1
 GRACE_S = 1.0
 NO_ENGINE = "the engine does not answer: is it running? (astdialer serve, or systemctl start astdialer)"
 
+#: Why the number of a call by hand is not dialed at all, by the reason that its contact gets.
+_ENDED = {"blacklisted": "it is blacklisted", "no route": "no route leads to it"}
 _CONTEXT = re.compile(r"[\w.-]{1,79}")
 
 
@@ -124,7 +126,7 @@ class OrderDesk:
             raise Conflict(f"agent {member.interface} is on a call, or its telephone rings or is out of reach")
         context = self._checked_context(str(body.get("context") or ""))
         request = self._dialer.request(campaign, 1, "asked for by an agent", agent=member.interface)
-        contact_id = await self._store.add_task(self._task(campaign, body), self._clock.now())
+        contact_id = await self._store.add_task(self._task(campaign, body, request.now), request.now)
         try:
             claim = await self._store.claim_contact(contact_id, request)
         except AstdialerError:
@@ -138,7 +140,7 @@ class OrderDesk:
         self._dialer.ring_agent_first(call, preview=False)
         return {"guid": claim.attempt.id, "contact_id": contact_id}
 
-    def _task(self, campaign: Campaign, body: Mapping[str, Any]) -> NewTask:
+    def _task(self, campaign: Campaign, body: Mapping[str, Any], now: int) -> NewTask:
         number = str(body["number"])
         contact = NewContact(
             numbers=(
@@ -150,7 +152,7 @@ class OrderDesk:
             line=0,
             rank=Rank.TASK,
             any_hour=bool(body.get("any_hour")),
-            not_before=self._clock.now(),
+            not_before=now,
         )
         return NewTask(campaign_id=campaign.id, contact=contact, zone="")
 
@@ -160,7 +162,9 @@ class OrderDesk:
         return context
 
     def _why_not(self, campaign: Campaign, number: str, judgement: Judgement) -> str:
-        at = judgement.contact.next_at
+        at, ended = judgement.contact.next_at, judgement.contact.numbers[0].end_reason
+        if ended:
+            return f"{number} can't be called: {_ENDED.get(ended, ended)}"
         until = f" until {local_words(at, self._directory.zone_of(campaign))}" if at else ""
         return f"{number} can't be called now: it waits for {judgement.why.value}{until}"
 
