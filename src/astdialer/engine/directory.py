@@ -10,7 +10,7 @@ from astdialer.domain.calendar import WorkingCalendar
 from astdialer.domain.campaign import ACTIVE, Campaign
 from astdialer.domain.names import parse_names
 from astdialer.domain.retry import RedialRules
-from astdialer.domain.route import Route
+from astdialer.domain.route import Route, in_order
 from astdialer.domain.selection import DialingRules
 from astdialer.domain.trunk import CallRate, Trunk
 from astdialer.engine.rulebook import calendar_of, dialing_rules, redial_rules
@@ -116,9 +116,10 @@ class Directory:
         return [self.routes[name] for name in names if name in self.routes]
 
     def trunks_of(self, campaign: Campaign) -> list[Trunk]:
-        """Every trunk by which the campaign's calls may leave, in order, each once."""
+        """Every trunk by which the campaign's calls may leave, the one to try first in front, each once."""
         if campaign.settings.routes:
-            names = [to.trunk for route in self.routes_of(campaign) for to in route.destinations if to.enabled]
+            routes = [route for route in self.routes_of(campaign) if route.enabled]
+            names = [to.trunk for route in routes for to in in_order(route.destinations)]
         else:
             names = [campaign.settings.trunk]
         return [self.trunks[name] for name in dict.fromkeys(names) if name in self.trunks]

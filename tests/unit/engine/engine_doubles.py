@@ -248,7 +248,7 @@ class Rig:
         made = await self.store.create_campaign(name, Settings(**USUAL | settings), NOON)
         await self.store.set_state(made.id, CampaignState.RUNNING, now=NOON)
         await self.context.directory.load()
-        return made
+        return self.now_of(made)
 
     async def add_trunk(self, name: str, **known: Any) -> Trunk:
         """Another trunk, or ``carrier`` anew."""
