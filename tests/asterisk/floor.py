@@ -73,8 +73,11 @@ class Floor(Dialer):
 
     def wait_free(self, *names: str) -> None:
         """Until the engine could call these agents."""
-        seen = lambda: {row["agent"] for row in (self.view() or {"agents": []})["agents"] if row["free"]}  # noqa: E731
-        wait_for(lambda: {f"PJSIP/{name}" for name in names} <= seen(), f"{names} are free", 20, self.tail)
+        wait_for(lambda: set(names) <= self._free(), f"{names} are free", 20, self.tail)
+
+    def _free(self) -> set[str]:
+        rows = (self.view() or {"agents": []})["agents"]
+        return {row["agent"].removeprefix("PJSIP/") for row in rows if row["free"]}
 
 
 @contextmanager

@@ -304,3 +304,70 @@ def _promised_and_by_a_context(team: Floor) -> None:
     assert (local["id"], local["disposition"]) == (guid.strip(), "answered")
     assert local["channel"].startswith("Local/")
     assert team.closed("shut")[0]["disposition"] == "answered"
+
+
+# --- what dies in the middle -----------------------------------------------------------------------------------------
+
+
+def test_an_engine_that_dies_leaves_nobody_waiting(floor: Floor) -> None:
+    """kill -9 during a talk, while a contact rings, while an agent's telephone rings, and after it was answered."""
+    floor.campaign("talk", [number(0, 61)], **_for("agent1", wrap_up_s="1"))
+    floor.campaign("busy", [number(3, 62)], **_for(STAYS, originate_timeout_s="8"))
+    floor.campaign("rings", [number(8, 63)], **_for(RINGS_ON, agent_call_timeout_s="30"))
+    floor.campaign("looks", [number(8, 64)], **_for(PRESSES_2, mode="preview", preview_skip_delay_s="60"))
+    at = log_size(floor.lab)
+    floor.serve()
+    floor.start("rings", "busy", "talk", "looks")
+    wait_for(lambda: _states(floor, "talk") == ["connected"], "agent1 talks", 20, floor.tail)
+    wait_for(lambda: _states(floor, "busy") == ["ringing"], "a contact rings", 20, floor.tail)
+    assert _states(floor, "rings") == ["created"]
+    floor.kill()
+    assert phones(floor.lab)[RINGS_ON] == 1
+    for name in ("rings", "looks"):
+        floor.run("campaign", "pause", name)
+    floor.serve()
+    _the_agents_are_let_go(floor)
+    [talk], [ringing] = floor.wait_closed("talk", 1), floor.wait_closed("busy", 1)
+    assert (talk["disposition"], talk["agent"]) == ("answered", "PJSIP/agent1")
+    assert talk["talk_s"] > 1
+    assert ringing["disposition"] == "no_answer"
+    wait_for(lambda: phones(floor.lab)[STAYS] == 0, "whoever waited for it is let go", 3)
+    wait_for(lambda: pauses(floor.lab) == {}, "no pause is left", 10, floor.tail)
+    consistent(floor)
+    assert calls_at_carrier(floor.lab, at) == {number(0, 61): 1, number(3, 62): 1}
+
+
+def _states(floor: Floor, name: str) -> list[str]:
+    return [row["state"] for row in floor.of(name)]
+
+
+def _the_agents_are_let_go(floor: Floor) -> None:
+    """Those whose contacts were not called: that costs the contact nothing, and is no riddle."""
+    wait_for(lambda: phones(floor.lab)[RINGS_ON] == 0, "a telephone that rang for nobody is let go", 10, floor.tail)
+    wait_for(lambda: phones(floor.lab)[PRESSES_2] == 0, "so is one that nobody answers to", 10, floor.tail)
+    [rang] = floor.wait_closed("rings", 1)
+    assert (rang["dialed_at"], rang["uncounted"], rang["disposition"]) == (None, 1, "failed")
+    assert floor.contacts("rings")[0]["tries"] == 0
+
+
+def test_an_engine_that_stops_in_order_ends_no_talk(floor: Floor) -> None:
+    floor.campaign("talk", [number(0, 66)], **_for("agent1", wrap_up_s="1", amd="true"))
+    floor.campaign("left", [number(0, 67)], **_for("agent2", amd="true"))
+    floor.campaign("rings", [number(8, 68)], **_for(RINGS_ON, agent_call_timeout_s="30"))
+    floor.serve()
+    floor.start("rings", "left")
+    wait_for(lambda: _states(floor, "left") == ["answered"], "AMD listens", 20, floor.tail)
+    floor.run("agent", "hangup", "agent2")
+    [left] = floor.wait_closed("left", 1)
+    assert (left["disposition"], left["amd_verdict"], left["result"]) == ("abandoned", "HUMAN", "abandoned")
+    floor.start("talk")
+    wait_for(lambda: _states(floor, "talk") == ["connected"], "agent1 talks", 20, floor.tail)
+    floor.stop()
+    assert phones(floor.lab) == {"agent1": 1}, "the talk goes on, and a telephone that rang for nobody is let go"
+    assert pauses(floor.lab) == {}, "no pause of ours outlives the engine"
+    assert floor.contacts("rings")[0]["state"] == "waiting"
+    floor.run("campaign", "pause", "rings")
+    floor.serve()
+    [talk] = floor.wait_closed("talk", 1)
+    assert (talk["disposition"], talk["agent"]) == ("answered", "PJSIP/agent1")
+    consistent(floor)
