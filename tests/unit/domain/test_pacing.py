@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from astdialer.domain.campaign import CampaignState
+from astdialer.domain.disposition import abandonment
 from astdialer.domain.pacing import Demand, Limit, Snapshot, agent_room, decide, share, weights
 from astdialer.domain.settings import Mode
 
@@ -115,6 +116,20 @@ def test_calls_never_exceed_any_room_and_the_named_limit_binds(s: Snapshot) -> N
 def test_the_limit_is_named(change: dict[str, Any], calls: int, limit: Limit) -> None:
     decision = decide(dataclasses.replace(ROOMY, **change))
     assert (decision.calls, decision.limit) == (calls, limit)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "rate"),
+    [
+        ({}, None),
+        ({"busy": 9, "machine": 9}, None),
+        ({"answered": 97, "abandoned": 3, "busy": 900, "machine": 100}, 0.03),
+        ({"answered": 1, "short": 1, "abandoned": 1}, 0.3333),
+        ({"short": 5}, 0),
+    ],
+)
+def test_abandonment_is_measured_among_calls_that_people_answered(attempts: dict[str, int], rate: float | None) -> None:
+    assert abandonment(attempts) == rate
 
 
 # --- campaigns that share agents and trunks ---------------------------------------------------------------------------

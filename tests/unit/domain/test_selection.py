@@ -14,7 +14,7 @@ from people import NOW, contact, number, several
 
 from astdialer.domain.calendar import CallingWindow, Hours, Schedule, WorkingCalendar, join_zones
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState, Number
+from astdialer.domain.contact import Contact, ContactState, NewContact, Number
 from astdialer.domain.ranges import parse_ranges
 from astdialer.domain.route import Way
 from astdialer.domain.selection import (
@@ -495,6 +495,26 @@ def test_a_pool_is_open_when_any_of_its_zones_is() -> None:
     assert replace(by, require_zone=True).is_open(";Asia/Tokyo", NOW)
 
 
+def test_a_pool_opens_when_the_first_of_its_zones_does() -> None:
+    by = rules(schedule=OFFICE, default_zone="Asia/Tokyo")
+    assert by.opens_at("Europe/London", NOW) == NINE
+    assert by.opens_at("America/New_York;Europe/London", NOW) == NINE
+    assert by.opens_at("", NOW) == by.opens_at(ANY_ZONE, NOW) == NOW
+    assert replace(by, require_zone=True).opens_at("", NOW) is None
+    assert replace(by, require_zone=True).opens_at(";Europe/London", NOW) == NINE
+    assert rules(schedule=Schedule(ALWAYS.window, CLOSED_YEARS)).opens_at("Europe/London;UTC", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("agentphone", "bucket", "alone"),
+    [("", "", ""), ("", "vip", "vip"), ("1001", "", "@1001"), ("1001", "vip", "@1001")],
+)
+def test_a_contact_of_one_agent_or_bucket_has_a_pool_of_its_own(agentphone: str, bucket: str, alone: str) -> None:
+    kept = contact(agentphone=agentphone, bucket=bucket)
+    coming = NewContact(numbers=(), params={}, priority=1, agentphone=agentphone, line=1, bucket=bucket)
+    assert kept.pool_bucket == coming.pool_bucket == alone
+
+
 windows = st.builds(
     lambda start, length, weekdays: CallingWindow(
         start_minute=start, end_minute=min(start + length, 1440), weekdays=frozenset(weekdays)
@@ -537,6 +557,9 @@ def test_a_contact_may_only_be_called_while_its_pool_is_open(numbers: list[Numbe
     one = contact(*numbers)
     zones = pool_zones([n.zones for n in one.numbers if n.is_open])
     assert judged(one, by, now=now).number is None or by.is_open(zones, now)
+    opens = by.opens_at(zones, now)
+    assert (opens == now) == by.is_open(zones, now)
+    assert opens is None or by.is_open(zones, opens)
 
 
 @given(any_numbers, any_rules, st.integers(NOW, NOW + 14 * DAY_MS))
