@@ -292,5 +292,7 @@ def _contact_warnings(
     if contacts["without_zone"] and campaign.settings.require_zone:
         yield f"{contacts['without_zone']} contacts have no known zone and are not dialed (require_zone)"
     for row in bound:
-        if not row["agents"]:
+        if not campaign.settings.mode.needs_agents:
+            yield f"{row['contacts']} contacts are for {row['only']} alone: a broadcast never calls them"
+        elif not row["agents"]:
             yield f"{row['contacts']} contacts are for bucket {row['only']}, which no agent has: astdialer agent set"

@@ -198,6 +198,12 @@ async def test_contacts_for_certain_agents_are_told_and_buckets_that_nobody_has(
     ]
 
 
+async def test_a_broadcast_says_whom_it_never_calls(store: Store, clock: Clock) -> None:
+    sales = await campaign(store, trunk="carrier", mode="broadcast", sound="hello")
+    await person(store, sales, 1, agentphone="1001")
+    assert (await checked(store, clock)).warnings == ["1 contacts are for @1001 alone: a broadcast never calls them"]
+
+
 # --- obstacles -------------------------------------------------------------------------------------------------------
 
 
