@@ -38,7 +38,7 @@ class Router:
     def line_room(self, trunk: Trunk) -> int:
         """Calls that its limit of channels leaves; one at a time while it has to show that it is well again."""
         now, calls = self._context.clock.now(), self._context.calls
-        room = trunk.max_calls - calls.on_trunk(trunk.name)
+        room = max(0, trunk.max_calls - calls.on_trunk(trunk.name))  # the limit may have been lowered
         if self._context.trouble.is_on_probation(trunk.name, now):
             return min(room, 0 if calls.untried_on(trunk.name) else 1)
         return room
