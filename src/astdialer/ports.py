@@ -556,6 +556,9 @@ class ReportStore(Protocol):
         """``contact_id``, ``number``, ``zones`` of every open number."""
 
     async def blacklist(self, campaign: str | None, limit: int) -> Sequence[BlacklistEntry]: ...
+    async def barring(self, number: str, campaign: str | None, now: int) -> Sequence[BlacklistEntry]:
+        """The entries that bar a number now; of one campaign and of all, or, without one, of any."""
+
     async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> int: ...
     async def remove_from_blacklist(self, number: str, campaign: str) -> bool: ...
 

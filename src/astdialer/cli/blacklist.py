@@ -16,7 +16,7 @@ from astdialer.cli.output import csv_option, emit_rows, json_option, say
 from astdialer.engine.contacts import forbid
 from astdialer.ports import BlacklistEntry, CampaignStore
 from astdialer.store import SqliteStore
-from astdialer.store.claim import SHORTEST_PREFIX, blacklist_keys
+from astdialer.store.claim import SHORTEST_PREFIX
 
 BATCH = 5000
 COLUMNS = ("number", "campaign", "reason", "added_by", "added", "until")
@@ -159,24 +159,12 @@ def check(number: str, campaign: str | None, as_json: bool, as_csv: bool) -> Non
     async def find(store: SqliteStore) -> list[BlacklistEntry]:
         if campaign:
             await _check_campaign(store, campaign)
-        return await _barring(store, plain, campaign)
+        return list(await store.barring(plain, campaign, clock.now()))
 
     found = with_store(find)
     emit_rows(map(_row, found), COLUMNS, as_json=as_json, as_csv=as_csv)
     if not found:
         say(f"{plain} is not blacklisted")
-
-
-async def _barring(store: SqliteStore, number: str, campaign: str | None) -> list[BlacklistEntry]:
-    names = {"*", campaign} if campaign else None
-    keys, now = set(blacklist_keys(number)), clock.now()
-    return [
-        entry
-        for entry in await store.blacklist(None, ALL)
-        if entry.number in keys
-        and (names is None or entry.campaign in names)
-        and (entry.expires_at is None or entry.expires_at > now)
-    ]
 
 
 @blacklist.command("import")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from itertools import count
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -33,8 +32,6 @@ COLUMNS = (
 )
 ENDED = ("id", "at", "campaign", "contact_id", "number", "tries", "successful", "end_reason", "end_cause")
 RANKS = {rank.name.lower(): rank for rank in Rank}
-#: Contacts that are read at a time while some of a rank are looked for.
-PAGE = 1000
 
 
 @click.group()
@@ -60,27 +57,9 @@ def list_(limit: int, offset: int, rank: str | None, as_json: bool, as_csv: bool
     """Contacts, in the order of their bases."""
     filters["number"] = e164(filters["number"]) if filters["number"] else None
 
-    async def find(store: SqliteStore) -> list[Mapping[str, Any]]:
-        if rank is None:
-            return list(await store.contacts(filters, limit, offset))
-        found = [row async for row in _of_rank(store, filters, RANKS[rank], offset + limit)]
-        return found[offset:]
-
-    rows = [_in_words(row) for row in with_store(find)]
+    filters["rank"] = RANKS[rank] if rank else None
+    rows = [_in_words(row) for row in with_store(lambda store: store.contacts(filters, limit, offset))]
     emit_rows(rows, COLUMNS, as_json=as_json, as_csv=as_csv)
-
-
-async def _of_rank(
-    store: SqliteStore, filters: Mapping[str, Any], rank: Rank, limit: int
-) -> AsyncIterator[Mapping[str, Any]]:
-    for first in count(0, PAGE):
-        page = await store.contacts(filters, PAGE, first)
-        for row in page:
-            if row["rank"] == rank and limit > 0:
-                limit -= 1
-                yield row
-        if len(page) < PAGE or limit <= 0:
-            return
 
 
 def _in_words(row: Mapping[str, Any]) -> dict[str, Any]:

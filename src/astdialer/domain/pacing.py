@@ -34,6 +34,19 @@ class Limit(StrEnum):
     LAST_CALLS = "waiting for the last calls to end"
 
 
+#: What campaigns share: whoever waits for one of these keeps its turn, see `share`.
+SHARED_LIMITS = frozenset(
+    {
+        Limit.NO_FREE_AGENT,
+        Limit.AGENTS_COVERED,
+        Limit.TRUNK_FULL,
+        Limit.TRUNK_RATE,
+        Limit.ENGINE_FULL,
+        Limit.ENGINE_RATE,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """All that pacing may know about a campaign at one instant."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from astdialer.domain.agent import QueueMember
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Conflict, Unavailable
 from astdialer.domain.events import Canceled
-from astdialer.domain.pacing import Decision, Demand, Limit, decide, share, weights
+from astdialer.domain.pacing import SHARED_LIMITS, Decision, Demand, Limit, decide, share, weights
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Mode
 from astdialer.engine.agentfirst import AgentFirst
@@ -20,7 +21,7 @@ from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk, buckets_of
 from astdialer.engine.obstacles import Obstacles
-from astdialer.engine.outlook import CLAIM, Outlook
+from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
 from astdialer.engine.routing import Router
 from astdialer.ports import CampaignCounts, CampaignEvent, ClaimRequest, Closing
@@ -43,6 +44,7 @@ class Standing:
     detail: str = ""
     idle_until: int = 0  #: nothing is due before
     bound_idle_until: int = 0  #: nothing is due before that only some agents may have
+    is_idle: bool = False  #: it waits for nothing that campaigns share
     served: float = 0  #: calls, each divided by the campaign's weight, see pacing.share
 
 
@@ -125,24 +127,27 @@ class Dialer:
             standing.idle_until = standing.bound_idle_until = 0
 
     async def _look(self, campaign: Campaign, standing: Standing, running: list[tuple[Campaign, Decision]]) -> None:
-        """What the campaign would place if it were alone. What can't be dialed as it is set up stops with the reason,
-        and stops nobody else."""
-        try:
+        """What the campaign would place if it were alone."""
+        async with self._guarded(campaign):
             if self._has_ended(campaign):
                 await self.move(campaign, CampaignState.FINISHED, "its calendar has ended")
                 return
             decision = decide(self._outlook.snapshot(campaign))
-        except Conflict as error:
-            await self.move(campaign, CampaignState.ERROR, str(error))
-            return
+            standing.limit, standing.until, standing.detail = decision.limit, None, ""
+            running.append((campaign, decision))
+
+    @asynccontextmanager
+    async def _guarded(self, campaign: Campaign) -> AsyncIterator[None]:
+        """What can't be dialed as it is set up stops with the reason, and stops nobody else. Raises Unavailable."""
+        try:
+            yield
         except Unavailable:
             raise
+        except Conflict as error:
+            await self.move(campaign, CampaignState.ERROR, str(error))
         except Exception as error:  # a fault that nobody foresaw must not end all other campaigns
             logger.exception("campaign.failed", extra={"campaign": campaign.name})
             await self.move(campaign, CampaignState.ERROR, f"a fault of astdialer: {error!r}")
-            return
-        standing.limit, standing.until, standing.detail = decision.limit, None, ""
-        running.append((campaign, decision))
 
     def _has_ended(self, campaign: Campaign) -> bool:
         return self._directory.rules(campaign).schedule.has_ended(self._clock.now())
@@ -156,24 +161,31 @@ class Dialer:
             standing, calls = self.standings[campaign.id], shares[campaign.id]
             if decision.calls and not calls and self._clock.now() >= standing.idle_until:
                 standing.limit = Limit.SHARED
-            if calls:
-                placed = await self._dial(campaign, Decision(calls, decision.limit), standing)
-                standing.served += placed / weight[campaign.id]
-            self._explain(campaign, standing)
-        self._level([self.standings[campaign.id] for campaign, _ in running])
+            async with self._guarded(campaign):
+                if calls:
+                    placed = await self._dial(campaign, Decision(calls, decision.limit), standing)
+                    standing.served += placed / weight[campaign.id]
+                self._explain(campaign, standing)
+        self._level(demands)
 
     def _demand(self, campaign: Campaign, decision: Decision) -> Demand:
         standing = self.standings[campaign.id]
-        idle = self._clock.now() < min(standing.idle_until, standing.bound_idle_until or standing.idle_until)
-        if idle and decision.calls:
+        idle_until = standing.idle_until
+        if self._directory.bound(campaign.id):
+            idle_until = min(idle_until, standing.bound_idle_until)
+        nothing_due = self._clock.now() < idle_until
+        standing.is_idle = nothing_due or not (decision.calls or decision.limit in SHARED_LIMITS)
+        if nothing_due and decision.calls:
             standing.limit, standing.until = Limit.NOTHING_DUE, standing.idle_until
-        return self._outlook.demand(campaign, decision, idle=idle, served=standing.served)
+        return self._outlook.demand(campaign, decision, idle=standing.is_idle, served=standing.served)
 
-    def _level(self, standings: Sequence[Standing]) -> None:
-        """Nobody saves up turns while it has nothing to dial, nor pays for them later."""
-        least = min((s.served for s in standings), default=0.0)
-        for standing in standings:
-            standing.served = min(standing.served - least, CLAIM)
+    def _level(self, demands: Sequence[Demand]) -> None:
+        """Nobody saves up turns while it has nothing to dial, nor pays for them later. Who only waits for an agent or a
+        trunk keeps its turn."""
+        waiting = {demand.campaign_id for demand in demands if not self.standings[demand.campaign_id].is_idle}
+        least = min((self.standings[campaign_id].served for campaign_id in waiting), default=0.0)
+        for campaign_id, standing in self.standings.items():
+            standing.served = standing.served - least if campaign_id in waiting else 0.0
 
     # --- one campaign ------------------------------------------------------------------------------------------------
 
@@ -205,6 +217,7 @@ class Dialer:
             await self._nothing_due(campaign, standing)
             if bound:  # the next agent to be free may have contacts of its own
                 standing.bound_idle_until = self._clock.now() + IDLE_LEAST_S * 1000
+                await self._directory.look_for_bound(campaign)
         return placed
 
     async def _dial_bound(self, campaign: Campaign, decision: Decision, standing: Standing) -> int:
@@ -218,6 +231,7 @@ class Dialer:
             placed += bool(mine) and await self._dial_for(campaign, member, mine, decision.limit.value)
         if not placed:
             standing.bound_idle_until = now + IDLE_LEAST_S * 1000
+            await self._directory.look_for_bound(campaign)
         return placed
 
     async def _dial_for(self, campaign: Campaign, member: QueueMember, buckets: tuple[str, ...], reason: str) -> bool:

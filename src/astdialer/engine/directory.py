@@ -75,6 +75,10 @@ class Directory:
         """Buckets and agents (@1001) that alone may have some of the campaign's contacts."""
         return self._bound.get(campaign_id, frozenset())
 
+    async def look_for_bound(self, campaign: Campaign) -> None:
+        """Ask the store again whether there are such contacts: the engine's own calls may have been the last."""
+        self._bound[campaign.id] = frozenset(await self._store.bound_buckets(campaign.id))
+
     def rules(self, campaign: Campaign) -> DialingRules:
         """When a number may be dialed. Raises Conflict when the campaign's calendar is gone."""
         return dialing_rules(campaign.settings, self.calendar(campaign), self._zone)

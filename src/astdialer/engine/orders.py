@@ -11,6 +11,7 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from astdialer.domain.agent import OUR_PAUSE, QueueMember
@@ -83,6 +84,7 @@ class OrderDesk:
             "agent_hangup": self._agent_hangup,
             "agent_pause": self._agent_pause,
             "hangup_call": self._hangup_call,
+            "tag_contact": self._tag_contact,
         }
 
     async def run(self) -> None:
@@ -218,3 +220,13 @@ class OrderDesk:
         at = self._clock.now()
         self._calls.handle(Canceled(attempt_id=call.attempt.id, at=at))
         self._calls.handle(Refused(attempt_id=call.attempt.id, at=at, message="hung up by order"))
+
+    async def _tag_contact(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Tag a contact whose call is live: what the call knows of it is what will be written."""
+        contact_id, tag = int(body["contact_id"]), str(body["tag"])
+        for call in self._calls:
+            if call.contact.id == contact_id:
+                call.contact = replace(call.contact, tag=tag)
+                return {}
+        await self._store.change_contact(contact_id, lambda contact: replace(contact, tag=tag), self._clock.now())
+        return {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from functools import partial
 
 from astdialer.domain.campaign import Campaign, CampaignState, Phase, phase_of
+from astdialer.domain.contact import Contact
 from astdialer.domain.errors import AstdialerError, Conflict, NotFound, Unavailable
 from astdialer.domain.result import result_timed_out
 from astdialer.engine.bookkeeper import iso_date
@@ -49,30 +51,49 @@ class Sweeps:
         self._desk.wake()
         await self._late_results()
         await self._changed_rules()
-        now = self._clock.now()
-        if now >= self._expiry_at:
-            self._expiry_at = now + int(EXPIRY_S * 1000)
-            while await self._store.expire(now, BATCH) == BATCH:
-                pass
+        await self._expire()
         for campaign in list(self._directory.campaigns.values()):
-            await self._day(campaign, now)
-            await self._sleep_or_wake(campaign, now)
+            await self._guarded(campaign, self._of_campaign(campaign))
+
+    async def _guarded(self, campaign: Campaign, work: Awaitable[None]) -> None:
+        """A fault inside one campaign that nobody foresaw must not end all others. Raises Unavailable."""
+        try:
+            await work
+        except Unavailable:
+            raise
+        except Exception:
+            logger.exception("sweeps.failed", extra={"campaign": campaign.name})
+
+    async def _of_campaign(self, campaign: Campaign) -> None:
+        now = self._clock.now()
+        await self._day(campaign, now)
+        await self._sleep_or_wake(campaign, now)
+
+    async def _expire(self) -> None:
+        now = self._clock.now()
+        if now < self._expiry_at:
+            return
+        while await self._store.expire(now, BATCH) == BATCH:
+            pass
+        self._expiry_at = now + int(EXPIRY_S * 1000)
 
     async def _late_results(self) -> None:
-        now = self._clock.now()
-        for contact in await self._store.due_results(now, BATCH):
+        for contact in await self._store.due_results(self._clock.now(), BATCH):
             campaign = self._directory.campaigns.get(contact.campaign_id)
-            if campaign is None:
-                continue
-            calendar = self._directory.calendars.get(campaign.settings.calendar)
-            rules = result_rules(campaign.settings, calendar, self._context.options.zone)
-            try:
-                change = partial(result_timed_out, rules=rules, now=now)
-                left = await self._store.change_contact(contact.id, change, now)
-            except (Conflict, NotFound):  # its result has come at this very moment
-                continue
-            logger.info("result.timed_out", extra={"campaign": campaign.name, "contact": contact.id})
-            self._dialer.due_at(campaign.id, left.next_at or 0)
+            if campaign:
+                await self._guarded(campaign, self._late_result(campaign, contact))
+
+    async def _late_result(self, campaign: Campaign, contact: Contact) -> None:
+        now = self._clock.now()
+        calendar = self._directory.calendars.get(campaign.settings.calendar)
+        rules = result_rules(campaign.settings, calendar, self._context.options.zone)
+        try:
+            change = partial(result_timed_out, rules=rules, now=now)
+            left = await self._store.change_contact(contact.id, change, now)
+        except (Conflict, NotFound):  # its result has come at this very moment
+            return
+        logger.info("result.timed_out", extra={"campaign": campaign.name, "contact": contact.id})
+        self._dialer.due_at(campaign.id, left.next_at or 0)
 
     async def _changed_rules(self) -> None:
         """Contacts that wait for a rule come up again when their campaign's rules were changed."""
@@ -84,10 +105,12 @@ class Sweeps:
     async def _day(self, campaign: Campaign, now: int) -> None:
         """The campaign's local midnight: its statistics begin anew, if it wants that."""
         today = iso_date(now, self._directory.zone_of(campaign))
-        if self._days.get(campaign.id) == today:
+        known = self._days.get(campaign.id)
+        if known == today:
             return
         self._days[campaign.id] = today
-        self._desk.new_day(campaign)
+        if known:  # a campaign that is new to us says nothing about its agents' day
+            self._desk.new_day(campaign)
         if not campaign.settings.auto_reset_stats or await self._store.stats_day(campaign.id) == today:
             return
         await self._store.zero_statistics(campaign.id, today)

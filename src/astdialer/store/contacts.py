@@ -40,6 +40,8 @@ class Contacts:
                 raise Conflict(f"contact {contact_id} is in a call")
             changed = change(contact)
             await save_contacts(tx, [changed], now)
+            if changed.numbers[0].number != contact.numbers[0].number:
+                await tx.execute("name_contact", {"id": contact_id, "number": changed.numbers[0].number})
             if changed.state is not ContactState.DONE:
                 await move_to_pool(tx, changed)  # its agent, or which of its numbers are open, may be others now
             return await _load(tx, contact_id)

@@ -15,6 +15,10 @@ from astdialer.store.database import Database, Writing
 NOBODY = "no engine took it in time: is astdialer serve running?"
 
 
+#: Orders are kept for those who wait for an answer, and a day for those who want to know.
+KEPT_MS = 86_400_000
+
+
 class Orders:
     """Implements ports.OrderStore."""
 
@@ -64,6 +68,7 @@ class Orders:
 
 
 async def _take(tx: Writing, now: int) -> list[Order]:
+    await tx.execute("forget_orders", {"before": now - KEPT_MS})
     orders = [_order(dict(row)) for row in await tx.fetch("new_orders")]
     late = [order for order in orders if order.expires_at <= now]
     taken = [dataclasses.replace(order, state="taken") for order in orders if order.expires_at > now]

@@ -11,12 +11,12 @@ from astdialer.domain.disposition import PERSON_REACHED
 from astdialer.domain.errors import NotFound
 from astdialer.domain.selection import Why
 from astdialer.ports import BlacklistEntry, Ending
-from astdialer.store.claim import SHORTEST_PREFIX
+from astdialer.store.claim import SHORTEST_PREFIX, blacklist_keys
 from astdialer.store.database import Database, Writing
 
 #: Entries of the blacklist that one transaction adds: dialing goes on between them.
 ENTRIES = 5000
-_CONTACT_FILTERS = ("campaign", "base", "state", "end_reason", "number")
+_CONTACT_FILTERS = ("rank", "campaign", "base", "state", "end_reason", "number")
 _CDR_FILTERS = ("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at")
 _RECORDING_FILTERS = ("date", "campaign", "guid")
 _JSON = ("params", "tally", "range_tally")
@@ -109,6 +109,11 @@ class Reports:
         """Entries of a campaign (``*`` are those of all), or every entry."""
         rows = await self._db.read("blacklist", {"campaign": campaign, "limit": limit})
         return [BlacklistEntry(**row) for row in rows]
+
+    async def barring(self, number: str, campaign: str | None, now: int) -> Sequence[BlacklistEntry]:
+        """The entries that bar a number now, itself or by how it begins; of one campaign and of all, or of any."""
+        row = {"numbers": json.dumps(blacklist_keys(number)), "campaign": campaign, "now": now}
+        return [BlacklistEntry(**found) for found in await self._db.read("barring", row)]
 
     async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> int:
         """How many of them are new. An entry that is there already gets the new one's reason and end."""

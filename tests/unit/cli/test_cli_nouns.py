@@ -55,7 +55,10 @@ def test_a_campaign_is_made_changed_and_steered() -> None:
 def test_a_campaign_that_lacks_something_says_what_at_its_start() -> None:
     done("campaign", "create", "demo")
     assert "trunk=NAME" in failed("campaign", "start", "demo")
+    assert "there is no trunk 'carrier'" in failed("campaign", "set", "demo", "trunk=carrier", "queue=q")
+    done("trunk", "create", "carrier", *DIAL)
     done("campaign", "set", "demo", "trunk=carrier", "queue=q")
+    done("trunk", "remove", "carrier")
     assert "there is no trunk 'carrier'" in failed("campaign", "start", "demo")
 
 

@@ -221,3 +221,24 @@ def test_a_contact_is_explained(sales: str, tmp_path: Path) -> None:
     ready = next(row for row in rows if row["state"] == "ready")
     assert "it may be called now, on +34" in done("contact", "explain", str(ready["id"])).stdout
     assert ask("contact", "explain", "99").exit_code == 1
+
+
+def test_the_infrastructure_of_a_campaign_is_that_of_its_routes(sales: str) -> None:
+    done("trunk", "create", "spare", "--dial", "PJSIP/{number}@s", "--disabled")
+    done("trunk", "create", "others", "--dial", "PJSIP/{number}@o", "--disabled")
+    done("route", "create", "all", "--pattern", ".*", "--to", "carrier", "--to", "spare")
+    done("campaign", "set", sales, "routes=all", "trunk=others")
+    for words in (("campaign", "check", sales, "--json"), ("doctor", "--campaign", sales, "--json")):
+        found = json.loads(ask(*words).stdout)
+        checks = [row["check"] for row in (found["infrastructure"] if isinstance(found, dict) else found)]
+        assert "trunk spare" in checks
+        assert "trunk others" not in checks
+
+
+def test_the_doctor_names_what_a_campaign_lacks_with_the_command_that_mends_it(sales: str) -> None:
+    done("campaign", "set", sales, "queue=")
+    done("trunk", "remove", "carrier")
+    rows = json.loads(ask("doctor", "--campaign", sales, "--json").stdout)
+    remedies = {row["found"]: row["remedy"] for row in rows if row["check"] == "campaign sales"}
+    assert remedies["there is no trunk 'carrier'"].startswith("astdialer trunk create carrier")
+    assert remedies["a progressive campaign needs agents"] == "astdialer campaign set queue=NAME"

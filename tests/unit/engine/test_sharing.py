@@ -100,7 +100,6 @@ async def test_a_campaign_with_nothing_to_dial_leaves_everything_to_the_others(e
     assert await serve(engine, 5) == {"demo": 5}
 
 
-@pytest.mark.xfail(reason="Dialer: an idle campaign saves up turns")
 async def test_turns_are_not_saved_up_while_there_is_nothing_to_dial(engine: Rig) -> None:
     other = await rival(engine)
     await engine.people(*range(30))
@@ -112,7 +111,6 @@ async def test_turns_are_not_saved_up_while_there_is_nothing_to_dial(engine: Rig
     assert abs(found["demo"] - found["rival"]) <= 1
 
 
-@pytest.mark.xfail(reason="Dialer: those who were served are all alike at the cap")
 async def test_campaigns_take_turns_however_long_a_third_one_has_had_nothing_to_dial(engine: Rig) -> None:
     third = await engine.add_campaign("third")
     await engine.people(5000, campaign=third, not_before=NOON + HOUR_MS)
@@ -124,7 +122,6 @@ async def test_campaigns_take_turns_however_long_a_third_one_has_had_nothing_to_
     assert await serve(engine, 6) == {"demo": 3, "rival": 3}
 
 
-@pytest.mark.xfail(reason="Dialer: it is never idle again")
 async def test_who_had_contacts_for_some_agents_only_holds_nobody_back_when_they_are_done(engine: Rig) -> None:
     await engine.people(1, agentphone="0")
     await engine.people(2, not_before=NOON + HOUR_MS)
@@ -140,7 +137,6 @@ async def test_who_had_contacts_for_some_agents_only_holds_nobody_back_when_they
     assert await serve(engine, 5) == {"rival": 5}
 
 
-@pytest.mark.xfail(reason="Dialer: only what is decided is guarded, not what is dialed")
 async def test_a_fault_in_dialing_one_campaign_does_not_stop_the_others(
     engine: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

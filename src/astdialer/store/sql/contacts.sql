@@ -69,3 +69,6 @@ WHERE id IN (
   SELECT c.id FROM pools p CROSS JOIN contacts c INDEXED BY contacts_deferred
     ON c.pool_id = p.id AND c.state = 'waiting' AND c.deferred = 1
   WHERE p.campaign_id = :campaign_id LIMIT :limit)
+
+-- name: name_contact
+UPDATE contacts SET main_number = :number WHERE id = :id

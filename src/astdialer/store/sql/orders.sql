@@ -25,3 +25,6 @@ UPDATE offers SET answer = :answer WHERE attempt_id = :attempt_id AND answer = '
 
 -- name: withdraw_offer
 DELETE FROM offers WHERE attempt_id = :attempt_id
+
+-- name: forget_orders
+DELETE FROM orders WHERE created_at < :before

@@ -9,6 +9,7 @@ JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
 WHERE (:campaign IS NULL OR k.name = :campaign)
   AND (:base IS NULL OR b.name = :base)
   AND (:state IS NULL OR c.state = :state)
+  AND (:rank IS NULL OR c.rank = :rank)
   AND (:end_reason IS NULL OR c.end_reason = :end_reason)
   AND (:number IS NULL OR c.id IN (SELECT contact_id FROM numbers WHERE number = :number))
 ORDER BY c.id LIMIT :limit OFFSET :offset
@@ -128,6 +129,11 @@ WHERE c.campaign_id = :campaign_id AND c.state <> 'done' AND n.next_at IS NOT NU
 -- name: blacklist
 SELECT number, campaign, reason, added_by, added_at, expires_at FROM blacklist
 WHERE :campaign IS NULL OR campaign = :campaign ORDER BY number, campaign LIMIT :limit
+
+-- name: barring
+SELECT number, campaign, reason, added_by, added_at, expires_at FROM blacklist
+WHERE number IN (SELECT value FROM json_each(:numbers)) AND (:campaign IS NULL OR campaign IN ('*', :campaign))
+  AND (expires_at IS NULL OR expires_at > :now) ORDER BY number, campaign
 
 -- name: known_entries
 SELECT count(*) AS n FROM json_each(:keys) j
