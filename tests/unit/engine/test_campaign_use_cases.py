@@ -86,6 +86,13 @@ async def test_a_change_notes_what_is_different_and_nothing_else(store: Store, c
 async def test_a_long_value_is_cut_in_the_history(store: Store, clock: Clock) -> None:
     await campaigns.create(store, clock, "sales", {"outcomes": ";".join(f"Outcome {n}=close" for n in range(50))})
     assert len((await last(store)).detail) < 100
+    assert (await last(store)).detail.endswith("…")
+
+
+async def test_without_routes_none_is_asked_for(store: Store, clock: Clock) -> None:
+    await route(store, "uk", "gone")
+    await campaigns.create(store, clock, "sales", {"routes": ""} | USUAL)
+    assert (await campaigns.start(store, clock, "sales")).state is S.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -166,6 +173,7 @@ async def test_a_route_to_a_trunk_that_is_gone_stops_the_start(store: Store, clo
     await route(store, "es", "carrier")
     await campaigns.create(store, clock, "sales", {"routes": "es", "queue": "q"})
     await store.remove_trunk("carrier")
+    await campaigns.change(store, clock, "sales", {"max_calls": "7"})
     with pytest.raises(Conflict, match="route es leads to trunk 'carrier', which does not exist"):
         await campaigns.start(store, clock, "sales")
 
@@ -190,7 +198,7 @@ async def test_after_an_error_it_can_be_started_and_the_history_says_so(store: S
 async def test_a_running_campaign_keeps_what_it_needs(store: Store, clock: Clock) -> None:
     await campaigns.create(store, clock, "sales", USUAL)
     await campaigns.start(store, clock, "sales")
-    with pytest.raises(Conflict, match="running and needs it.*queue=NAME"):
+    with pytest.raises(Conflict, match=r"running and needs it.*queue=NAME"):
         await campaigns.change(store, clock, "sales", {"queue": ""})
     assert (await store.campaign("sales")).settings.queue == "q"
 

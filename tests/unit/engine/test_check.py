@@ -100,6 +100,29 @@ async def test_the_rule_that_keeps_a_zone_closed_is_named(store: Store, clock: C
     assert rules == {"Europe/Madrid": "calendar office: Mercy", "America/Los_Angeles": "calling_hours, weekdays"}
 
 
+async def test_of_several_days_off_todays_is_named(store: Store, clock: Clock) -> None:
+    others = ["2026-09-21 Yesterday", "2025-09-22 Long ago", "2026-10-22 yearly Later"]
+    await office(store, exceptions=[*others, "2020-09-22 yearly Every year"])
+    await person(store, await campaign(store, **USUAL, calendar="office"), 1)
+    assert (await checked(store, clock)).closed[0]["rule"] == "calendar office: Every year"
+
+
+async def test_of_two_zones_the_closed_one_gives_the_rule(store: Store, clock: Clock) -> None:
+    await office(store, exceptions=["2026-09-23 Tomorrow"])
+    sales = await campaign(store, **USUAL, calendar="office", calling_hours="00:00-24:00")
+    await resident(store, sales, 1, "Africa/Abidjan|Pacific/Auckland")  # 12:00, and 00:00 of the next day
+    assert (await checked(store, clock)).closed[0]["rule"] == "calendar office: Tomorrow"
+
+
+async def test_who_is_never_called_stands_last(store: Store, clock: Clock) -> None:
+    sales = await campaign(store, **USUAL, require_zone="true", calling_hours="09:00-18:00")
+    await resident(store, sales, 1, "Asia/Tokyo")
+    await person(store, sales, 2, base="b")
+    await resident(store, sales, 3, "America/Los_Angeles")
+    zones = [row["zones"] for row in (await checked(store, clock)).closed]
+    assert zones == ["America/Los_Angeles", "Asia/Tokyo", "not known"]
+
+
 async def test_who_needs_a_zone_and_has_none_is_never_called(store: Store, clock: Clock) -> None:
     sales = await campaign(store, **USUAL, require_zone="true")
     await person(store, sales, 1)
@@ -172,6 +195,17 @@ async def test_a_contact_is_without_a_route_when_none_of_its_numbers_has_one(sto
     assert "2 contacts have no number with a route" in found.warnings[0]
 
 
+async def test_only_some_numbers_without_a_route_are_named(store: Store, clock: Clock) -> None:
+    await store.save_route(Route("uk", "^44", (Destination("carrier"),)))
+    await person(store, await campaign(store, routes="uk", queue="q"), *range(1, 10))
+    assert len((await checked(store, clock)).without_route) == 5
+
+
+async def test_a_campaign_without_a_trunk_has_none(store: Store, clock: Clock) -> None:
+    await person(store, await campaign(store, queue="q"), 1)
+    assert (await checked(store, clock)).trunks == {}
+
+
 async def test_a_rewrite_that_fails_is_told_with_its_route(store: Store, clock: Clock) -> None:
     await store.save_route(Route("nothing", r"^.*$", (Destination("carrier", rewrite=""),)))
     sales = await campaign(store, routes="nothing", queue="q")
@@ -235,6 +269,13 @@ async def test_a_calendar_that_has_not_begun_is_told(store: Store, clock: Clock)
     found = await checked(store, clock)
     assert (found.obstacles, found.warnings) == ([], ["calendar office begins on 2026-09-23 12:00 UTC"])
     assert found.closed[0]["rule"] == "calendar office: it has not begun"
+
+
+async def test_a_calendar_that_has_begun_is_no_news(store: Store, clock: Clock) -> None:
+    await office(store, starts_at=NOON - DAY, ends_at=NOON + DAY)
+    await person(store, await campaign(store, **USUAL, calendar="office"), 1)
+    found = await checked(store, clock)
+    assert (found.obstacles, found.warnings, found.closed) == ([], [], [])
 
 
 async def test_hours_that_never_meet_are_an_obstacle(store: Store, clock: Clock) -> None:
