@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from astdialer.domain.agent import (
@@ -56,6 +57,7 @@ class Desk:
         self._clock, self._telephony, self._directory = context.clock, context.telephony, context.directory
         self._rng = rng
         self._seats: dict[tuple[str, str], Seat] = {}
+        self._promised: set[tuple[str, str]] = set()
         self._pauses: set[asyncio.Task[None]] = set()
 
     def seat(self, server: str, interface: str) -> Seat:
@@ -76,7 +78,17 @@ class Desk:
 
     def _reserved(self, server: str) -> set[str]:
         """Who is promised to a call, or in one; after its end until it is closed, for only then the rest begins."""
-        return {c.attempt.reserved_agent for c in self._calls if c.attempt.server == server}
+        in_calls = {call.attempt.reserved_agent for call in self._calls if call.attempt.server == server}
+        return in_calls | {interface for on, interface in self._promised if on == server}
+
+    @contextmanager
+    def promised(self, server: str, interface: str) -> Iterator[None]:
+        """Nobody else may have the agent while a call is claimed for it."""
+        self._promised.add((server, interface))
+        try:
+            yield
+        finally:
+            self._promised.discard((server, interface))
 
     def rests_until(self, member: QueueMember) -> int:
         """Until when the agent rests after a call or a missed one; 0: not at all."""

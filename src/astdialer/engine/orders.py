@@ -27,7 +27,7 @@ from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer
 from astdialer.engine.explain import is_stale
 from astdialer.engine.words import local_words
-from astdialer.ports import Clock, NewTask, Order, Store
+from astdialer.ports import Claim, ClaimRequest, Clock, NewTask, Order, Store
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,16 @@ class OrderDesk:
             raise Conflict(f"agent {member.interface} is on a call, or its telephone rings or is out of reach")
         context = self._checked_context(str(body.get("context") or ""))
         request = self._dialer.request(campaign, 1, "asked for by an agent", agent=member.interface)
-        contact_id = await self._store.add_task(self._task(campaign, body, request.now), request.now)
+        with self._desk.promised(member.server, member.interface):
+            claim = await self._claim(campaign, self._task(campaign, body, request.now), request)
+            (call,) = self._calls.add([claim])
+            call.via_context = context
+            self._dialer.ring_agent_first(call, preview=False)
+        return {"guid": claim.attempt.id, "contact_id": claim.contact.id}
+
+    async def _claim(self, campaign: Campaign, task: NewTask, request: ClaimRequest) -> Claim:
+        """The task, taken at once. Raises Conflict with the rule that forbids it; then the task is forgotten."""
+        contact_id = await self._store.add_task(task, request.now)
         try:
             claim = await self._store.claim_contact(contact_id, request)
         except AstdialerError:
@@ -136,11 +145,8 @@ class OrderDesk:
             raise
         if isinstance(claim, Judgement):
             await self._forget(contact_id)
-            raise Conflict(self._why_not(campaign, str(body["number"]), claim))
-        (call,) = self._calls.add([claim])
-        call.via_context = context
-        self._dialer.ring_agent_first(call, preview=False)
-        return {"guid": claim.attempt.id, "contact_id": contact_id}
+            raise Conflict(self._why_not(campaign, task.contact.numbers[0].number, claim))
+        return claim
 
     def _task(self, campaign: Campaign, body: Mapping[str, Any], now: int) -> NewTask:
         number = str(body["number"])
