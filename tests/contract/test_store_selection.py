@@ -208,3 +208,10 @@ async def test_caps_count_the_attempts_of_all_campaigns(store: Store, demo: Camp
         await busy(store, claims, NOW + n)
     assert not await store.claim(request(demo, now=NOW + 2, rules=rules))
     assert [row["why"] for row in await store.put_off(demo.id)] == [Why.DAY_CAP]
+
+
+async def test_a_promised_call_is_claimed_although_its_zone_is_shut(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1, zones="Europe/Madrid"), person(2, zones="Europe/Madrid", any_hour=True)])
+    shut = request(demo)
+    shut = replace(shut, is_open=lambda zones: FREELY.is_open(zones, NOW) and zones == "*")
+    assert numbers_of(await store.claim(shut)) == [phone(2)]

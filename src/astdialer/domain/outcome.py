@@ -42,8 +42,10 @@ def _of_answered(attempt: Attempt, rules: OutcomeRules) -> Disposition:
         return _of_talk(attempt, attempt.connected_at, rules)
     if attempt.result == "abandoned":
         return Disposition.ABANDONED
-    if attempt.agent or attempt.result in ("played", "message", "agent_hung_up"):
+    if attempt.agent or attempt.result in ("message", "agent_hung_up"):
         return Disposition.ANSWERED  # nobody saw the talk, but the channel itself said that there was one
+    if attempt.result == "played":
+        return _of_played(attempt, rules)
     if attempt.vanished:
         return Disposition.UNKNOWN
     if _waited(attempt):
@@ -72,12 +74,19 @@ def _of_waiting(attempt: Attempt, rules: OutcomeRules) -> Disposition:
     return Disposition.ABANDONED if limit_passed or attempt.canceled else Disposition.SHORT
 
 
+def _of_played(attempt: Attempt, rules: OutcomeRules) -> Disposition:
+    """A broadcast heard to its end, or answered by a key; one shorter than the campaign's minimum is short
+    (Webitel's minBillSec: from the answer, less the time of AMD)."""
+    heard_s = _seconds(attempt.action_at or attempt.answered_at, attempt.gone_at)
+    return Disposition.ANSWERED if attempt.key or heard_s >= rules.short_call_s else Disposition.SHORT
+
+
 def _of_listening(attempt: Attempt, rules: OutcomeRules) -> Disposition:
     """A person in a broadcast or in the administrator's own dialplan."""
     if attempt.action in (Action.PLAY, Action.GOTO) and attempt.key:
         return Disposition.ANSWERED
     listened = attempt.action is Action.GOTO or attempt.action is Action.PLAY
-    enough = 0 < rules.short_call_s <= _seconds(attempt.answered_at, attempt.gone_at)
+    enough = 0 < rules.short_call_s <= _seconds(attempt.action_at or attempt.answered_at, attempt.gone_at)
     return Disposition.ANSWERED if listened and enough else Disposition.SHORT
 
 

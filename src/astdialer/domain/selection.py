@@ -113,10 +113,13 @@ ANY_ZONE = "*"
 MOST_ALTERNATIVES = 4
 
 
-def pool_zones(zones: Sequence[str]) -> str:
-    """The zones of a contact, from those of its numbers: alternatives joined by ``;``. See DialingRules.is_open."""
+def pool_zones(zones: Sequence[str], *, any_hour: bool = False) -> str:
+    """The zones of a contact, from those of its numbers: alternatives joined by ``;``. See DialingRules.is_open.
+
+    ``any_hour``: its call was promised for its time, so no hours of any zone may shut it out.
+    """
     alternatives = sorted(set(zones))
-    return ";".join(alternatives) if len(alternatives) <= MOST_ALTERNATIVES else ANY_ZONE
+    return ANY_ZONE if any_hour or len(alternatives) > MOST_ALTERNATIVES else ";".join(alternatives)
 
 
 @dataclass(frozen=True, slots=True)

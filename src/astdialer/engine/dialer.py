@@ -176,7 +176,9 @@ class Dialer:
         nothing_due = self._clock.now() < idle_until
         standing.is_idle = nothing_due or not (decision.calls or decision.limit in SHARED_LIMITS)
         if nothing_due and decision.calls:
-            standing.limit, standing.until = Limit.NOTHING_DUE, standing.idle_until
+            crowded = campaign.id in self._router.crowded
+            standing.limit = Limit.TRUNK_FULL if crowded else Limit.NOTHING_DUE
+            standing.until = standing.idle_until
         return self._outlook.demand(campaign, decision, idle=standing.is_idle, served=standing.served)
 
     def _level(self, demands: Sequence[Demand]) -> None:
@@ -284,6 +286,8 @@ class Dialer:
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
         if counts.ready and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
             standing.limit = Limit.OUTSIDE_HOURS
+        elif campaign.id in self._router.crowded:  # any other campaign's call may free the trunk, or time its pace
+            standing.idle_until, standing.limit, standing.until = now + int(HORIZON_S * 1000), Limit.TRUNK_FULL, None
         elif counts.ready and self._directory.bound(campaign.id):
             standing.limit, standing.until = Limit.OTHERS_CONTACTS, None
         if not counts.ready + counts.waiting:

@@ -212,7 +212,7 @@ async def explain_contact(store: Store, clock: Clock, engine_zone: str, contact_
         rank=contact.rank.name.lower(),
         priority=contact.priority,
         only=contact.pool_bucket,
-        zones=zones_words(rules, pool_zones([number.zones for number in contact.numbers])),
+        zones=zones_words(rules, pool_zones([n.zones for n in contact.numbers], any_hour=contact.any_hour)),
         verdict=verdict,
         until=until,
         numbers=list(_numbers(case, findings, callable_now, ways)),

@@ -23,6 +23,7 @@ class Router:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self.crowded: set[int] = set()  #: campaigns whose last claim left somebody out for want of a free trunk
 
     def usable(self, campaign: Campaign) -> list[Trunk]:
         """The trunks by which the campaign may call, all on the same Asterisk: agents are on one only."""
@@ -49,6 +50,7 @@ class Router:
 
     def finder(self, campaign: Campaign, queued: Mapping[str, int]) -> FindWay:
         """Finds a way for one number after the other, as far as there is room."""
+        self.crowded.discard(campaign.id)
         usable = {trunk.name: trunk for trunk in self.rested(campaign)}
         room = {name: min(self.line_room(t), self.rate_room(t, queued.get(name, 0))) for name, t in usable.items()}
 
@@ -57,6 +59,7 @@ class Router:
                 if room.get(way.trunk, 0) > 0:
                     room[way.trunk] -= 1
                     return way
+            self.crowded.add(campaign.id)
             return None
 
         return find

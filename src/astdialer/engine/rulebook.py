@@ -58,7 +58,8 @@ def redial_rules(settings: Settings, calendar: WorkingCalendar | None, engine_zo
         retries_by_number=settings.retries_by_number,
         one_day=settings.one_day_task,
         default_zone=zone_of_campaign(settings, calendar, engine_zone),
-        hold_s=settings.result_timeout_s if settings.wait_for_result else 0,
+        # A broadcast has nobody who could give a result (Webitel forces it off).
+        hold_s=settings.result_timeout_s if settings.wait_for_result and settings.mode.needs_agents else 0,
     )
 
 

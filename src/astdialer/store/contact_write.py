@@ -42,7 +42,7 @@ async def _add_numbers(tx: Writing, contact: Contact) -> None:
 async def move_to_pool(tx: Writing, contact: Contact) -> None:
     """Put the contact where the claim looks for its numbers' zones and its agent."""
     rows = await tx.fetch("upload_of_contact", {"id": contact.id})
-    zones = pool_zones([n.zones for n in contact.numbers if n.is_open])
+    zones = pool_zones([n.zones for n in contact.numbers if n.is_open], any_hour=contact.any_hour)
     pool = await pool_id(tx, rows[0]["upload_id"], contact.campaign_id, zones, contact.pool_bucket)
     await tx.execute("move_contact", {"id": contact.id, "pool_id": pool})
 

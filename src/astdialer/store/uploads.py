@@ -124,11 +124,12 @@ async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[Ne
 
 async def _pools(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:
     """The pool of each contact. Many are in the same: each is looked up once."""
-    keys = [(tuple([n.zones for n in new.numbers]), _bucket(new)) for new in contacts]
-    known = {
-        (zones, bucket): await pool_id(tx, upload.id, upload.campaign_id, pool_zones(zones), bucket)
-        for zones, bucket in dict.fromkeys(keys)
-    }
+    keys = [(tuple([n.zones for n in new.numbers]), new.any_hour, _bucket(new)) for new in contacts]
+    known = {}
+    for key in dict.fromkeys(keys):
+        zones, any_hour, bucket = key
+        text = pool_zones(zones, any_hour=any_hour)
+        known[key] = await pool_id(tx, upload.id, upload.campaign_id, text, bucket)
     return [known[key] for key in keys]
 
 
