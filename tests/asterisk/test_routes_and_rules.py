@@ -96,8 +96,11 @@ def test_what_the_carrier_is_shown(floor: Floor) -> None:
     floor.campaign("range", [number(3, n) for n in range(10, 13)], **rings | {"caller_id": "442079460011-19"})
     own = f"{number(3, 24)};outbound_caller_id_number=442079460031:outbound_caller_id_name=Ann;"
     floor.campaign("pool", [*(number(3, n) for n in range(20, 24)), own], **rings | {"caller_id": "pool:team"})
-    floor.run("trunk", "create", "own", "--dial", CARRIER, "--caller-id", "442079460041")
+    floor.run("trunk", "create", "own", "--dial", CARRIER, "--caller-id", "442079460041", "--max-calls", "1")
     floor.campaign("trunk", [number(3, 30)], **rings | {"trunk": "own"})
+    floor.run("route", "create", "mine", "--pattern", "^44", "--to", "own")
+    floor.run("route", "create", "others", "--pattern", "^1", "--to", "carrier")
+    floor.campaign("waits", [number(8, 31)], **SOUND, routes="mine,others", trunk="")
     floor.serve()
     names = ("list", "range", "pool", "trunk")
     floor.start(*names)
@@ -115,11 +118,16 @@ def test_what_the_carrier_is_shown(floor: Floor) -> None:
     assert sent["trunk"] == {"442079460041": 1}
     plain = Counter(re.sub(r".*<(\d+)>", r"\1", shown) for each in sent.values() for shown in each.elements())
     assert Counter(seen.values()) == plain
+    floor.start("waits")
+    wait_for(lambda: _limit(floor, "waits") == "the trunk's limit of calls", "it waits for its trunk", 4, floor.tail)
     for name in names:
         wait_for(lambda name=name: floor.state(name) == "finished", f"{name} finishes", 60, floor.tail)  # type: ignore[misc]
         assert Counter(row["src"] for row in floor.of(name)) == Counter(
             re.sub(r".*<(\d+)>", r"\1", shown) for shown in sent[name].elements()
         )
+
+    [freed], [waited] = floor.of("trunk"), floor.wait_closed("waits", 1)
+    assert 0 <= waited["created_at"] - freed["gone_at"] < 2000, "it takes the trunk when another campaign leaves it"
 
 
 def _at_carrier(lab: Lab) -> dict[str, str]:

@@ -23,7 +23,7 @@ from astdialer.engine.desk import Desk, buckets_of
 from astdialer.engine.obstacles import Obstacles
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
-from astdialer.engine.routing import Router
+from astdialer.engine.routing import HORIZON_S, Router
 from astdialer.ports import CampaignCounts, CampaignEvent, ClaimRequest, Closing
 
 logger = logging.getLogger(__name__)
@@ -284,10 +284,10 @@ class Dialer:
         due_at = counts.next_due_at or now + IDLE_MOST_S * 1000
         standing.idle_until = min(max(due_at, now + IDLE_LEAST_S * 1000), now + IDLE_MOST_S * 1000)
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
-        if counts.ready and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
-            standing.limit = Limit.OUTSIDE_HOURS
-        elif campaign.id in self._router.crowded:  # any other campaign's call may free the trunk, or time its pace
+        if campaign.id in self._router.crowded:  # any campaign's call may free the trunk, or time its pace
             standing.idle_until, standing.limit, standing.until = now + int(HORIZON_S * 1000), Limit.TRUNK_FULL, None
+        elif counts.ready and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
+            standing.limit = Limit.OUTSIDE_HOURS
         elif counts.ready and self._directory.bound(campaign.id):
             standing.limit, standing.until = Limit.OTHERS_CONTACTS, None
         if not counts.ready + counts.waiting:
