@@ -81,11 +81,11 @@ class Floor(Dialer):
 
 
 @contextmanager
-def floor_on(lab: Lab, directory: Path, *members: str) -> Iterator[Floor]:
+def floor_on(lab: Lab, directory: Path, *members: str, ami_port: int | None = None) -> Iterator[Floor]:
     """A dialer, and these telephones in the queue beside the lab's own three agents; no pause is left behind."""
     with pytest.MonkeyPatch.context() as patch, members_of(lab, *members):
         patch.setattr("dialing.Dialer", Floor)
-        with dialer_on(lab, directory) as found:
+        with dialer_on(lab, directory, ami_port=ami_port) as found:
             assert isinstance(found, Floor)
             found.trunk()
             yield found

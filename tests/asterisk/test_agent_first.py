@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from floor import (
     phones,
     talks,
 )
+from test_recovery import Wire
 
+from astdialer import lab as laboratory
 from astdialer.lab import Lab
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(200)]
@@ -371,3 +374,32 @@ def test_an_engine_that_stops_in_order_ends_no_talk(floor: Floor) -> None:
     [talk] = floor.wait_closed("talk", 1)
     assert (talk["disposition"], talk["agent"]) == ("answered", "PJSIP/agent1")
     consistent(floor)
+
+
+def test_what_agents_do_while_the_link_is_cut_is_found_out(lab: Lab, tmp_path: Path) -> None:
+    """One leaves while its contact rings; the contact of another has ended when the link is back."""
+    wire = Wire(lab.ami_port)
+    with closing(wire), floor_on(lab, tmp_path, STAYS, PRESSES_1, ami_port=wire.port) as floor:
+        floor.campaign("leaves", [number(3, 71)], **_for(STAYS, originate_timeout_s="30"))
+        floor.campaign("waits", [number(3, 72)], **_for(PRESSES_1, originate_timeout_s="3"))
+        floor.serve()
+        floor.start("leaves", "waits")
+        both = ("leaves", "waits")
+        wait_for(lambda: [_states(floor, name) for name in both] == [["ringing"]] * 2, "both ring", 20, floor.tail)
+        wire.cut()
+        wait_for(lambda: not floor.view()["servers"][0]["up"], "the cut is seen", 10, floor.tail)  # type: ignore[index]
+        laboratory.rx(lab, "pbx", f"channel request hangup {_channel(lab, STAYS)}")
+        time.sleep(3)
+        wire.mend()
+        [left], [unknown] = floor.wait_closed("leaves", 1), floor.wait_closed("waits", 1)
+        assert (left["disposition"], left["hung_up_by"]) == ("canceled", "engine")
+        assert floor.contacts("leaves")[0]["tries"] == 0
+        assert unknown["disposition"] in ("unknown", "no_answer")
+        wait_for(lambda: not phones(lab), "the agent who waited is let go", 5)
+        wait_for(lambda: pauses(lab) == {}, "no pause is left", 10, floor.tail)
+        consistent(floor)
+
+
+def _channel(lab: Lab, name: str) -> str:
+    rows = laboratory.rx(lab, "pbx", "core show channels concise").splitlines()
+    return next(row.split("!")[0] for row in rows if row.startswith(f"PJSIP/{name}-"))
