@@ -108,13 +108,12 @@ class Sweeps:
         known = self._days.get(campaign.id)
         if known == today:
             return
-        self._days[campaign.id] = today
+        if campaign.settings.auto_reset_stats and await self._store.stats_day(campaign.id) != today:
+            await self._store.zero_statistics(campaign.id, today)
+            await self._store.add_event(campaign.id, CampaignEvent(at=now, event="zeroed", detail="local midnight"))
         if known:  # a campaign that is new to us says nothing about its agents' day
             self._desk.new_day(campaign)
-        if not campaign.settings.auto_reset_stats or await self._store.stats_day(campaign.id) == today:
-            return
-        await self._store.zero_statistics(campaign.id, today)
-        await self._store.add_event(campaign.id, CampaignEvent(at=now, event="zeroed", detail="local midnight"))
+        self._days[campaign.id] = today  # not before it is done: the store may have failed
 
     async def _sleep_or_wake(self, campaign: Campaign, now: int) -> None:
         """Tell the campaign's history when its calendar or calling hours shut and open it."""
