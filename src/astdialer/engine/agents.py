@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from astdialer.domain.agent import AgentStatus, QueueMember, is_agent
@@ -82,6 +82,7 @@ class AgentMirror:
         absent = (AgentStatus.UNAVAILABLE, AgentStatus.INVALID)
         return sum(m.status not in absent and not m.is_away for m in self.members(server, queue))
 
-    def ringing(self, server: str, queue: str) -> int:
-        """How many agents' telephones ring."""
-        return sum(m.status is AgentStatus.RINGING for m in self.members(server, queue))
+    def ringing(self, server: str, queue: str, but: Collection[str] = ()) -> int:
+        """How many agents' telephones ring, without those of the interfaces ``but``."""
+        rings = (m for m in self.members(server, queue) if m.status is AgentStatus.RINGING)
+        return sum(m.interface not in but for m in rings)

@@ -74,7 +74,8 @@ class Outlook:
             and self._queue_of(call) == (server, queue)
         ]
         in_queue = sum(call.waits_in_queue for call in calls)
-        return len(calls) - min(in_queue, self._agents.ringing(server, queue))
+        ours = self._calls.reserved_agents(server)  # a telephone that rings for an agent-first call takes no other
+        return len(calls) - min(in_queue, self._agents.ringing(server, queue, ours))
 
     def _queue_of(self, call: Call) -> tuple[str, str]:
         return call.attempt.server, self._directory.campaigns[call.attempt.campaign_id].settings.queue
