@@ -68,8 +68,9 @@ class Floor(Dialer):
         return self.closed(name)
 
     def agent(self, name: str) -> dict[str, Any]:
-        """An agent as the engine sees it."""
-        return next(row for row in (self.view() or {"agents": []})["agents"] if row["agent"] == f"PJSIP/{name}")
+        """An agent as the engine sees it; before it does, of no status."""
+        rows = (self.view() or {"agents": []})["agents"]
+        return next((row for row in rows if row["agent"] == f"PJSIP/{name}"), {"code": None})
 
     def wait_free(self, *names: str) -> None:
         """Until the engine could call these agents."""

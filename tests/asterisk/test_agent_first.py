@@ -136,8 +136,8 @@ def _of_no_use(floor: Floor, campaign: str, how: str, rest_s: int) -> None:
 def test_one_call_for_each_agent_whoever_dials(team: Floor) -> None:
     """A progressive campaign uses the same queue: no telephone has two calls, and no pause stays behind."""
     settings = {"queue": QUEUE, "wrap_up_s": "1"}
-    team.campaign("first", [number(0, n) for n in range(10, 14)], mode="agent-first", **settings)
-    team.campaign("beside", [number(0, n) for n in range(20, 24)], mode="progressive", **settings)
+    team.campaign("first", [number(0, n) for n in range(10, 13)], mode="agent-first", **settings)
+    team.campaign("beside", [number(0, n) for n in range(20, 23)], mode="progressive", **settings)
     team.serve()
     team.start("first", "beside")
     seen: set[str] = set()
@@ -354,25 +354,28 @@ def _the_agents_are_let_go(floor: Floor) -> None:
 
 
 def test_an_engine_that_stops_in_order_ends_no_talk(floor: Floor) -> None:
-    floor.campaign("talk", [number(0, 66)], **_for("agent1", wrap_up_s="1", amd="true"))
+    """Before that, an agent leaves while AMD listens: the person hears the safe harbour."""
+    floor.campaign("talk", [number(0, 66)], **_for(STAYS, wrap_up_s="1"))
     floor.campaign("left", [number(0, 67)], **_for("agent2", amd="true"))
     floor.campaign("rings", [number(8, 68)], **_for(RINGS_ON, agent_call_timeout_s="30"))
     floor.serve()
-    floor.start("rings", "left")
+    floor.start("left", "talk", "rings")
     wait_for(lambda: _states(floor, "left") == ["answered"], "AMD listens", 20, floor.tail)
     floor.run("agent", "hangup", "agent2")
     [left] = floor.wait_closed("left", 1)
     assert (left["disposition"], left["amd_verdict"], left["result"]) == ("abandoned", "HUMAN", "abandoned")
-    floor.start("talk")
-    wait_for(lambda: _states(floor, "talk") == ["connected"], "agent1 talks", 20, floor.tail)
+    assert _states(floor, "talk") == ["connected"]
     floor.stop()
-    assert phones(floor.lab) == {"agent1": 1}, "the talk goes on, and a telephone that rang for nobody is let go"
+    assert phones(floor.lab) == {STAYS: 1}, "the talk goes on, and a telephone that rang for nobody is let go"
     assert pauses(floor.lab) == {}, "no pause of ours outlives the engine"
     assert floor.contacts("rings")[0]["state"] == "waiting"
     floor.run("campaign", "pause", "rings")
     floor.serve()
+    wait_for(lambda: floor.agent(STAYS).get("reserved"), "the next engine knows of the talk", 10, floor.tail)
+    floor.run("agent", "hangup", STAYS)
     [talk] = floor.wait_closed("talk", 1)
-    assert (talk["disposition"], talk["agent"]) == ("answered", "PJSIP/agent1")
+    assert (talk["disposition"], talk["agent"], talk["hung_up_by"]) == ("answered", f"PJSIP/{STAYS}", "agent")
+    wait_for(lambda: pauses(floor.lab) == {}, "no pause is left", 10, floor.tail)
     consistent(floor)
 
 
