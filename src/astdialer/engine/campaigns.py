@@ -165,13 +165,18 @@ def unknown_names(directory: Directory, campaign: Campaign, keys: Collection[str
     settings = campaign.settings
     pool = parse_caller_id("caller_id", settings.caller_id).pool
     if "trunk" in keys and settings.trunk and settings.trunk not in directory.trunks:
-        yield f"there is no trunk {settings.trunk!r}: astdialer trunk create {settings.trunk} (astdialer trunk list)"
+        yield no_trunk(settings.trunk)
     if "calendar" in keys and settings.calendar and settings.calendar not in directory.calendars:
         yield f"there is no calendar {settings.calendar!r}: astdialer calendar create {settings.calendar}"
     if "caller_id" in keys and pool and not directory.caller_id_pools.get(pool):
         yield f"there are no numbers for caller_id=pool:{pool}: astdialer callerid create {pool} NUMBER…"
     if "routes" in keys and settings.routes:
         yield from _route_troubles(directory, campaign)
+
+
+def no_trunk(name: str) -> str:
+    """A trunk that is not there."""
+    return f"there is no trunk {name!r}: astdialer trunk create {name} (astdialer trunk list)"
 
 
 def _route_troubles(directory: Directory, campaign: Campaign) -> Iterator[str]:

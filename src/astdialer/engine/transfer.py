@@ -32,6 +32,7 @@ from astdialer.engine.campaigns import (
     changes,
     lacks,
     loaded,
+    no_trunk,
     note,
     read_settings,
     save_settings,
@@ -429,13 +430,12 @@ def _check_import(directory: Directory, file: CampaignFile, known: Campaign | No
         directory.caller_id_pools = {**directory.caller_id_pools, file.pool: file.caller_ids}
     state = known.state if known else CampaignState.IDLE
     campaign = Campaign(id=0, name=file.name, state=state, settings=file.settings)
-    gone = [f"there is no trunk {trunk!r}: astdialer trunk create {trunk}" for trunk in file.trunks]
-    missing = [words for words, trunk in zip(gone, file.trunks, strict=True) if trunk not in directory.trunks]
-    missing += [words for words in unknown_names(directory, campaign, NAMING) if words not in missing]
+    missing = [no_trunk(trunk) for trunk in file.trunks if trunk not in directory.trunks]
+    missing += unknown_names(directory, campaign, NAMING)
     if state is CampaignState.RUNNING:
-        missing = list(dict.fromkeys([*missing, *lacks(directory, campaign)]))
+        missing += lacks(directory, campaign)
     if missing:
-        raise Conflict(f"{file.name} can't be imported: " + "; ".join(missing))
+        raise Conflict(f"{file.name} can't be imported: " + "; ".join(dict.fromkeys(missing)))
 
 
 async def _save(store: Store, thing: Thing, file: CampaignFile) -> str:

@@ -60,7 +60,8 @@ async def running(store: Store, **settings: str) -> Campaign:
 
 async def engine_says(store: Store, limit: str, trunks: Mapping[str, Any] | None = None, **known: Any) -> None:
     rows = [{"trunk": "carrier", "calls": 0, "max_calls": 30} | dict(trunks or {})]
-    view = {"campaigns": [{"campaign": "sales", "limit": limit} | known], "trunks": rows, "agents": []}
+    other = {"campaign": "other", "limit": Limit.LIST_EMPTY}
+    view = {"campaigns": [other, {"campaign": "sales", "limit": limit} | known], "trunks": rows, "agents": []}
     await store.publish_live_view("engine", view, NOON)
 
 
@@ -161,7 +162,9 @@ async def test_an_old_view_is_no_engine(store: Store, clock: Clock) -> None:
     await running(store)
     await engine_says(store, Limit.NO_AGENTS)
     assert (await explained(store, clock)).limit == Limit.NO_AGENTS
-    clock.at += 6000
+    clock.at += 5000
+    assert (await explained(store, clock)).limit == Limit.NO_AGENTS
+    clock.at += 1
     assert (await explained(store, clock)).limit == "the engine is not running"
 
 
@@ -233,6 +236,25 @@ async def test_the_entry_of_the_blacklist_is_quoted(store: Store, clock: Clock) 
     assert (rows[phone(2)]["blacklisted"], rows[phone(2)]["turn"]) == ("", 1)
 
 
+async def test_of_several_entries_the_one_that_bars_is_quoted(store: Store, clock: Clock) -> None:
+    ana = await person(store, await running(store), 5)
+    others = [replace(entry(n), reason="not this") for n in (1, 9)]
+    others += [replace(entry(5, "other"), reason="not this"), replace(entry(5), number="+35600*", reason="not this")]
+    others += [replace(entry(5, until=NOON - HOUR), number="+34600*", reason="not this")]
+    await store.add_to_blacklist([*others, entry(5, "sales")])
+    assert (await told(store, clock, ana)).numbers[0]["blacklisted"] == f"{phone(5)}, campaign sales: asked (ana)"
+
+
+async def test_of_a_very_long_blacklist_the_end_is_told(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("astdialer.engine.explain.MOST_ENTRIES", 1)
+    ana, bea = await person(store, await running(store), 5), await person(store, await campaign(store, "b"), 6)
+    await store.add_to_blacklist([entry(1), entry(5), entry(6, until=NOON + HOUR)])
+    assert (await told(store, clock, ana)).numbers[0]["blacklisted"] == "for ever"
+    assert (await told(store, clock, bea)).numbers[0]["blacklisted"] == "for a while"
+
+
 async def test_an_entry_for_a_prefix_and_a_time_is_found(store: Store, clock: Clock) -> None:
     ana = await person(store, await running(store), 1)
     await store.add_to_blacklist([replace(entry(1, until=NOON + HOUR), number="+34600*")])
@@ -295,7 +317,7 @@ async def test_a_contact_of_one_agent_is_told(store: Store, clock: Clock) -> Non
 
 async def test_an_expired_contact_is_told(store: Store, clock: Clock) -> None:
     ana = await person(store, await running(store), 1, expires_at=NOON + HOUR)
-    clock.at += 2 * HOUR
+    clock.at += HOUR
     assert (await told(store, clock, ana)).verdict == "it has expired"
 
 

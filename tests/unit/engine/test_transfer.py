@@ -195,6 +195,14 @@ def test_numbers_and_flags_may_be_texts_too() -> None:
     assert (found.max_calls, found.amd, found.lines_per_agent) == (7, True, 2.0)
 
 
+def test_instants_may_be_milliseconds_too() -> None:
+    text = '[settings]\ncalendar = "o"\n[calendar]\nname = "o"\nhours = "mon 09:00-10:00"\nstarts_at = '
+    for written in ("1798761600000", "2027-01-01T00:00:00Z", "2027-01-01T01:00:00+01:00"):
+        calendar = read(SMALL + text + written).calendar
+        assert calendar is not None
+        assert calendar.starts_at == 1_798_761_600_000
+
+
 # --- bad files -------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +234,12 @@ def test_numbers_and_flags_may_be_texts_too() -> None:
             "line 7: outcomes.levels = 'b': expected one to three texts",
         ),
         (SMALL + '[[outcomes]]\nlevels = ["a"]\n', "line 3: outcomes.action = None: expected text"),
+        (
+            SMALL + '[[outcomes]]\nlevels = ["a"]\naction = "tag"\n[[outcomes]]\nlevels = ["b"]\n',
+            "line 6: outcomes.action = None: expected text",
+        ),
+        (SMALL + '[[outcomes]]\nlevels = [" a"]\naction = "tag"\n', "expected levels without ; | = and spaces"),
+        (SMALL + "routes = [1]\n", "line 3: routes = [1]: expected tables: [[routes]]"),
         (SMALL + '[[outcomes]]\nlevels = ["a=b"]\naction = "tag"\n', "line 4: outcomes.levels = ['a=b']"),
         (
             SMALL + '[[outcomes]]\nlevels = ["a"]\nacton = "x"\n',
@@ -366,6 +380,13 @@ async def test_an_import_that_lacks_something_changes_nothing(
     with pytest.raises(Conflict, match=words):
         await transfer.import_campaign(store, clock, read(SMALL + text))
     assert await everything(store) == before
+
+
+async def test_what_is_missing_is_said_once(store: Store, clock: Clock) -> None:
+    text = SMALL + 'trunks = ["gone"]\n[settings]\ntrunk = "gone"\n'
+    with pytest.raises(Conflict) as caught:
+        await transfer.import_campaign(store, clock, read(text))
+    assert str(caught.value).count("no trunk 'gone'") == 1
 
 
 @pytest.mark.parametrize("thing", ["calendar", "route", "callerid"])
