@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from astdialer.domain.settings import settings_texts
 from astdialer.engine import campaigns, statistics, transfer
 from astdialer.engine.check import check
 from astdialer.engine.explain import explain, is_stale
+from astdialer.logs import silenced
 from astdialer.store import SqliteStore
 
 
@@ -161,11 +161,8 @@ def check_(name: str, no_asterisk: bool, as_json: bool) -> None:
 
 
 def _infrastructure(name: str) -> Any:
-    logging.disable(logging.ERROR)  # what the parts would log is said in the report, with a remedy
-    try:
+    with silenced():
         return run(examine_campaign(Subject(config=config(), file=Path(), clock=clock, campaign=name)))
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 @campaign.command("explain")

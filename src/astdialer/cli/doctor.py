@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from astdialer.cli.context import Invocation, clock, config, run
 from astdialer.cli.output import Exit, emit_rows, json_option, say
 from astdialer.doctor.examine import Subject, examine
 from astdialer.doctor.findings import Finding, Level, is_faulty
+from astdialer.logs import silenced
 
 COLUMNS = ("check", "result", "found")
 
@@ -34,9 +34,9 @@ def doctor(campaign: str, asterisk_etc: Path | None, as_json: bool) -> None:
 
     Rings nobody. Exit code 1 when there is a fault, 69 when no Asterisk can be reached.
     """
-    logging.disable(logging.ERROR)  # what the parts would log is said in the report, with a remedy
     subject = Subject(config=config(), file=_file(), clock=clock, campaign=campaign, etc=asterisk_etc)
-    findings = run(examine(subject))
+    with silenced():
+        findings = run(examine(subject))
     emit_rows(map(_row, findings), COLUMNS, as_json=as_json)
     if not as_json:
         _remedies(findings)

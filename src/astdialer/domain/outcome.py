@@ -74,10 +74,15 @@ def _of_waiting(attempt: Attempt, rules: OutcomeRules) -> Disposition:
     return Disposition.ABANDONED if limit_passed or attempt.canceled else Disposition.SHORT
 
 
+def _listens_from(attempt: Attempt) -> int | None:
+    """From when on there was something to hear: until AMD had decided there was not."""
+    return attempt.action_at if attempt.amd_verdict else attempt.answered_at
+
+
 def _of_played(attempt: Attempt, rules: OutcomeRules) -> Disposition:
     """A broadcast heard to its end, or answered by a key; one shorter than the campaign's minimum is short
     (Webitel's minBillSec: from the answer, less the time of AMD)."""
-    heard_s = _seconds(attempt.action_at or attempt.answered_at, attempt.gone_at)
+    heard_s = _seconds(_listens_from(attempt), attempt.gone_at)
     return Disposition.ANSWERED if attempt.key or heard_s >= rules.short_call_s else Disposition.SHORT
 
 
@@ -86,7 +91,7 @@ def _of_listening(attempt: Attempt, rules: OutcomeRules) -> Disposition:
     if attempt.action in (Action.PLAY, Action.GOTO) and attempt.key:
         return Disposition.ANSWERED
     listened = attempt.action is Action.GOTO or attempt.action is Action.PLAY
-    enough = 0 < rules.short_call_s <= _seconds(attempt.action_at or attempt.answered_at, attempt.gone_at)
+    enough = 0 < rules.short_call_s <= _seconds(_listens_from(attempt), attempt.gone_at)
     return Disposition.ANSWERED if listened and enough else Disposition.SHORT
 
 

@@ -41,6 +41,8 @@ NO_ENGINE = "the engine does not answer: is it running? (astdialer serve, or sys
 
 #: Why the number of a call by hand is not dialed at all, by the reason that its contact gets.
 _ENDED = {"blacklisted": "it is blacklisted", "no route": "no route leads to it"}
+#: End reason of a contact that was made for one call by hand.
+BY_HAND = "called by hand"
 _CONTEXT = re.compile(r"[\w.-]{1,79}")
 
 
@@ -146,6 +148,7 @@ class OrderDesk:
         if isinstance(claim, Judgement):
             await self._forget(contact_id)
             raise Conflict(self._why_not(campaign, task.contact.numbers[0].number, claim))
+        await self._store.end_after_call(contact_id, BY_HAND)  # whatever comes of it: no machine calls there later
         return claim
 
     def _task(self, campaign: Campaign, body: Mapping[str, Any], now: int) -> NewTask:

@@ -290,7 +290,6 @@ async def test_an_unknown_campaign_is_said_so(engine: Rig) -> None:
         await call_by_hand(engine, campaign="nothing")
 
 
-@pytest.mark.xfail(reason="the contact is given back to the dialing loop, and the agent rung again a second later")
 async def test_a_call_by_hand_that_its_agent_did_not_take_is_not_made_later(engine: Rig) -> None:
     engine.agents(FREE)
     await call_by_hand(engine)
