@@ -1,6 +1,7 @@
 """Calls that ring their agent first: reserved, rung, asked, and only then somebody is dialed."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from astdialer.domain.errors import LinkLost, NotFound, OriginateRefused, Unavai
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESERVED
-from astdialer.ports import BlacklistEntry, Offer
+from astdialer.ports import BlacklistEntry, Claim, ClaimRequest, Offer
 
 pytest_plugins = ("engine_fixtures",)
 
@@ -129,6 +130,25 @@ async def test_a_talk_counts_as_the_agents_and_then_it_wraps_up(engine: Rig) -> 
     assert engine.desk.seat("default", "PJSIP/0").calls == 1
     assert rests_s(engine) > 9
     assert engine.telephony.hung_up == [call.attempt.leg_id]
+
+
+@pytest.mark.xfail(reason="Dialer._dial_for does not promise the agent to its claim (Desk.promised)")
+async def test_an_agent_for_whom_a_contact_is_looked_for_can_not_call_by_hand_meanwhile(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.set(mode=Mode.AGENT_FIRST)
+    await engine.people(1)
+    engine.agents(FREE)
+    claim = engine.store.claim
+    found: list[bool] = []
+
+    async def looks(request: ClaimRequest) -> Sequence[Claim]:
+        found.extend(engine.desk.callable_by_hand(agent) for agent in engine.context.agents.members())
+        return await claim(request)
+
+    monkeypatch.setattr(engine.store, "claim", looks)
+    await engine.dialer._turn()
+    assert found == [False]
 
 
 # --- the agent does not come -----------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from engine_doubles import NOON, Rig, member
+from engine_doubles import NOON, Rig, member, until
 
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus
 from astdialer.domain.attempt import LATE_FACT_S, State
 from astdialer.domain.disposition import Disposition
+from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.recovery import RECONCILE_S, RETRY_S
 from astdialer.ports import LiveChannel
@@ -150,3 +151,49 @@ async def test_a_round_without_an_answer_loses_nobody(engine: Rig) -> None:
     await engine.clock.advance(5 * RECONCILE_S)
     task.cancel()
     assert not call.attempt.vanished
+
+
+# --- agents that are called first ------------------------------------------------------------------------------------
+
+
+async def agent_rung(engine: Rig) -> Call:
+    """A call whose agent's telephone rings; nobody else is called yet."""
+    await engine.set(mode=Mode.AGENT_FIRST)
+    await engine.people(1)
+    engine.agents(AgentStatus.NOT_INUSE)
+    await engine.dialer._turn()
+    await until(lambda: len(engine.telephony.placed) == 1)
+    (call,) = engine.calls
+    return call
+
+
+def leg_channel(call: Call, *, up: bool = False) -> LiveChannel:
+    leg_id = call.attempt.leg_id
+    return LiveChannel(uniqueid=leg_id, linkedid=leg_id, channel="PJSIP/0-1", is_up=up, is_ringing=not up)
+
+
+async def test_an_agent_that_answered_during_a_cut_is_found_and_the_contact_dialed(engine: Rig) -> None:
+    call = await agent_rung(engine)
+    engine.telephony.channels = [leg_channel(call, up=True)]
+    await link_up(engine)
+    await until(lambda: len(engine.telephony.placed) == 2)
+    assert engine.telephony.placed[1][1].attempt_id == call.attempt.id
+
+
+async def test_an_agent_that_hung_up_during_a_cut_is_not_waited_for(engine: Rig) -> None:
+    call = await agent_rung(engine)
+    await link_up(engine)
+    await engine.clock.advance(LATE_FACT_S - 0.1)
+    assert not call.is_gone
+    await engine.passes(lambda: call.is_gone)
+    await engine.bookkeeper.flush()
+    assert [(closing.contact.tries, closing.attempt.dialed_at) for closing in engine.closed] == [(0, None)]
+
+
+async def test_a_ringing_agent_is_not_taken_for_lost(engine: Rig) -> None:
+    call = await agent_rung(engine)
+    engine.telephony.channels = [leg_channel(call)]
+    task = asyncio.create_task(engine.recovery.reconcile())
+    await engine.clock.advance(3 * RECONCILE_S + 1)
+    task.cancel()
+    assert not call.is_gone

@@ -13,12 +13,25 @@ from engine_doubles import AGENT, NOON, FakeClock, FakeRecordings, FakeTelephony
 from astdialer.domain import events as ev
 from astdialer.domain.amd import Action, Verdict
 from astdialer.domain.campaign import CampaignState
+from astdialer.domain.contact import ContactState
 from astdialer.domain.errors import LinkLost
+from astdialer.domain.settings import Mode
 from astdialer.engine.context import EngineOptions
+from astdialer.engine.desk import RESERVED, RESTS, WRAPS_UP
 from astdialer.engine.engine import Engine
 from astdialer.engine.explain import explain
+from astdialer.engine.orders import ask
 from astdialer.engine.origination import DialplanPlaces
-from astdialer.ports import LinkDown, LinkUp, MemberGone, MemberSeen, MemberTalk, Origination, TelephonyEvent
+from astdialer.ports import (
+    LinkDown,
+    LinkUp,
+    MemberGone,
+    MemberMissed,
+    MemberSeen,
+    MemberTalk,
+    Origination,
+    TelephonyEvent,
+)
 
 Script = Callable[["ScriptedAsterisk", Origination], None]
 
@@ -32,6 +45,7 @@ class ScriptedAsterisk(FakeTelephony):
         self.clock = clock
         self.line: asyncio.Queue[TelephonyEvent] = asyncio.Queue()
         self.members = [member()]
+        self.on_pause = self.tells_of_pause
 
     async def events(self, server: str) -> AsyncIterator[TelephonyEvent]:
         while True:
@@ -40,6 +54,10 @@ class ScriptedAsterisk(FakeTelephony):
     async def originate(self, call: Origination) -> None:
         await super().originate(call)
         self._script(self, call)
+
+    def tells_of_pause(self, interface: str, paused: bool, reason: str) -> None:
+        self.members = [member(interface=interface, paused=paused, pause_reason=reason)]
+        self.line.put_nowait(MemberSeen(self.members[0]))
 
     def say(self, call: Origination, kind: type[ev.AttemptEvent], **facts: object) -> None:
         self.line.put_nowait(kind(attempt_id=call.attempt_id, at=self.clock.now(), **facts))
@@ -69,6 +87,21 @@ def talk(asterisk: ScriptedAsterisk, call: Origination) -> None:
         MemberTalk(server="default", queue="sales", interface=AGENT, in_call=False, at=asterisk.clock.now())
     )
     asterisk.ends(call, 16, answered=True)
+
+
+def agent_first(asterisk: ScriptedAsterisk, call: Origination) -> None:
+    """Whoever is called answers; they talk, the contact hangs up, and the agent is hung up after it."""
+    asterisk.begins(call)
+    asterisk.say(call, ev.Answered)
+    if call.context == "astdialer-answered":
+        asterisk.say(call, ev.ActionTaken, action=Action.AGENT)
+        asterisk.say(call, ev.Bridged)
+        asterisk.ends(call, 16, answered=True)
+
+
+def agent_declines(asterisk: ScriptedAsterisk, call: Origination) -> None:
+    asterisk.begins(call)
+    asterisk.ends(call, 21, answered=False)
 
 
 def silence(asterisk: ScriptedAsterisk, call: Origination) -> None:
@@ -214,3 +247,86 @@ async def test_the_scripts_ask_the_same_engine(parts: Rig) -> None:
         asterisk.ends(asterisk.placed[0][1], 16, answered=True)
         await passes(parts, lambda: len(engine._context.calls) == 0)
     assert await dispositions(parts) == {"machine": 1}
+
+
+# --- agents first ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_agent_first_campaign_runs_to_its_end_with_rests_between(parts: Rig) -> None:
+    await parts.set(mode=Mode.AGENT_FIRST, wrap_up_s=10)
+    await parts.people(1, 2)
+    async with running(parts, agent_first) as (_, asterisk):
+        await finished(parts)
+    assert await dispositions(parts) == {"answered": 2}
+    assert [order.channel for _, order in asterisk.placed] == [
+        AGENT,
+        "PJSIP/34600000001@c",
+        AGENT,
+        "PJSIP/34600000002@c",
+    ]
+    legs = [(at, order.attempt_id) for at, order in asterisk.placed if order.channel == AGENT]
+    assert legs[1][0] - legs[0][0] >= 10_000
+    assert asterisk.hung_up == [leg_id for _, leg_id in legs]
+    assert [reason for _, paused, reason in asterisk.pauses if paused] == [RESERVED, WRAPS_UP] * 2
+    assert not asterisk.members[0].paused, "no pause of ours stays behind"
+
+
+async def test_an_agent_that_declines_is_left_alone_for_a_while_and_the_contact_has_lost_nothing(parts: Rig) -> None:
+    await parts.set(mode=Mode.AGENT_FIRST, reject_delay_s=20)
+    await parts.people(1)
+    async with running(parts, agent_declines) as (_, asterisk):
+        await passes(parts, lambda: len(asterisk.placed) == 2, step_s=0.05)
+    first, second = (at for at, _ in asterisk.placed)
+    assert second - first >= 20_000
+    assert {reason for _, paused, reason in asterisk.pauses if paused} == {RESERVED, RESTS}
+    (row,) = await parts.store.contacts({}, 10)
+    assert row["tries"] == 0
+
+
+async def test_a_call_whose_agent_was_rung_when_the_engine_died_is_given_back(parts: Rig) -> None:
+    """Nobody was dialed: it is not closed as unknown, and costs no try."""
+    await parts.set(mode=Mode.AGENT_FIRST)
+    await parts.people(1)
+    parts.agents(member().status)
+    await parts.dialer._turn()
+    await parts.state(CampaignState.PAUSED)
+    (call,) = parts.calls
+    async with running(parts, silence) as (_, asterisk):
+        await passes(parts, lambda: parts.clock.at > NOON + 10_000, step_s=0.2)
+        assert asterisk.hung_up == [call.attempt.leg_id]
+    assert "unknown" not in await dispositions(parts)
+    contact = await parts.store.load_contact(call.contact.id)
+    assert (contact.state, contact.tries) == (ContactState.WAITING, 0)
+
+
+async def test_a_pause_that_an_engine_before_us_has_left_ends_and_the_agents_own_does_not(parts: Rig) -> None:
+    async with running(parts, silence) as (_, asterisk):
+        await passes(parts, lambda: parts.clock.at > NOON + 1_000, step_s=0.05)
+        for name, reason in (("left", RESERVED), ("own", "lunch")):
+            seen = member(interface=f"PJSIP/{name}", paused=True, pause_reason=reason)
+            asterisk.line.put_nowait(MemberSeen(seen))
+        await passes(parts, lambda: bool(asterisk.pauses), step_s=0.05)
+        await passes(parts, lambda: parts.clock.at > NOON + 5_000, step_s=0.05)
+    assert {(interface, paused) for interface, paused, _ in asterisk.pauses} == {("PJSIP/left", False)}
+
+
+async def test_an_agent_that_a_queue_rang_in_vain_rests(parts: Rig) -> None:
+    await parts.set(no_answer_delay_s=30)
+    async with running(parts, silence) as (_, asterisk):
+        await passes(parts, lambda: parts.clock.at > NOON + 1_000, step_s=0.05)
+        asterisk.line.put_nowait(MemberMissed(server="default", queue="sales", interface=AGENT))
+        await passes(parts, lambda: bool(asterisk.pauses), step_s=0.05)
+        assert asterisk.pauses == [(AGENT, True, RESTS)]
+        await passes(parts, lambda: len(asterisk.pauses) == 2, step_s=0.1)
+    assert asterisk.pauses[1] == (AGENT, False, "")
+    assert parts.clock.at - NOON >= 30_000
+
+
+async def test_an_order_of_another_process_is_carried_out(parts: Rig) -> None:
+    async with running(parts, agent_first) as (_, asterisk):
+        await passes(parts, lambda: parts.clock.at > NOON + 1_000, step_s=0.05)
+        body = {"campaign": "demo", "agent": "agent1", "number": "+34600000009"}
+        asked = asyncio.create_task(ask(parts.store, parts.clock, "agent_call", body))
+        await passes(parts, asked.done)
+        await passes(parts, lambda: len(asterisk.placed) == 2)
+    assert asterisk.placed[1][1].attempt_id == (await asked)["guid"]

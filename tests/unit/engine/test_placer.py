@@ -1,6 +1,7 @@
 """The placer: each trunk's pace, and the last look before a telephone rings."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,90 @@ async def test_nothing_is_sent_after_a_stop(slow: Rig) -> None:
     await slow.placer.stop()
     await slow.clock.advance(10)
     assert len(slow.telephony.placed) == 1
+
+
+# --- the last look ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{"calling_hours": "13:00-14:00"}, {"calendar": "gone"}])
+async def test_a_call_that_waited_past_the_hours_is_withdrawn_uncounted(engine: Rig, settings: dict[str, str]) -> None:
+    (call,) = await engine.claim(1)
+    await engine.set(**settings)
+    await sent(engine, call)
+    await engine.bookkeeper.flush()
+    assert engine.telephony.placed == []
+    assert call.attempt.refusal == "calling hours are over"
+    assert [(c.disposition, c.contact.tries) for c in engine.closed] == [(Disposition.CANCELED, 0)]
+
+
+async def test_what_was_promised_for_its_hour_goes_out_whatever_the_window(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    await engine.set(calling_hours="13:00-14:00")
+    call.contact = replace(call.contact, any_hour=True)
+    await sent(engine, call)
+    assert len(engine.telephony.placed) == 1
+
+
+async def test_the_hours_are_those_of_the_numbers_own_zone(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    await engine.set(calling_hours="08:00-13:00")
+    (number,) = call.contact.numbers
+    call.contact = replace(call.contact, numbers=(replace(number, zones="UTC|America/Lima"),))  # 07:00 in Lima
+    await sent(engine, call)
+    assert engine.telephony.placed == []
+
+
+async def test_a_call_by_hand_goes_out_whatever_the_campaigns_state(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    call.attempt = replace(call.attempt, manual=True)
+    await engine.state(CampaignState.STOPPED)
+    await sent(engine, call)
+    assert len(engine.telephony.placed) == 1
+
+
+async def test_what_waits_at_a_stop_is_given_back(slow: Rig) -> None:
+    first, second = await slow.claim(1, 2)
+    for call in (first, second):
+        slow.placer.place(call, slow.trunk)
+    await until(lambda: len(slow.telephony.placed) == 1)
+    await slow.placer.stop()
+    await slow.bookkeeper.flush()
+    assert second.attempt.refusal == "the engine stops"
+    assert [(c.attempt.id, c.contact.tries) for c in slow.closed] == [(second.attempt.id, 0)]
+
+
+# --- calls that have their agent -------------------------------------------------------------------------------------
+
+
+async def with_agent(engine: Rig) -> Call:
+    (call,) = await engine.claim(1)
+    call.attempt = replace(call.attempt, reserved_agent="PJSIP/0", leg_id="leg")
+    return call
+
+
+async def test_that_a_contact_is_dialed_for_an_agent_is_written_first(engine: Rig) -> None:
+    """An engine that comes after us has to know whether somebody was dialed."""
+    call = await with_agent(engine)
+    written = []
+    engine.store.before_save = lambda: written.append(len(engine.telephony.placed))
+    await sent(engine, call)
+    assert written == [0]
+    assert len(engine.telephony.placed) == 1
+    (open_,) = await engine.store.open_attempts()
+    assert open_.attempt.dialed_at == NOON
+
+
+async def test_nobody_is_dialed_for_an_agent_while_the_store_does_not_write(engine: Rig) -> None:
+    call = await with_agent(engine)
+    engine.store.fails = True
+    await sent(engine, call)
+    assert engine.telephony.placed == []
+    assert (call.attempt.refusal, call.attempt.uncounted) == ("the disk is full", True)
+
+
+async def test_an_agent_that_hangs_up_while_that_is_written_stops_the_call(engine: Rig) -> None:
+    call = await with_agent(engine)
+    engine.store.before_save = lambda: engine.tell(call, ev.Canceled)
+    await sent(engine, call)
+    assert engine.telephony.placed == []
+    assert call.is_gone
