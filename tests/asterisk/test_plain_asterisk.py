@@ -271,7 +271,7 @@ def test_outbound_rules_of_a_distribution(plain: Plain) -> None:
 
 
 def _make(plain: Plain, name: str, trunk: str) -> None:
-    settings = ("queue=astdialer", "amd=true", "calling_hours=00:00-24:00", "originate_timeout_s=8")
+    settings = ("queue=astdialer", "amd=true", "calling_hours=00:00-24:00", "originate_timeout_s=8", "min_ring_s=0")
     once = (f"retry_{each}=1/0" for each in ("busy", "no_answer", "machine"))
     plain.astdialer("campaign", "create", name, f"trunk={trunk}", "caller_id=442079460000", *settings, *once)
     base = plain.directory / f"{name}.csv"

@@ -14,8 +14,9 @@ from doctor_script import Fields, Script, getvar
 from astdialer.config import Ami
 from astdialer.doctor import queues, server, trunks
 from astdialer.doctor.findings import Finding, Level
-from astdialer.domain.campaign import Campaign, CampaignState, parse_settings
+from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Unavailable
+from astdialer.domain.settings import parse_settings
 from astdialer.domain.trunk import Trunk
 
 OK, WARNING, FAULT = Level.OK, Level.WARNING, Level.FAULT

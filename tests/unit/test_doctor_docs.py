@@ -14,7 +14,7 @@ import click
 import pytest
 
 from astdialer.cli.main import cli
-from astdialer.domain.campaign import parse_settings
+from astdialer.domain.settings import parse_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (

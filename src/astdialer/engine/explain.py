@@ -14,7 +14,6 @@ from astdialer.domain.disposition import NOT_COUNTED, Disposition
 from astdialer.domain.pacing import Limit
 from astdialer.domain.route import look_up
 from astdialer.domain.selection import (
-    FOR_EVER,
     NO_FACTS,
     WEEK_MS,
     DialingRules,
@@ -47,8 +46,6 @@ LIVE_FACTS = (
 )
 #: A contact's last attempts that are told.
 TOLD = 10
-#: Entries that are looked through for the reason of a blacklisting.
-MOST_ENTRIES = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +186,7 @@ class _Case:
     directory: Directory
     rules: DialingRules
     facts: Mapping[str, NumberFacts]
-    entries: Sequence[BlacklistEntry]
+    entries: Mapping[str, Sequence[BlacklistEntry]]  #: by the number that they bar
     now: int
 
 
@@ -225,14 +222,14 @@ async def _case(store: Store, clock: Clock, engine_zone: str, contact_id: int) -
     directory = await loaded(store, engine_zone)
     campaign = directory.campaigns[contact.campaign_id]
     facts = await store.facts([number.number for number in contact.numbers], campaign.name, now)
-    barred = any(each.blacklisted_until for each in facts.values())
+    barred = [number for number, known in facts.items() if known.blacklisted_until]
     return _Case(
         contact=contact,
         campaign=campaign,
         directory=directory,
         rules=dialing_rules(campaign.settings, directory.calendars.get(campaign.settings.calendar), engine_zone),
         facts=facts,
-        entries=await store.blacklist(None, MOST_ENTRIES) if barred else (),
+        entries={number: await store.barring(number, campaign.name, now) for number in barred},
         now=now,
     )
 
@@ -331,20 +328,10 @@ def _routes(case: _Case) -> Sequence[Any]:
 
 def _blacklisted(case: _Case, number: Number) -> str:
     """Why the number is not dialed, in the words of the entry; empty if it may be."""
-    until = case.facts.get(number.number, NO_FACTS).blacklisted_until
-    if not until:
+    if number.number not in case.entries:
         return ""
-    entry = next((entry for entry in case.entries if _covers(case, entry, number)), None)
-    who = (
-        f"{entry.number}, campaign {entry.campaign}: {entry.reason or 'no reason'} ({entry.added_by})" if entry else ""
-    )
-    return who or ("for ever" if until == FOR_EVER else "for a while")
-
-
-def _covers(case: _Case, entry: BlacklistEntry, number: Number) -> bool:
-    begins = entry.number.endswith("*") and number.number.startswith(entry.number.rstrip("*"))
-    lasts = entry.expires_at is None or entry.expires_at > case.now
-    return lasts and entry.campaign in ("*", case.campaign.name) and (begins or entry.number == number.number)
+    entry = case.entries[number.number][0]
+    return f"{entry.number}, campaign {entry.campaign}: {entry.reason or 'no reason'} ({entry.added_by})"
 
 
 def _caps(case: _Case, number: Number) -> dict[str, str]:

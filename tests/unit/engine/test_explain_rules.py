@@ -245,16 +245,6 @@ async def test_of_several_entries_the_one_that_bars_is_quoted(store: Store, cloc
     assert (await told(store, clock, ana)).numbers[0]["blacklisted"] == f"{phone(5)}, campaign sales: asked (ana)"
 
 
-async def test_of_a_very_long_blacklist_the_end_is_told(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("astdialer.engine.explain.MOST_ENTRIES", 1)
-    ana, bea = await person(store, await running(store), 5), await person(store, await campaign(store, "b"), 6)
-    await store.add_to_blacklist([entry(1), entry(5), entry(6, until=NOON + HOUR)])
-    assert (await told(store, clock, ana)).numbers[0]["blacklisted"] == "for ever"
-    assert (await told(store, clock, bea)).numbers[0]["blacklisted"] == "for a while"
-
-
 async def test_an_entry_for_a_prefix_and_a_time_is_found(store: Store, clock: Clock) -> None:
     ana = await person(store, await running(store), 1)
     await store.add_to_blacklist([replace(entry(1, until=NOON + HOUR), number="+34600*")])
