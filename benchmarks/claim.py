@@ -1,6 +1,6 @@
 """Time to claim the next 100 contacts, at 10 thousand, 1 million and 10 million contacts in the campaign.
 
-    python benchmarks/claim.py [--sizes 10000,1000000,10000000] [--claims 50] [--json]
+    python benchmarks/claim.py [--sizes 10000,1000000,10000000] [--claims 20] [--json]
 
 Every rule that a claim asks for is in use. The contacts lie in eight zones from Auckland to Honolulu, some of which are
 always closed; two types of numbers with ranges of hours and budgets; half of the contacts are ready, half wait for a
@@ -161,7 +161,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="10000,1000000,10000000")
-    parser.add_argument("--claims", type=int, default=40)
+    parser.add_argument("--claims", type=int, default=20)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     results = []
