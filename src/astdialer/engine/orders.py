@@ -134,6 +134,7 @@ class OrderDesk:
             claim = await self._claim(campaign, self._task(campaign, body, request.now), request)
             (call,) = self._calls.add([claim])
             call.via_context = context
+            await self._only_once(call)
             self._dialer.ring_agent_first(call, preview=False)
         return {"guid": claim.attempt.id, "contact_id": claim.contact.id}
 
@@ -148,8 +149,15 @@ class OrderDesk:
         if isinstance(claim, Judgement):
             await self._forget(contact_id)
             raise Conflict(self._why_not(campaign, task.contact.numbers[0].number, claim))
-        await self._store.end_after_call(contact_id, BY_HAND)  # whatever comes of it: no machine calls there later
         return claim
+
+    async def _only_once(self, call: Call) -> None:
+        """Whatever comes of it, no machine calls there later. Raises Unavailable; then nobody is called now either."""
+        try:
+            await self._store.end_after_call(call.contact.id, BY_HAND)
+        except Unavailable:
+            self._withdraw(call)
+            raise
 
     def _task(self, campaign: Campaign, body: Mapping[str, Any], now: int) -> NewTask:
         number = str(body["number"])

@@ -319,6 +319,15 @@ async def test_too_many_missed_calls_in_a_row_pause_the_agent_with_the_reason(en
     assert seen(engine).pause_reason == "3 calls not answered"
 
 
+async def test_after_such_a_pause_the_count_begins_anew(engine: Rig) -> None:
+    engine.agents(FREE)
+    for _ in range(2):
+        await missed(engine, max_no_answer=2)
+    engine.paused(ONE, False, "")
+    await missed(engine, max_no_answer=2)
+    assert not seen(engine).paused
+
+
 async def test_the_end_of_the_call_does_not_end_that_pause(engine: Rig) -> None:
     """Even if Asterisk has not told of the pause yet."""
     engine.agents(FREE)
@@ -380,21 +389,26 @@ async def test_a_queue_that_nobody_dials_for_is_left_alone(engine: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "pauses"),
-    [
-        ({"max_no_answer": 2}, True),
-        ({"max_no_answer": 0}, False),
-        ({"max_no_answer": 9, "no_answer_delay_s": 99}, False),
-    ],
+    ("others", "calls"),
+    [({"max_no_answer": 2}, 2), ({"max_no_answer": 0}, 3), ({"max_no_answer": 9, "no_answer_delay_s": 99}, 3)],
 )
-async def test_the_strictest_of_several_campaigns_counts(engine: Rig, others: dict[str, int], pauses: bool) -> None:
+async def test_the_strictest_of_several_campaigns_counts(engine: Rig, others: dict[str, int], calls: int) -> None:
     engine.agents(FREE)
     await engine.set(max_no_answer=3, no_answer_delay_s=1)
     await engine.add_campaign("another", **others)
-    for _ in range(2):
+    for _ in range(calls):
+        assert not seen(engine).is_away
         engine.desk.missed_in_queue("default", "sales", ONE)
-    await engine.desk.settle()
-    assert (seen(engine).pause_reason == "2 calls not answered") == pauses
+        await engine.desk.settle()
+    assert seen(engine).pause_reason == f"{calls} calls not answered"
+
+
+async def test_of_equally_strict_campaigns_the_longest_rest_counts(engine: Rig) -> None:
+    engine.agents(FREE)
+    await engine.set(no_answer_delay_s=5)
+    await engine.add_campaign("another", no_answer_delay_s=25)
+    engine.desk.missed_in_queue("default", "sales", ONE)
+    assert engine.desk.rests_until(seen(engine)) == NOON + 25_000
 
 
 # --- after a restart -------------------------------------------------------------------------------------------------

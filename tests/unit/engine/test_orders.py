@@ -301,6 +301,22 @@ async def test_a_call_by_hand_that_its_agent_did_not_take_is_not_made_later(engi
     assert await left(engine) == [ContactState.DONE]
 
 
+async def test_a_store_that_fails_in_between_leaves_no_call_behind(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> bool:
+        raise Unavailable("the disk is full")
+
+    engine.agents(FREE)
+    monkeypatch.setattr(engine.store, "end_after_call", fails)
+    with pytest.raises(Conflict, match="disk is full"):
+        await call_by_hand(engine)
+    await engine.bookkeeper.flush()
+    assert len(engine.calls) == 0
+    assert await engine.store.open_attempts() == []
+    assert engine.telephony.placed == []
+
+
 # --- telephones and pauses -------------------------------------------------------------------------------------------
 
 

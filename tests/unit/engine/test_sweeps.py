@@ -244,6 +244,20 @@ async def test_a_campaign_is_awake_while_one_of_its_zones_is(engine: Rig) -> Non
     assert engine.sweeps.phase(engine.now_of()) is Phase.WORK
 
 
+async def test_a_campaign_without_contacts_is_awake_in_its_hours(engine: Rig) -> None:
+    assert engine.sweeps.phase(engine.now_of()) is Phase.WORK
+    await engine.set(calling_hours="08:00-09:00")
+    assert engine.sweeps.phase(engine.now_of()) is Phase.SLEEP
+
+
+async def test_a_campaign_that_is_paused_asleep_does_not_wake_by_that(engine: Rig) -> None:
+    await engine.set(calling_hours="08:00-09:00")
+    await looks(engine, NOON)
+    await engine.state(CampaignState.PAUSED)
+    await looks(engine, NOON + 1000)
+    assert await told(engine) == ["sleeps"]
+
+
 async def test_only_a_running_campaign_sleeps(engine: Rig) -> None:
     await engine.set(calling_hours="08:00-09:00")
     await engine.state(CampaignState.PAUSED)
