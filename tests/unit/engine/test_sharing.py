@@ -190,3 +190,29 @@ async def test_two_trunks_do_not_take_the_same_turn_of_the_engine(slow: Rig) -> 
         await until(lambda count=count: len(slow.telephony.placed) >= count)  # type: ignore[misc]
         await slow.clock.advance(0.5)
     assert [at - NOON for at, _ in slow.telephony.placed] == [0, 500, 1000]
+
+
+# --- what can never be placed holds nobody back ----------------------------------------------------------------------
+
+
+@pytest.mark.xfail(reason="Dialer._demand: bound_idle_until stays 0 in a broadcast, so that it is never idle")
+async def test_a_broadcasts_contacts_for_some_agents_only_hold_nobody_back(engine: Rig) -> None:
+    broadcast = {"mode": Mode.BROADCAST, "sound": "hello"}
+    await engine.add_trunk("carrier", max_calls=1)
+    await engine.set(**broadcast)
+    await engine.people(1, agentphone="7")
+    await rival(engine, 10, **broadcast)
+    await serve(engine, 2)
+    assert await serve(engine, 5) == {"rival": 5}
+
+
+async def test_a_campaign_whose_contacts_fit_no_free_trunk_holds_nobody_back_for_long(engine: Rig) -> None:
+    await engine.add_trunk("full", max_calls=0)
+    await engine.add_route("out", ".*", "full")
+    await engine.add_route("other", "^44", "carrier")
+    await engine.set(routes="out,other")
+    await engine.people(1, 2)
+    await rival(engine, 20)
+    engine.agents(FREE)
+    found = await serve(engine, 10)
+    assert found["rival"] >= 5, "every second turn, at least"
