@@ -16,7 +16,7 @@ from astdialer.domain import attempt as life
 from astdialer.domain.agent import Missed, missed_by
 from astdialer.domain.amd import Action
 from astdialer.domain.attempt import Attempt
-from astdialer.domain.errors import AstdialerError, NotFound, Unavailable
+from astdialer.domain.errors import AstdialerError, NotFound, OriginateRefused, Unavailable
 from astdialer.domain.events import AttemptEvent, Canceled, Refused, Sent
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.callerids import CallerIds
@@ -186,7 +186,11 @@ class AgentFirst:
         timeout_s = campaign.settings.agent_call_timeout_s if own_s is None else own_s
         order = agent_leg(leg.call, campaign, self._context.options.places, timeout_s=timeout_s, preview=preview)
         self.handle(Sent(attempt_id=leg.attempt.id, at=self._clock.now()))
-        await self._telephony.originate(order)
+        try:
+            await self._telephony.originate(order)
+        except OriginateRefused as error:  # no fault of the agent's: without a rest it would be asked again and again
+            self._context.trouble.refused(leg.call.attempt.campaign_id, str(error), self._clock.now())
+            raise
 
     async def _agent_is_there(self, leg: _Leg) -> bool:
         """Until the agent has answered; False, with the consequences, if that will not be."""

@@ -171,7 +171,7 @@ class Dialer:
     def _demand(self, campaign: Campaign, decision: Decision) -> Demand:
         standing = self.standings[campaign.id]
         idle_until = standing.idle_until
-        if self._directory.bound(campaign.id):
+        if campaign.settings.mode.needs_agents and self._directory.bound(campaign.id):
             idle_until = min(idle_until, standing.bound_idle_until)
         nothing_due = self._clock.now() < idle_until
         standing.is_idle = nothing_due or not (decision.calls or decision.limit in SHARED_LIMITS)
@@ -239,9 +239,10 @@ class Dialer:
     async def _dial_for(self, campaign: Campaign, member: QueueMember, buckets: tuple[str, ...], reason: str) -> bool:
         """Reserve the agent for one call, if there is one for it."""
         request = self.request(campaign, 1, reason, agent=member.interface, buckets=buckets)
-        claims = await self._store.claim(request)
-        for call in self._calls.add(claims):
-            self.ring_agent_first(call, preview=campaign.settings.mode is Mode.PREVIEW)
+        with self._desk.promised(member.server, member.interface):
+            claims = await self._store.claim(request)
+            for call in self._calls.add(claims):
+                self.ring_agent_first(call, preview=campaign.settings.mode is Mode.PREVIEW)
         return bool(claims)
 
     def ring_agent_first(self, call: Call, *, preview: bool) -> None:

@@ -132,7 +132,6 @@ async def test_a_talk_counts_as_the_agents_and_then_it_wraps_up(engine: Rig) -> 
     assert engine.telephony.hung_up == [call.attempt.leg_id]
 
 
-@pytest.mark.xfail(reason="Dialer._dial_for does not promise the agent to its claim (Desk.promised)")
 async def test_an_agent_for_whom_a_contact_is_looked_for_can_not_call_by_hand_meanwhile(
     engine: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +220,6 @@ async def test_an_asterisk_that_does_not_ring_the_agent_costs_the_contact_nothin
     assert free(engine) == 1
 
 
-@pytest.mark.xfail(reason="AgentFirst does not tell Trouble: the agent is rung again each second, for ever")
 async def test_an_asterisk_that_refuses_to_ring_agents_rests_the_campaign(engine: Rig) -> None:
     engine.telephony.refusal = OriginateRefused("no such context")
     await over(engine, await ringing(engine))

@@ -195,7 +195,6 @@ async def test_two_trunks_do_not_take_the_same_turn_of_the_engine(slow: Rig) -> 
 # --- what can never be placed holds nobody back ----------------------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="Dialer._demand: bound_idle_until stays 0 in a broadcast, so that it is never idle")
 async def test_a_broadcasts_contacts_for_some_agents_only_hold_nobody_back(engine: Rig) -> None:
     broadcast = {"mode": Mode.BROADCAST, "sound": "hello"}
     await engine.add_trunk("carrier", max_calls=1)
