@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from astdialer.domain.agent import AgentProfile, QueueMember
 from astdialer.domain.attempt import Attempt
@@ -263,6 +263,13 @@ class BlacklistEntry:
     expires_at: int | None = None  #: an instant; None: for ever
 
 
+class Listed(NamedTuple):
+    """What came of entries for the blacklist; the others are there already, and end later now."""
+
+    added: int  #: they are new
+    kept: int  #: they are there already, and end no sooner: they are as they were
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
     """A call that somebody asks for, outside of any list."""
@@ -424,7 +431,11 @@ class ContactStore(Protocol):
         """Dated tasks that are still to be called, by their time."""
 
     async def withdraw(self, entries: Sequence[BlacklistEntry], now: int) -> int:
-        """Close waiting and scheduled calls to these numbers, or put them off until the entry ends; how many."""
+        """Close waiting and scheduled calls to these numbers; or put off, until the entry ends, contacts that have no
+        other number. How many contacts are changed."""
+
+    async def remove_from_blacklist(self, number: str, campaign: str) -> bool:
+        """Whether it was there. Who waits for its end comes up again, to be judged by all other rules."""
 
     async def expire(self, now: int, limit: int) -> int:
         """End contacts whose time is over; how many."""
@@ -559,8 +570,9 @@ class ReportStore(Protocol):
     async def barring(self, number: str, campaign: str | None, now: int) -> Sequence[BlacklistEntry]:
         """The entries that bar a number now; of one campaign and of all, or, without one, of any."""
 
-    async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> int: ...
-    async def remove_from_blacklist(self, number: str, campaign: str) -> bool: ...
+    async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> Listed:
+        """Never shortens: of an entry that is there already the later end counts, and the reason that came with it."""
+
 
 
 class Store(CampaignStore, UploadStore, ContactStore, AttemptStore, OrderStore, ReportStore, Protocol):

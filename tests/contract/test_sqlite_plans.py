@@ -155,6 +155,8 @@ PLANS = {
     ],
     "withdrawable": ["numbers_by_number (number=? AND rowid>?)", BY_ID],
     "withdrawable_range": ["numbers_by_number (number>? AND number<?)", BY_ID],
+    "deferred_numbers": ["numbers_by_number (number>? AND number<?)", BY_ID],
+    "rewake_contacts": [BY_ID, "numbers_of_contact (contact_id=?)"],
     "idle_contacts": [BY_ID],
     "expired_contacts": ["contacts_expiring (expires_at<?)"],
     "overdue_results": ["contacts_held (held_until<?)"],

@@ -18,33 +18,50 @@ def prefix(digits: str, campaign: str = "*", expires_at: int | None = None) -> B
 
 
 async def test_the_blacklist_keeps_each_entry_once(store: Store) -> None:
-    assert await store.add_to_blacklist([forbid(1), forbid(2), forbid(1, "demo")]) == 3
-    assert await store.add_to_blacklist([forbid(1), forbid(3)]) == 1
+    assert await store.add_to_blacklist([forbid(1), forbid(2), forbid(1, "demo")]) == (3, 0)
+    assert await store.add_to_blacklist([forbid(1), forbid(3)]) == (1, 1)
     assert list(await store.blacklist(None, 100)) == [forbid(1), forbid(1, "demo"), forbid(2), forbid(3)]
     assert list(await store.blacklist("demo", 100)) == [forbid(1, "demo")]
     assert len(await store.blacklist("*", 2)) == 2
 
 
-async def test_an_entry_that_is_added_again_gets_the_new_reason_and_end(store: Store) -> None:
+@pytest.mark.parametrize("end", [None, NOW + DAY])
+async def test_an_entry_that_is_added_again_for_longer_gets_the_new_reason_and_end(
+    store: Store, end: int | None
+) -> None:
     await store.add_to_blacklist([forbid(1, expires_at=NOW + 1)])
-    again = forbid(1, reason="court order", expires_at=None, added_by="bob", added_at=NOW + 5)
-    assert await store.add_to_blacklist([again]) == 0
+    again = forbid(1, reason="court order", expires_at=end, added_by="bob", added_at=NOW + 5)
+    assert await store.add_to_blacklist([again]) == (0, 0)
     assert list(await store.blacklist(None, 10)) == [again]
-    ends = replace(again, expires_at=NOW + DAY)
-    assert await store.add_to_blacklist([ends]) == 0
-    assert list(await store.blacklist(None, 10)) == [ends]
 
 
-async def test_an_entry_that_comes_twice_in_one_go_is_new_once_and_the_last_one_counts(store: Store) -> None:
-    assert await store.add_to_blacklist([forbid(1), forbid(2), forbid(1, reason="later")]) == 2
-    assert [entry.reason for entry in await store.blacklist(None, 10)] == ["later", "asked"]
+@pytest.mark.parametrize(
+    ("end", "sooner"), [(None, NOW + DAY), (None, None), (NOW + DAY, NOW + HOUR), (NOW + DAY, NOW + DAY)]
+)
+async def test_an_entry_is_never_shortened_by_adding_it_again(
+    store: Store, end: int | None, sooner: int | None
+) -> None:
+    first = forbid(1, reason="court order", expires_at=end)
+    await store.add_to_blacklist([first])
+    again = forbid(1, reason="on holiday", expires_at=sooner, added_by="bob", added_at=NOW + 5)
+    assert await store.add_to_blacklist([again]) == (0, 1)
+    assert list(await store.blacklist(None, 10)) == [first]
+
+
+async def test_an_entry_that_comes_twice_in_one_go_is_new_once_and_the_longest_one_counts(store: Store) -> None:
+    thrice = [forbid(1, expires_at=NOW + DAY), forbid(1, reason="longest"), forbid(1, expires_at=NOW + 2 * DAY)]
+    assert await store.add_to_blacklist([*thrice, forbid(2)]) == (2, 1)
+    assert [(entry.reason, entry.expires_at) for entry in await store.blacklist(None, 10)] == [
+        ("longest", None),
+        ("asked", None),
+    ]
 
 
 async def test_more_entries_are_added_than_fit_into_one_transaction(store: Store) -> None:
     await store.add_to_blacklist([forbid(n) for n in range(0, 12_000, 2)])
-    assert await store.add_to_blacklist([forbid(n) for n in range(12_000)]) == 6000
+    assert await store.add_to_blacklist([forbid(n) for n in range(12_000)]) == (6000, 6000)
     assert len(await store.blacklist(None, 100_000)) == 12_000
-    assert await store.add_to_blacklist([]) == 0
+    assert await store.add_to_blacklist([]) == (0, 0)
 
 
 async def test_a_removed_entry_binds_no_more(store: Store) -> None:

@@ -298,14 +298,54 @@ async def test_an_entry_of_one_campaign_withdraws_from_no_other(store: Store, de
 async def test_an_entry_that_ends_only_puts_calls_off(store: Store, demo: Campaign) -> None:
     await load(store, demo, [person(1), person(2, 3)])
     until = NOW + DAY
-    assert await store.withdraw([forbid(1, expires_at=until), forbid(3, expires_at=until)], NOW) == 2
+    assert await store.withdraw([forbid(1, expires_at=until), forbid(3, expires_at=until)], NOW) == 1
     assert (await contact_of(store, 1)).next_at == until
-    assert [n.next_at for n in (await contact_of(store, 2)).numbers] == [0, until]
-    (rule,) = [row for row in await store.put_off(demo.id) if row["last_at"] == until]
-    assert rule["why"] == "the blacklist"
+    (rule,) = await store.put_off(demo.id)
+    assert (rule["why"], rule["n"], rule["last_at"]) == ("the blacklist", 1, until)
     assert await store.withdraw([forbid(1, expires_at=until)], NOW) == 0
-    assert not [c for c in await store.claim(request(demo, now=until - 1)) if c.attempt.number == phone(1)]
+    assert numbers_of(await store.claim(request(demo, now=until - 1))) == [phone(2)]
     assert numbers_of(await store.claim(request(demo, now=until))) == [phone(1)]
+
+
+@pytest.mark.parametrize("number", [phone(1), phone(1)[:-1] + "*"], ids=["number", "prefix"])
+@pytest.mark.parametrize("by_claim", [True, False], ids=["claim", "withdraw"])
+async def test_who_waits_for_an_entry_to_end_comes_up_when_it_is_removed(
+    store: Store, demo: Campaign, number: str, by_claim: bool
+) -> None:
+    await load(store, demo, [person(1)])
+    entry = forbid(0, number=number, expires_at=NOW + 30 * DAY)
+    await store.add_to_blacklist([entry])
+    if by_claim:
+        assert not await store.claim(request(demo))
+    else:
+        assert await store.withdraw([entry], NOW) == 1
+    assert (await store.counts(demo.id)).next_due_at == entry.expires_at
+    assert not await store.remove_from_blacklist(number, "other")
+    assert (await store.counts(demo.id)).next_due_at == entry.expires_at
+    assert await store.remove_from_blacklist(number, "*")
+    assert numbers_of(await store.claim(request(demo))) == [phone(1)]
+
+
+async def test_a_removed_entry_brings_up_nobody_who_waits_for_a_try_or_whom_it_did_not_bar(
+    store: Store, demo: Campaign
+) -> None:
+    await load(store, demo, [person(1, not_before=NOW + HOUR), person(2), person(10)])
+    await store.add_to_blacklist([forbid(n, expires_at=NOW + DAY) for n in (2, 10)])
+    assert not await store.claim(request(demo))
+    for n in (1, 2):
+        await store.remove_from_blacklist(phone(n), "*")
+    assert numbers_of(await store.claim(request(demo))) == [phone(2)]
+    assert (await contact_of(store, 1)).next_at == NOW + HOUR
+    assert (await contact_of(store, 10)).next_at == NOW + DAY
+
+
+async def test_a_removed_entry_brings_up_more_than_fit_into_one_transaction(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(n, 5000 + n) for n in range(1200)])
+    entry = forbid(0, number="+34600*", expires_at=NOW + DAY)
+    assert await store.withdraw([entry], NOW) == 1200
+    await store.remove_from_blacklist(entry.number, "*")
+    assert (await store.counts(demo.id)).next_due_at == 0
+    assert sum(row["n"] for row in await store.put_off(demo.id) if row["why"] == "the blacklist") == 0
 
 
 async def test_an_entry_that_has_ended_puts_nobody_off(store: Store, demo: Campaign) -> None:

@@ -13,7 +13,7 @@ from phonenumbers import phonenumberutil
 
 from astdialer.cli.context import clock, config, e164, instant, local_time, user, with_store
 from astdialer.cli.output import csv_option, emit_rows, json_option, say
-from astdialer.engine.contacts import forbid
+from astdialer.engine.contacts import Forbidden, forbid
 from astdialer.ports import BlacklistEntry, CampaignStore
 from astdialer.store import SqliteStore
 from astdialer.store.claim import SHORTEST_PREFIX
@@ -88,28 +88,33 @@ def _until(text: str | None) -> int | None:
 def add(numbers: tuple[str, ...], campaign: str, reason: str, until: str | None) -> None:
     """Never dial NUMBERS; waiting calls to them are not placed any more.
 
-    A * at the end means every number that begins so: +4477*. What is listed already gets the new reason and end.
+    A * at the end means every number that begins so: +4477*. Of what is listed already the later end counts, with its
+    reason; to shorten an entry, remove it first.
     """
     expires_at, who = _until(until), user()
     plain = {text: covered(text) for text in numbers}
     entries = [_entry(number, campaign, reason, who, expires_at) for number in plain.values()]
 
-    async def add_all(store: SqliteStore) -> tuple[int, int]:
+    async def add_all(store: SqliteStore) -> Forbidden:
         await _check_campaign(store, campaign)
-        forbidden = await forbid(store, clock, entries)
-        return forbidden.added, forbidden.withdrawn
+        return await forbid(store, clock, entries)
 
-    added, withdrawn = with_store(add_all)
+    forbidden = with_store(add_all)
     for text, number in plain.items():
         if number.endswith("*") and number != text:
             say(f"{text} is {number}")
-    _tell_withdrawn(withdrawn)
-    say(f"{added} added, {len(entries)} given")
+    _tell_withdrawn(forbidden.withdrawn)
+    say(f"{_counted(forbidden)}, {len(entries)} given")
 
 
 def _tell_withdrawn(withdrawn: int) -> None:
     if withdrawn:
         say(f"waiting contacts that are not called there any more, or only later: {withdrawn}")
+
+
+def _counted(forbidden: Forbidden) -> str:
+    kept = f", {forbidden.kept} there already and kept as they were" if forbidden.kept else ""
+    return f"{forbidden.added} added{kept}"
 
 
 def _entry(number: str, campaign: str, reason: str, who: str, expires_at: int | None) -> BlacklistEntry:
@@ -122,7 +127,7 @@ def _entry(number: str, campaign: str, reason: str, who: str, expires_at: int | 
 @click.argument("numbers", nargs=-1, required=True)
 @campaign_option
 def remove(numbers: tuple[str, ...], campaign: str) -> None:
-    """Allow NUMBERS again. Contacts that were closed for it stay closed."""
+    """Allow NUMBERS again. Who only waited for the end of an entry comes up; who was closed for it stays closed."""
     plain = [covered(text) for text in numbers]
 
     async def remove_all(store: SqliteStore) -> int:
@@ -177,16 +182,16 @@ def import_(file: IO[str], campaign: str, reason: str, until: str | None) -> Non
     expires_at, bad = _until(until), list[str]()
     entries = _entries(file, campaign, reason, expires_at, bad)
 
-    async def add_file(store: SqliteStore) -> tuple[int, int]:
+    async def add_file(store: SqliteStore) -> Forbidden:
         await _check_campaign(store, campaign)
         done = [await forbid(store, clock, batch) for batch in _batches(entries)]
-        return sum(each.added for each in done), sum(each.withdrawn for each in done)
+        return Forbidden(*(sum(getattr(each, key) for each in done) for key in ("added", "kept", "withdrawn")))
 
-    added, withdrawn = with_store(add_file)
+    forbidden = with_store(add_file)
     for line in bad[:20]:
         say(line)
-    _tell_withdrawn(withdrawn)
-    say(f"{added} added, {len(bad)} lines could not be read")
+    _tell_withdrawn(forbidden.withdrawn)
+    say(f"{_counted(forbidden)}, {len(bad)} lines could not be read")
 
 
 def _entries(

@@ -108,6 +108,12 @@ class Contact:
         return f"@{self.agentphone}" if self.agentphone else self.bucket
 
 
+#: End reasons of numbers: a result has stopped it, it is blacklisted, the contact has other ones now.
+STOPPED, BLACKLISTED, REPLACED = "stopped", "blacklisted", "replaced"
+#: Nothing but a person's word about that very number opens it again.
+FOR_GOOD = (STOPPED, BLACKLISTED, REPLACED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNumber:
     """A number on its way into the store."""

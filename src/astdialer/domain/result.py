@@ -5,10 +5,11 @@ The rules of Webitel's status callback and terminate (source-systems.md 1.8 and 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState, Number, NumberType
+from astdialer.domain.contact import BLACKLISTED, FOR_GOOD, STOPPED, Contact, ContactState, Number, NumberType
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import RedialRules, closed_number, ended, exhausted, settle, succeeded
 from astdialer.domain.typification import Result
@@ -55,16 +56,12 @@ def _check_awaited(contact: Contact, result: Result) -> None:
 
 
 def started_over(contact: Contact) -> Contact:
-    """Every counter at zero; numbers that the rules had closed are open again, those that were stopped stay closed."""
+    """Every counter at zero; numbers that the rules had closed are open again, those closed for good stay so."""
     numbers = tuple(
-        replace(n, tally={}, range_tally={}, tries=0, next_at=0, end_reason="") if n.end_reason != STOPPED else n
+        replace(n, tally={}, range_tally={}, tries=0, next_at=0, end_reason="") if n.end_reason not in FOR_GOOD else n
         for n in contact.numbers
     )
     return replace(contact, numbers=numbers, tries=0)
-
-
-#: End reason of a number that a result closed for good.
-STOPPED = "stopped"
 
 
 def _stopped(contact: Contact, result: Result) -> Contact:
@@ -149,21 +146,30 @@ def _check_idle(contact: Contact) -> None:
         raise Conflict(f"contact {contact.id} {words[contact.state]}")
 
 
-def withdrawn(contact: Contact, number: str, until: int | None) -> Contact:
-    """The contact once ``number`` was blacklisted: closed for good, or not due before ``until``.
+def withdrawn(contact: Contact, barred: Collection[str], until: int | None) -> Contact:
+    """The contact once numbers of it were blacklisted, for good or until an instant.
 
     A contact that is in a call, or held, stays so: what ends that wait ends the contact, if no number is left.
     """
-    numbers = tuple(_barred(n, until) if n.number == number else n for n in contact.numbers)
+    if until is not None:
+        return _put_off(contact, barred, until)
+    numbers = tuple(closed_number(n, BLACKLISTED) if n.is_open and n.number in barred else n for n in contact.numbers)
     left = replace(contact, numbers=numbers)
-    if contact.state in (ContactState.READY, ContactState.WAITING):
-        return settle(left, "blacklisted", EndCause.NO_COMMUNICATIONS)
-    return left
+    return settle(left, BLACKLISTED, EndCause.NO_COMMUNICATIONS) if _is_idle(contact) else left
 
 
-def _barred(number: Number, until: int | None) -> Number:
-    if number.next_at is None:
-        return number
-    return (
-        closed_number(number, "blacklisted") if until is None else replace(number, next_at=max(number.next_at, until))
-    )
+def _put_off(contact: Contact, barred: Collection[str], until: int) -> Contact:
+    """Waiting until then, if all of its numbers are barred; else the claim sees which may be dialed.
+
+    The numbers stay due as they were: the entry may be removed before its end.
+    """
+    due = [n.next_at for n in contact.numbers if n.next_at is not None]
+    is_free = any(n.is_open and n.number not in barred for n in contact.numbers)
+    if is_free or not due or not _is_idle(contact):
+        return contact
+    at = max(until, min(due), contact.next_at or 0)
+    return replace(contact, state=ContactState.WAITING, next_at=at)
+
+
+def _is_idle(contact: Contact) -> bool:
+    return contact.state in (ContactState.READY, ContactState.WAITING)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from astdialer.domain import ranges as daily
 from astdialer.domain.calendar import Schedule, split_zones, zone_of
 from astdialer.domain.cause import Cause, EndCause
-from astdialer.domain.contact import Contact, ContactState, Number
+from astdialer.domain.contact import BLACKLISTED, Contact, ContactState, Number
 from astdialer.domain.ranges import Range
 from astdialer.domain.retry import ended, shared_tally, without_number
 from astdialer.domain.route import Way
@@ -312,7 +312,7 @@ def _over(contact: Contact) -> Contact:
 def _without_barred(contact: Contact, facts: Mapping[str, NumberFacts]) -> Contact:
     for number in contact.numbers:
         if number.is_open and facts.get(number.number, NO_FACTS).is_barred:
-            contact = without_number(contact, number.id, "blacklisted")
+            contact = without_number(contact, number.id, BLACKLISTED)
     return contact
 
 

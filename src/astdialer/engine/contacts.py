@@ -16,9 +16,9 @@ from typing import Any
 from astdialer.domain.attempt import LATE_FACT_S
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState, NewNumber, Number, Rank
+from astdialer.domain.contact import REPLACED, STOPPED, Contact, ContactState, NewNumber, Number, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
-from astdialer.domain.result import STOPPED, ResultRules, apply_result, due_again
+from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.result import terminate as terminated
 from astdialer.domain.retry import closed_number, ended, settle
 from astdialer.domain.typification import Result
@@ -30,9 +30,7 @@ logger = logging.getLogger(__name__)
 #: The base of calls that somebody asked for outside of any list (ports.ContactStore.add_task).
 TASKS = "tasks"
 #: End reasons that others search for.
-TERMINATED, REMOVED, BLACKLISTED = "terminated", "removed", "blacklisted"
-#: End reason of a number whose contact has other ones now.
-REPLACED = "replaced"
+TERMINATED, REMOVED = "terminated", "removed"
 #: An order that no engine has taken by then, and whose answer nobody waits for, is not carried out.
 ORDER_S = 30
 #: A call is closed so long after its hangup: who says something about it is often quicker.
@@ -254,16 +252,17 @@ def _added(new: NewNumber, zone: str) -> Number:
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """How many entries are new, and how many contacts lost a call for them."""
+    """How many entries are new, how many were there and are kept, and how many contacts lost a call for them."""
 
     added: int
+    kept: int
     withdrawn: int
 
 
 async def forbid(store: Store, clock: Clock, entries: Sequence[BlacklistEntry]) -> Forbidden:
     """Never dial these numbers, or not until the entry ends; what waits for them is withdrawn."""
-    added = await store.add_to_blacklist(entries)
-    return Forbidden(added, await store.withdraw(entries, clock.now()))
+    listed = await store.add_to_blacklist(entries)
+    return Forbidden(listed.added, listed.kept, await store.withdraw(entries, clock.now()))
 
 
 async def check_allowed(store: Store, campaign: Campaign, number: str, at: int) -> None:

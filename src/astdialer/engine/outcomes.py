@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState, NewNumber, Rank
+from astdialer.domain.contact import BLACKLISTED, FOR_GOOD, Contact, ContactState, NewNumber, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
-from astdialer.domain.result import STOPPED, ResultRules, apply_result, due_again
+from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.retry import ended, exhausted, settle, succeeded
 from astdialer.domain.typification import MOST_LEVELS, Action, Outcome, Result, find, parse_outcomes
 from astdialer.engine import tasks
 from astdialer.engine.contacts import (
-    BLACKLISTED,
     REMOVED,
-    REPLACED,
     TERMINATED,
     ask_engine,
     forbid,
@@ -28,9 +26,6 @@ from astdialer.engine.contacts import (
 from astdialer.ports import BlacklistEntry, Clock, Store
 
 logger = logging.getLogger(__name__)
-
-#: Numbers that were closed so are not opened again by an outcome.
-FOR_GOOD = (STOPPED, BLACKLISTED, REPLACED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ from astdialer.store.uploads import insert_contacts, open_upload
 TASKS = "tasks"
 #: Numbers that one look takes up, and whose contacts one transaction changes: dialing goes on between them.
 BATCH = 500
+#: Comes after every number that begins with what stands before it.
+LAST = "\U0010ffff"
 
 
 class Contacts:
@@ -91,7 +93,7 @@ class Contacts:
         return await self._all("scheduled", wanted)
 
     async def withdraw(self, entries: Sequence[BlacklistEntry], now: int) -> int:
-        """Close or put off whoever waits for a call to these numbers; how many contacts.
+        """Close or put off whoever waits for a call to these numbers; how many contacts are changed.
 
         Those in a call are left: the engine looks at the blacklist again before it dials.
         """
@@ -101,6 +103,24 @@ class Contacts:
                 search.go_on_after(found[-1])
                 changed |= await self._withdraw(search, {row["contact_id"] for row in found}, now)
         return len(changed)
+
+    async def remove_from_blacklist(self, number: str, campaign: str) -> bool:
+        """Whether it was there. Who waits for its end comes up again."""
+        key = {"number": number, "campaign": campaign}
+        was_there = bool(await self._db.write(lambda tx: tx.execute("remove_from_blacklist", key)))
+        await self._rewake(number, campaign)  # if it was not there as well: who removed it may have died before this
+        return was_there
+
+    async def _rewake(self, number: str, campaign: str) -> None:
+        last = number[:-1] + LAST if number.endswith("*") else number
+        at = {"first": number.removesuffix("*"), "after": 0}
+        common = {"last": last, "campaign": campaign, "limit": BATCH}
+        while found := await self._db.read("deferred_numbers", common | at):
+            at = {"first": found[-1]["number"], "after": found[-1]["id"]}
+            await self._come_up([row["contact_id"] for row in found])
+
+    async def _come_up(self, ids: Sequence[int]) -> None:
+        await self._db.write(lambda tx: tx.execute("rewake_contacts", {"ids": json.dumps(ids)}))
 
     async def _withdraw(self, search: _Search, ids: Collection[int], now: int) -> set[int]:
         changed: set[int] = await self._db.write(lambda tx: _withdraw(tx, search, ids, now))
@@ -192,7 +212,7 @@ def _exact(numbers: Collection[str], common: Mapping[str, Any]) -> _Search:
 
 
 def _range(prefix: str, common: Mapping[str, Any]) -> _Search:
-    span = {"first": prefix, "end": prefix + "\U0010ffff"}
+    span = {"first": prefix, "end": prefix + LAST}
     return _Search(
         query="withdrawable_range", parameters={**common, **span}, covers=lambda number: number.startswith(prefix)
     )
@@ -202,13 +222,12 @@ async def _withdraw(tx: Writing, search: _Search, ids: Collection[int], now: int
     """The contacts that were changed: some may have got a call since they were found."""
     until = search.parameters["until"]
     found = await _found(tx, "idle_contacts", {"ids": json.dumps(sorted(ids))})
-    pairs = [(contact, _without(contact, search.covers, until)) for contact in found]
+    pairs = [(contact, withdrawn(contact, _covered(contact, search), until)) for contact in found]
     changed = [after for before, after in pairs if after != before]
-    await save_contacts(tx, changed, now, why="" if until is None else Why.BLACKLISTED.value)
+    why = "" if until is None else Why.BLACKLISTED.value
+    await save_contacts(tx, changed, now, why=why, deferred=until is not None)
     return {contact.id for contact in changed}
 
 
-def _without(contact: Contact, covers: Callable[[str], bool], until: int | None) -> Contact:
-    for number in [n.number for n in contact.numbers if n.is_open and covers(n.number)]:
-        contact = withdrawn(contact, number, until)
-    return contact
+def _covered(contact: Contact, search: _Search) -> list[str]:
+    return [number.number for number in contact.numbers if search.covers(number.number)]

@@ -56,9 +56,12 @@ class Writing:
             assert cursor.lastrowid is not None
             return cursor.lastrowid
 
-    async def execute_many(self, query: str, rows: Iterable[Parameters]) -> None:
-        """The same statement for each row."""
-        await (await self._connection.executemany(queries()[query], rows)).close()
+    async def execute_many(self, query: str, rows: Iterable[Parameters]) -> int:
+        """The same statement for each row; rows changed."""
+        cursor = await self._connection.executemany(queries()[query], rows)
+        changed = cursor.rowcount
+        await cursor.close()
+        return changed
 
     async def fetch(self, query: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """All rows."""

@@ -10,7 +10,7 @@ from typing import Any
 from astdialer.domain.disposition import PERSON_REACHED
 from astdialer.domain.errors import NotFound
 from astdialer.domain.selection import Why
-from astdialer.ports import BlacklistEntry, Ending
+from astdialer.ports import BlacklistEntry, Ending, Listed
 from astdialer.store.claim import SHORTEST_PREFIX, blacklist_keys
 from astdialer.store.database import Database, Writing
 
@@ -115,26 +115,22 @@ class Reports:
         row = {"numbers": json.dumps(blacklist_keys(number)), "campaign": campaign, "now": now}
         return [BlacklistEntry(**found) for found in await self._db.read("barring", row)]
 
-    async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> int:
-        """How many of them are new. An entry that is there already gets the new one's reason and end."""
-        return sum([await self._forbid(entries[at : at + ENTRIES]) for at in range(0, len(entries), ENTRIES)])
+    async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> Listed:
+        """An entry that is there already and ends no sooner is kept as it is."""
+        done = [await self._forbid(entries[at : at + ENTRIES]) for at in range(0, len(entries), ENTRIES)]
+        return Listed(sum(each.added for each in done), sum(each.kept for each in done))
 
-    async def _forbid(self, entries: Sequence[BlacklistEntry]) -> int:
+    async def _forbid(self, entries: Sequence[BlacklistEntry]) -> Listed:
         keys = {(entry.number, entry.campaign) for entry in entries}
         rows = [dataclasses.asdict(entry) for entry in entries]
 
-        async def add(tx: Writing) -> int:
+        async def add(tx: Writing) -> Listed:
             known = (await tx.fetch("known_entries", {"keys": json.dumps(list(keys))}))[0]["n"]
-            await tx.execute_many("add_to_blacklist", rows)
-            return len(keys) - int(known)
+            written = await tx.execute_many("add_to_blacklist", rows) if rows else 0
+            return Listed(len(keys) - int(known), len(rows) - written)
 
-        new: int = await self._db.write(add)
-        return new
-
-    async def remove_from_blacklist(self, number: str, campaign: str) -> bool:
-        """Whether it was there."""
-        key = {"number": number, "campaign": campaign}
-        return bool(await self._db.write(lambda tx: tx.execute("remove_from_blacklist", key)))
+        listed: Listed = await self._db.write(add)
+        return listed
 
 
 def _only(filters: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -105,11 +105,22 @@ def test_an_entry_says_who_when_why_and_until_when() -> None:
     assert TILL in done("blacklist", "list").stdout
 
 
-def test_what_is_listed_already_gets_the_new_reason_and_end() -> None:
+def test_what_is_listed_already_may_end_later_and_never_sooner() -> None:
     done("blacklist", "add", ANA, "--until", TILL)
     assert told("blacklist", "add", ANA, "--reason", "asked") == "0 added, 1 given\n"
-    (row,) = shown("blacklist", "list")
-    assert (row["reason"], row["until"]) == ("asked", None)
+    again = told("blacklist", "add", ANA, BEN, "--until", TILL, "--reason", "on holiday")
+    assert again == "1 added, 1 there already and kept as they were, 2 given\n"
+    assert [(row["reason"], row["until"]) for row in shown("blacklist", "list")] == [
+        ("asked", None),
+        ("on holiday", TILL),
+    ]
+
+
+def test_an_import_says_what_was_there_already(tmp_path: Path) -> None:
+    done("blacklist", "add", ANA)
+    said = done("blacklist", "import", "-", "--until", TILL, text=f"{ANA}\n{BEN}\n").stderr
+    assert said == "1 added, 1 there already and kept as they were, 0 lines could not be read\n"
+    assert shown("blacklist", "list")[0]["until"] is None
 
 
 @pytest.mark.parametrize("command_", ["add", "import"])
@@ -137,6 +148,12 @@ def test_who_waits_is_not_called_there_any_more(contact: str) -> None:
 def test_who_is_forbidden_for_a_while_is_called_later(contact: str) -> None:
     done("blacklist", "add", "612*", "--until", TILL)
     assert shown("contact", "list")[0]["next_at"] == TILL_MS
+
+
+def test_who_was_forbidden_for_a_while_is_called_when_the_entry_is_removed(contact: str) -> None:
+    done("blacklist", "add", "612*", "--until", TILL)
+    assert told("blacklist", "remove", "612*") == "1 removed, 1 given\n"
+    assert shown("contact", "list")[0]["next_at"] == 0
 
 
 def test_an_import_withdraws_as_well(contact: str, monkeypatch: pytest.MonkeyPatch) -> None:

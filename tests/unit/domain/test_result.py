@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from people import NOW, by_id, contact, ended_so, number, several
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState, Held, Number, NumberType
+from astdialer.domain.contact import FOR_GOOD, STOPPED, Contact, ContactState, Held, Number, NumberType
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Conflict
 from astdialer.domain.ranges import parse_ranges
 from astdialer.domain.result import (
     NEXT_NUMBER_PRIORITY,
-    STOPPED,
     ResultRules,
     apply_result,
     result_timed_out,
@@ -112,8 +111,10 @@ def test_a_reset_is_not_ended_by_tries_that_it_has_just_given_back() -> None:
     assert apply_result(one, FAILURE, RULES, NOW).next_at is None
 
 
-def test_a_reset_leaves_closed_what_was_stopped_before() -> None:
-    one = held(number(0), number(1, next_at=None, end_reason=STOPPED))
+@pytest.mark.parametrize("reason", ["stopped", "blacklisted", "replaced"])
+def test_a_reset_leaves_closed_what_was_closed_for_good(reason: str) -> None:
+    assert reason in FOR_GOOD
+    one = held(number(0), number(1, next_at=None, end_reason=reason))
     left = apply_result(one, replace(FAILURE, reset_retries=True), RULES, NOW)
     assert [n.is_open for n in left.numbers] == [True, False]
 
@@ -251,7 +252,7 @@ def test_a_hold_of_an_attempt_that_nobody_remembers_gives_nothing_back() -> None
 
 
 def test_a_contact_whose_numbers_were_closed_while_it_was_held_is_done() -> None:
-    left = result_timed_out(withdrawn(held(), number().number, None), RULES, NOW)
+    left = result_timed_out(withdrawn(held(), [number().number], None), RULES, NOW)
     assert (left.state, left.end_cause) == (ContactState.DONE, EndCause.NO_COMMUNICATIONS)
     assert left.numbers[0].end_reason == "blacklisted"
 
@@ -305,13 +306,14 @@ FIRST, SECOND = (n.number for n in TWO)
 
 
 def test_a_blacklisted_number_is_closed_and_the_others_go_on() -> None:
-    left = withdrawn(several(2), FIRST, None)
+    left = withdrawn(several(2), [FIRST], None)
     assert [n.end_reason for n in left.numbers] == ["blacklisted", ""]
     assert (left.state, left.next_at) == (ContactState.WAITING, 0)
 
 
 def test_a_contact_is_done_when_its_last_number_is_blacklisted() -> None:
-    left = withdrawn(withdrawn(several(2), FIRST, None), SECOND, None)
+    left = withdrawn(withdrawn(several(2), [FIRST], None), [SECOND], None)
+    assert withdrawn(several(2), [FIRST, SECOND], None) == left
     assert (left.state, left.end_cause, left.end_reason) == (
         ContactState.DONE,
         EndCause.NO_COMMUNICATIONS,
@@ -319,27 +321,38 @@ def test_a_contact_is_done_when_its_last_number_is_blacklisted() -> None:
     )
 
 
-def test_a_number_that_is_blacklisted_for_a_while_is_due_afterwards() -> None:
-    left = withdrawn(several(2), FIRST, NOW)
-    assert [n.next_at for n in left.numbers] == [NOW, 0]
-    assert withdrawn(contact(number(next_at=NOW + 5)), FIRST, NOW).next_at == NOW + 5
-    assert withdrawn(contact(), FIRST, NOW).next_at == NOW
+def test_a_contact_that_is_blacklisted_for_a_while_is_due_afterwards() -> None:
+    left = withdrawn(several(2), [FIRST, SECOND], NOW)
+    assert (left.state, left.next_at) == (ContactState.WAITING, NOW)
+    assert withdrawn(contact(number(next_at=NOW + 5)), [FIRST], NOW).next_at == NOW + 5
+    assert withdrawn(contact(next_at=NOW + 7), [FIRST], NOW).next_at == NOW + 7
+
+
+def test_an_entry_that_may_be_removed_before_its_end_leaves_the_numbers_due_as_they_were() -> None:
+    assert withdrawn(several(2), [FIRST, SECOND], NOW).numbers == several(2).numbers
+
+
+def test_a_contact_with_another_number_keeps_its_place() -> None:
+    assert withdrawn(several(2), [FIRST], NOW) == several(2)
+    closed = contact(number(0), number(1, next_at=None, end_reason="busy"))
+    assert withdrawn(closed, [FIRST], NOW).next_at == NOW
 
 
 @pytest.mark.parametrize("until", [None, NOW])
 def test_a_number_that_is_closed_keeps_its_reason(until: int | None) -> None:
     one = contact(number(0, next_at=None, end_reason="busy"), number(1))
-    assert withdrawn(one, FIRST, until).numbers == one.numbers
+    assert withdrawn(one, [FIRST], until).numbers == one.numbers
 
 
 @pytest.mark.parametrize("until", [None, NOW])
 def test_a_contact_that_is_done_stays_as_it_ended(until: int | None) -> None:
     done = apply_result(held(), Result(success=True), RULES, NOW)
-    assert withdrawn(done, FIRST, until) == done
+    assert withdrawn(done, [FIRST], until) == done
 
 
 @pytest.mark.parametrize("one", [held(), contact(state=ContactState.IN_CALL, next_at=None)])
 def test_a_contact_in_a_call_or_held_is_not_set_free_by_the_blacklist(one: Contact) -> None:
-    left = withdrawn(one, FIRST, None)
+    left = withdrawn(one, [FIRST], None)
+    assert withdrawn(one, [FIRST], NOW) == one
     assert replace(left, numbers=one.numbers) == one
     assert left.numbers[0].end_reason == "blacklisted"

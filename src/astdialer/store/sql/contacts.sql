@@ -49,6 +49,21 @@ WHERE n.number >= :first AND n.number < :end AND (n.number > :first OR n.id > :a
   AND c.state IN ('ready', 'waiting', 'held') AND :campaign IN ('*', k.name)
 ORDER BY n.number, n.id LIMIT :limit
 
+-- name: remove_from_blacklist
+DELETE FROM blacklist WHERE number = :number AND campaign = :campaign
+
+-- name: deferred_numbers
+SELECT n.contact_id, n.number, n.id FROM numbers n INDEXED BY numbers_by_number
+CROSS JOIN contacts c ON c.id = n.contact_id JOIN campaigns k ON k.id = c.campaign_id
+WHERE n.number BETWEEN :first AND :last AND (n.number > :first OR n.id > :after) AND n.next_at IS NOT NULL
+  AND c.state = 'waiting' AND c.deferred = 1 AND :campaign IN ('*', k.name)
+ORDER BY n.number, n.id LIMIT :limit
+
+-- name: rewake_contacts
+UPDATE contacts SET deferred = 0, why = '',
+  next_at = coalesce((SELECT min(n.next_at) FROM numbers n WHERE n.contact_id = contacts.id), 0)
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'waiting' AND deferred = 1
+
 -- name: idle_contacts
 SELECT * FROM contacts
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('ready', 'waiting', 'held')

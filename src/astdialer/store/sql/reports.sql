@@ -144,6 +144,5 @@ INSERT INTO blacklist (number, campaign, reason, added_by, added_at, expires_at)
 VALUES (:number, :campaign, :reason, :added_by, :added_at, :expires_at)
 ON CONFLICT (number, campaign) DO UPDATE SET reason = excluded.reason, added_by = excluded.added_by,
   added_at = excluded.added_at, expires_at = excluded.expires_at
-
--- name: remove_from_blacklist
-DELETE FROM blacklist WHERE number = :number AND campaign = :campaign
+WHERE blacklist.expires_at IS NOT NULL
+  AND (excluded.expires_at IS NULL OR excluded.expires_at > blacklist.expires_at)
