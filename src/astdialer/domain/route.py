@@ -130,6 +130,12 @@ def look_up(routes: Sequence[Route], number: str) -> Lookup:
     return Lookup(tuple(ways), tuple(problems))
 
 
+def may_lead(routes: Sequence[Route], number: str) -> bool:
+    """Whether any route is meant for the number, disabled ones too. One that can't be searched may be."""
+    searches = (_search(route.pattern, number) for route in routes)
+    return any(found or words for found, words in searches)
+
+
 def in_order(destinations: Sequence[Destination]) -> list[Destination]:
     """The enabled ones as they are tried."""
     return sorted((each for each in destinations if each.enabled), key=lambda each: each.order)

@@ -25,6 +25,9 @@ IN_CALL_MS = 30_000
 #: A contact that no instant is known for (its calendar is over, its zone unknown) is looked at again after this long:
 #: an administrator may have changed the rule.
 LOOK_AGAIN_MS = DAY_MS
+#: A number whose routes are all disabled, or failed on it, is looked at again after this long: enabling one wakes it at
+#: once, but nothing tells that a pattern has become quick enough.
+NO_OPEN_ROUTE_MS = HOUR_MS
 #: Blacklisted without an end.
 FOR_EVER = 2**62
 
@@ -46,6 +49,7 @@ class Why(StrEnum):
     NEVER = "calling hours that come again"
     TRUNKS_FULL = "a free trunk"
     NO_ROUTE = "a route for its number"
+    NO_OPEN_ROUTE = "a route for its number that is enabled and works"
     EXPIRED = "nothing: it has expired"
     CLOSED = "nothing: it is closed"
 
@@ -264,33 +268,37 @@ class Judgement:
     stay: bool = False
 
 
-#: The ways that lead to a number now, None: no route leads there at all. Takes the number's E.164.
+#: The way to a number, None when every trunk there is full. Raises NoRoute and NoOpenRoute.
 FindWay = Callable[[Number], "Way | None"]
 
 
 class NoRoute(Exception):
-    """No route matches the number."""
+    """No route matches the number, not even a disabled one."""
+
+
+class NoOpenRoute(Exception):
+    """What matches the number is disabled, or failed on it: there may be a way later."""
 
 
 def judge(
     contact: Contact, rules: DialingRules, facts: Mapping[str, NumberFacts], find_way: FindWay, now: int
 ) -> Judgement:
-    """Decide on a contact that came up.
-
-    ``find_way`` gives the way to a number, None when every trunk there is full, and raises NoRoute.
-    """
+    """Decide on a contact that came up."""
     if contact.expires_at is not None and contact.expires_at <= now:
         return Judgement(contact=ended(contact, "expired", EndCause.MEMBER_EXPIRED), why=Why.EXPIRED)
     contact = _without_barred(contact, facts)
     if not any(number.is_open for number in contact.numbers):
         return Judgement(contact=_over(contact), why=Why.CLOSED)
-    blocked = False
+    blocked, shut = False, set[int]()
     for finding in in_order(contact, examine(contact, rules, facts, now), rules, now):
         number = finding.number
         try:
             way = find_way(number)
         except NoRoute:
             contact = without_number(contact, number.id, "no route", Cause.NO_ROUTE)
+            continue
+        except NoOpenRoute:
+            shut.add(number.id)
             continue
         if way is not None:
             key = range_key(number, rules, now)
@@ -300,7 +308,12 @@ def judge(
         return Judgement(contact=contact, why=Why.NO_ROUTE)
     if blocked:
         return Judgement(contact=contact, why=Why.TRUNKS_FULL, stay=True)
-    return _later(contact, examine(contact, rules, facts, now), now)
+    findings = examine(contact, rules, facts, now)
+    return _later(contact, [_shut(f, now) if f.number.id in shut else f for f in findings], now)
+
+
+def _shut(finding: Finding, now: int) -> Finding:
+    return replace(finding, at=now + NO_OPEN_ROUTE_MS, why=Why.NO_OPEN_ROUTE)
 
 
 def _over(contact: Contact) -> Contact:

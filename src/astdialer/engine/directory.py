@@ -54,7 +54,7 @@ class Directory:
 
     def _fingerprint(self, campaign: Campaign) -> object:
         """What may change when a waiting contact comes up again."""
-        return campaign.settings, self.calendars.get(campaign.settings.calendar)
+        return campaign.settings, self.calendars.get(campaign.settings.calendar), self.routes_of(campaign)
 
     def require(self, campaign: Campaign) -> None:
         """Take up a campaign that was made this very moment."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import Number
-from astdialer.domain.route import Way, look_up
-from astdialer.domain.selection import FindWay, NoRoute
+from astdialer.domain.route import Way, look_up, may_lead
+from astdialer.domain.selection import FindWay, NoOpenRoute, NoRoute
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.context import Context
 
@@ -65,14 +65,15 @@ class Router:
         return find
 
     def ways(self, campaign: Campaign, number: Number) -> tuple[Way, ...]:
-        """Every way to the number, free or not. Raises NoRoute."""
+        """Every way to the number, free or not. Raises NoRoute and NoOpenRoute."""
         if not campaign.settings.routes:
             return (Way(route="", trunk=campaign.settings.trunk, digits=""),)
-        found = look_up(self._context.directory.routes_of(campaign), number.number)
+        routes = self._context.directory.routes_of(campaign)
+        found = look_up(routes, number.number)
         for problem in found.problems:
             logger.warning(
                 "route.problem", extra={"route": problem.route, "number": number.number, "why": problem.words}
             )
         if not found.ways:
-            raise NoRoute
+            raise NoOpenRoute if found.problems or may_lead(routes, number.number) else NoRoute
         return found.ways

@@ -28,6 +28,7 @@ from astdialer.domain.route import (
     destination_text,
     from_dict,
     look_up,
+    may_lead,
     parse_destination,
     rewrite_number,
     to_dict,
@@ -120,6 +121,20 @@ def test_ways_are_in_the_order_of_routes_and_within_one_of_its_destinations() ->
 @pytest.mark.parametrize("routes", [(), ROUTES[:2], [Route("empty", ".")]])
 def test_a_number_that_no_route_takes_has_no_way(routes: list[Route]) -> None:
     assert look_up(routes, "+34600000001") == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("route", "leads"),
+    [
+        (Route("on", "^34"), True),
+        (Route("off", "^34", enabled=False), True),
+        (Route("other", "^44"), False),
+        (Route("broken", "("), True),  # nobody knows whom it was meant for
+    ],
+    ids=lambda each: getattr(each, "name", None),
+)
+def test_a_route_may_lead_to_what_it_matches_though_it_is_disabled(route: Route, leads: bool) -> None:
+    assert may_lead([Route("none", "x"), route], "+34600000001") is leads
 
 
 def test_what_stands_in_the_way_of_one_destination_leaves_the_others_and_is_told() -> None:

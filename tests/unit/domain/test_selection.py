@@ -26,10 +26,12 @@ from astdialer.domain.selection import (
     LOOK_AGAIN_MS,
     MINUTE_MS,
     NO_FACTS,
+    NO_OPEN_ROUTE_MS,
     WEEK_MS,
     DialingRules,
     Finding,
     Judgement,
+    NoOpenRoute,
     NoRoute,
     NumberFacts,
     Why,
@@ -227,6 +229,36 @@ def test_a_number_without_a_route_does_not_end_a_contact_that_has_one_for_later(
     left = judge(one, FREE, {}, no_route, NOW)
     assert (left.why, left.contact.next_at) == (Why.PROMISED, NOW + 5)
     assert [n.is_open for n in left.contact.numbers] == [False, True]
+
+
+def no_open_route(_: Number) -> Way:
+    raise NoOpenRoute
+
+
+def test_a_contact_whose_routes_are_disabled_is_put_off_and_keeps_its_numbers() -> None:
+    left = judge(several(2), FREE, {}, no_open_route, NOW)
+    assert (left.why, left.contact.next_at, left.stay) == (Why.NO_OPEN_ROUTE, NOW + NO_OPEN_ROUTE_MS, False)
+    assert left.contact.numbers == several(2).numbers
+
+
+def test_a_contact_whose_routes_are_disabled_comes_up_for_its_next_number_and_to_expire() -> None:
+    soon = contact(number(0), number(1, next_at=NOW + 5))
+    assert (left := judge(soon, FREE, {}, no_open_route, NOW)).contact.next_at == NOW + 5
+    assert left.why is Why.PROMISED
+    expiring = contact(expires_at=NOW + 5)
+    assert judge(expiring, FREE, {}, no_open_route, NOW).contact.next_at == NOW + 5
+
+
+@pytest.mark.parametrize(("other", "why"), [(WAY, Why.READY), (None, Why.TRUNKS_FULL)])
+def test_where_the_routes_of_one_number_are_disabled_the_other_decides(other: Way | None, why: Why) -> None:
+    def find_way(dialed: Number) -> Way | None:
+        if dialed.id == 0:
+            raise NoOpenRoute
+        return other
+
+    left = judge(several(2), FREE, {}, find_way, NOW)
+    assert (left.why, left.stay) == (why, other is None)
+    assert left.contact == several(2)
 
 
 def test_a_contact_whose_trunks_are_full_keeps_its_place() -> None:

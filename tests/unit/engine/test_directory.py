@@ -57,6 +57,16 @@ async def test_a_campaign_whose_calendar_has_changed_is_named(engine: Rig) -> No
     assert engine.context.directory.changed_rules == {engine.campaign.id}
 
 
+async def test_a_campaign_whose_routes_have_changed_is_named(engine: Rig) -> None:
+    await engine.add_route("all", ".*", "carrier", enabled=False)
+    await engine.set(routes="all")
+    engine.context.directory.changed_rules.clear()
+    await engine.add_route("of_others", ".*", "carrier")
+    assert engine.context.directory.changed_rules == set()
+    await engine.add_route("all", ".*", "carrier")
+    assert engine.context.directory.changed_rules == {engine.campaign.id}
+
+
 async def test_a_state_is_no_rule(engine: Rig) -> None:
     await engine.state(CampaignState.PAUSED)
     assert engine.context.directory.changed_rules == set()

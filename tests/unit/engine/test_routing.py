@@ -7,11 +7,12 @@ import pytest
 from engine_doubles import NOON, Rig, phone
 
 from astdialer.domain import events as ev
+from astdialer.domain import route as patterns
 from astdialer.domain.cause import Cause
 from astdialer.domain.contact import ContactState, Number, NumberType
 from astdialer.domain.pacing import Limit
-from astdialer.domain.route import Lookup, Problem
-from astdialer.domain.selection import NoRoute
+from astdialer.domain.route import Destination, Lookup, Problem, Route
+from astdialer.domain.selection import NO_OPEN_ROUTE_MS, NoOpenRoute, NoRoute, Why
 from astdialer.domain.settings import Mode
 from astdialer.engine import routing
 from astdialer.engine.trouble import NO_CHANNEL_STREAK, REFUSED_PAUSE_S
@@ -100,11 +101,58 @@ async def test_a_slow_pattern_is_logged_and_no_way(
     await engine.set(routes="out")
     slow = Lookup((), (Problem("out", "the pattern takes too long"),))
     monkeypatch.setattr(routing, "look_up", lambda routes, text: slow)
-    with caplog.at_level(logging.WARNING), pytest.raises(NoRoute):
+    with caplog.at_level(logging.WARNING), pytest.raises(NoOpenRoute):
         ways(engine)
     (record,) = caplog.records
     assert (record.message, vars(record)["route"]) == ("route.problem", "out")
     assert vars(record)["why"] == "the pattern takes too long"
+
+
+async def disabled(engine: Rig, *, route: bool) -> None:
+    """Spain's route, or its only destination, is disabled; Britain's is not."""
+    to = Destination("carrier", enabled=route)
+    await engine.store.save_route(Route("spain", "^34", (to,), enabled=not route))
+    await engine.add_route("britain", "^44", "carrier")
+    await engine.set(mode=Mode.BROADCAST, sound="hello", routes="spain,britain")
+
+
+@pytest.mark.parametrize("route", [True, False], ids=["route", "destination"])
+async def test_who_has_a_disabled_route_only_is_put_off_and_called_when_it_is_enabled(engine: Rig, route: bool) -> None:
+    await disabled(engine, route=route)
+    await engine.people(1)
+    await engine.turn()
+    (contact,) = await engine.store.contacts_with(phone(1), None)
+    assert (contact.state, contact.next_at) == (ContactState.WAITING, NOON + NO_OPEN_ROUTE_MS)
+    assert [row["why"] for row in await engine.store.put_off(engine.campaign.id)] == [Why.NO_OPEN_ROUTE]
+    await engine.add_route("spain", "^34", "carrier")
+    await engine.sweeps.look()
+    await engine.turn()
+    assert [call.attempt.number for call in engine.calls] == [phone(1)]
+
+
+async def test_who_has_a_disabled_route_only_is_looked_at_again_by_itself(engine: Rig) -> None:
+    await disabled(engine, route=True)
+    await engine.people(1)
+    await engine.turn()
+    engine.clock.at = NOON + NO_OPEN_ROUTE_MS
+    await engine.turn()
+    (contact,) = await engine.store.contacts_with(phone(1), None)
+    assert contact.next_at == NOON + 2 * NO_OPEN_ROUTE_MS
+
+
+async def test_a_pattern_that_took_too_long_once_ends_nobody(engine: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_slow(pattern: str, digits: str) -> None:
+        raise TimeoutError
+
+    await routed(engine, "a")
+    await engine.people(1)
+    with monkeypatch.context() as slow:
+        slow.setattr(patterns, "_find", too_slow)
+        await engine.turn()
+    assert not len(engine.calls)
+    engine.clock.at = NOON + NO_OPEN_ROUTE_MS
+    await engine.turn()
+    assert [call.attempt.number for call in engine.calls] == [phone(1)]
 
 
 # --- room ------------------------------------------------------------------------------------------------------------
