@@ -26,7 +26,7 @@ from astdialer.domain.ranges import Range, parse_ranges
 from astdialer.domain.result import apply_result, result_timed_out
 from astdialer.domain.retry import Retry, after_attempt
 from astdialer.domain.route import Way
-from astdialer.domain.selection import FOR_EVER, Judgement, NoRoute, NumberFacts, Why, judge
+from astdialer.domain.selection import FOR_EVER, Judgement, NoOpenRoute, NoRoute, NumberFacts, Why, judge
 from astdialer.domain.settings import NumberStrategy, Settings
 from astdialer.domain.typification import Result
 from astdialer.engine.rulebook import dialing_rules, redial_rules, result_rules
@@ -154,6 +154,8 @@ class World:
     def _find_way(self, dialed: Number) -> Way | None:
         if self.rng.random() < 0.02:
             raise NoRoute
+        if self.rng.random() < 0.02:
+            raise NoOpenRoute
         return None if self.rng.random() < 0.1 else Way("route", "carrier", dialed.number)
 
     def _come_up(self, one: Contact, judgement: Judgement) -> Contact:
