@@ -68,6 +68,10 @@ def test_every_option_has_help() -> None:
     assert [(path, option.opts) for path, option in options if not option.help] == []
 
 
+def test_arguments_have_names_for_people() -> None:
+    assert re.findall(r"[A-Z]_\b", page("cli.md")) == []
+
+
 def test_every_configuration_key_is_in_the_reference() -> None:
     for section, kind in config.SECTIONS.items():
         text = page("configuration.md").partition(f"## [{section}]")[2].partition("\n## ")[0]

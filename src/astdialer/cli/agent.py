@@ -99,7 +99,7 @@ def _options(function: Any) -> Any:
 
 
 @agent.command("set")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 @_options
 def set_(agent_: str, **given: Any) -> None:
     """Say something about AGENT, an extension or interface. The word campaign for a number: as the campaign says."""
@@ -120,7 +120,7 @@ def set_(agent_: str, **given: Any) -> None:
 
 
 @agent.command("forget")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 def forget(agent_: str) -> None:
     """Take back whatever was said about AGENT. In its queues it stays."""
     with_store(lambda store: store.remove_agent(agent_))
@@ -145,7 +145,7 @@ def _ask(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 @agent.command("call")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 @click.argument("number")
 @click.option("--campaign", required=True, help="Whose call it is: its trunk, its rules, its history.")
 @click.option("--data", multiple=True, metavar="NAME=VALUE", help="A param of the call. Repeatable.")
@@ -174,7 +174,7 @@ def call(
 
 
 @agent.command("hangup")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 def hangup(agent_: str) -> None:
     """Hang up whatever call the telephone of AGENT has."""
     ended = _ask("agent_hangup", {"agent": agent_}).get("hung_up", 0)
@@ -182,7 +182,7 @@ def hangup(agent_: str) -> None:
 
 
 @agent.command("pause")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 @click.option("--reason", default="", help="Why: agents and reports see it.")
 def pause(agent_: str, reason: str) -> None:
     """Pause AGENT in all of its queues."""
@@ -191,7 +191,7 @@ def pause(agent_: str, reason: str) -> None:
 
 
 @agent.command("unpause")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 def unpause(agent_: str) -> None:
     """End the pause of AGENT in all of its queues."""
     _ask("agent_pause", {"agent": agent_, "paused": False, "reason": ""})
@@ -220,14 +220,14 @@ def _offer_row(offer: Offer, names: Mapping[int, str]) -> dict[str, Any]:
 
 
 @agent.command("accept")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 def accept(agent_: str) -> None:
     """Have the call placed that AGENT is asked about."""
     say(f"{_answer(agent_, 'accept').number} is called")
 
 
 @agent.command("skip")
-@click.argument("agent_")
+@click.argument("agent_", metavar="AGENT")
 def skip(agent_: str) -> None:
     """Leave the contact that AGENT is asked about for later."""
     say(f"{_answer(agent_, 'skip').number} is left for later")

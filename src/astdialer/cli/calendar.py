@@ -12,7 +12,7 @@ import click
 from astdialer.cli.context import clock, config, local_time, with_store
 from astdialer.cli.output import emit_record, emit_rows, json_option, print_table, say
 from astdialer.domain.calendar import WorkingCalendar, holiday_text, parse_holiday, zone_of
-from astdialer.domain.errors import Conflict, NotFound
+from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.names import check_name
 from astdialer.domain.settings import Settings
 from astdialer.engine.rulebook import dialing_rules
@@ -150,7 +150,20 @@ def _changed(known: Mapping[str, Any], given: Mapping[str, Any]) -> WorkingCalen
             values.pop(key, None)
         elif text is not None:
             values[key] = _midnight(text, zone, days=later)
+    _check_span(values, zone)
     return WorkingCalendar.from_dict(values)
+
+
+def _check_span(values: Mapping[str, Any], zone: str) -> None:
+    """Raises InvalidSetting in the words of the options: the calendar knows instants only."""
+    starts_at, ends_at = values.get("starts_at"), values.get("ends_at")
+    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+        first, last = _day(starts_at, zone), _day(ends_at - 1, zone)
+        raise InvalidSetting("--until", last.isoformat(), f"the day of --from, {first.isoformat()}, or a later one")
+
+
+def _day(at: int, zone: str) -> date:
+    return datetime.fromtimestamp(at / 1000, tz=zone_of(zone)).date()
 
 
 def _new_days(known: Sequence[str], given: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from astdialer.cli import context
 from astdialer.cli.context import clock, config, e164, instant, local_time, pairs, user, with_store
 from astdialer.cli.output import csv_option, emit_record, emit_rows, json_option, print_table, say
 from astdialer.domain.contact import Contact, ContactState, Rank
+from astdialer.domain.errors import NotFound
 from astdialer.domain.typification import Result
 from astdialer.engine import contacts, outcomes
 from astdialer.store import SqliteStore
@@ -213,7 +214,7 @@ def outcome(
         campaign=campaign,
         levels=levels,
         guid=guid if _is_guid(guid) else "",
-        number="" if _is_guid(guid) else e164(guid),
+        number="" if _is_guid(guid) else _number(guid),
         agent=agent or user(),
         comment=comment,
         at=instant(schedule) if schedule else None,
@@ -240,6 +241,14 @@ def outcome(
             },
             as_json=True,
         )
+
+
+def _number(text: str) -> str:
+    try:
+        return e164(text)
+    except click.BadParameter:
+        remedy = "astdialer cdr list has the guids"
+        raise NotFound("call with this guid, and no number", text, remedy) from None
 
 
 def _is_guid(text: str) -> bool:

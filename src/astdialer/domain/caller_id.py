@@ -38,6 +38,7 @@ _RANGE = re.compile(
 )
 _PUNCTUATION = re.compile(r"[\s().\-/]+")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
+_NUMBER_WITHIN = re.compile(r"[^<>]*<([^<>]*)>|([^<>]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,18 @@ def _unquoted(text: str) -> str:
 
 
 def _entry(key: str, text: str) -> Entry:
-    if not _PLAIN.fullmatch(text) or text.startswith(_POOL):
+    if not _PLAIN.fullmatch(text) or not _has_number(text) or text.startswith(_POOL):
         expected = "a number, Name <number>, several of them joined by |, a range such as 1234567-89, or pool:NAME"
         limits = f"no commas, quotes, braces or control characters, {LONGEST_ENTRY} characters at most each"
         raise InvalidSetting(key, text, f"{expected}; {limits}")
     match = _RANGE.fullmatch(text)
     return (match and _range(match)) or Entry(text)
+
+
+def _has_number(text: str) -> bool:
+    """Whether it is a number, as people write them, or a name and one."""
+    match = _NUMBER_WITHIN.fullmatch(text)
+    return bool(match and _NUMBER.fullmatch(_PUNCTUATION.sub("", match[1] or match[2] or "")))
 
 
 def _range(match: re.Match[str]) -> Entry | None:

@@ -100,7 +100,11 @@ def test_without_a_zone_days_are_the_configured_ones() -> None:
         (("create", "office", *HOURS, "--holiday", "Christmas"), 1, "exceptions = 'Christmas': expected DATE"),
         (("create", "office", *HOURS, "--from", "tomorrow"), 2, "expected YYYY-MM-DD, or none"),
         (("create", "office", *HOURS, "--from", "2026-02-30"), 2, "expected YYYY-MM-DD, or none"),
-        (("create", "office", *HOURS, "--from", "2026-02-02", "--until", "2026-02-01"), 1, "an instant after"),
+        (
+            ("create", "office", *HOURS, "--from", "2026-02-02", "--until", "2026-02-01"),
+            1,
+            "--until = '2026-02-01': expected the day of --from, 2026-02-02, or a later one",
+        ),
         (("create", "../office", *HOURS), 1, "name = '../office'"),
         (("show", "office"), 1, "no calendar 'office': see astdialer calendar list"),
         (("remove", "office"), 1, "no calendar 'office'"),
@@ -149,6 +153,7 @@ def test_a_pool_is_made_changed_and_removed() -> None:
 def test_a_pool_has_numbers_and_no_ranges() -> None:
     assert "a pool has no ranges" in failed("callerid", "create", "pool", "1234567-89")
     assert "expected a number" in failed("callerid", "create", "pool", "1,2")
+    assert "expected a number, Name <number>" in failed("callerid", "create", "pool", "x<y")
     assert "NUMBERS" in failed("callerid", "create", "pool", code=2)
 
 

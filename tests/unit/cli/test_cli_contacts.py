@@ -150,6 +150,7 @@ def test_what_is_wrong_with_an_outcome_is_said(ana: int) -> None:
     guid = talk("sales", ana)
     assert "the campaign has sale; no|price; later" in failed("contact", "outcome", "sales", guid, "Nope").lower()
     assert "schedule = '': expected when to call again" in failed("contact", "outcome", "sales", guid, "Later")
+    assert "no call with this guid, and no number 'k1'" in failed("contact", "outcome", "sales", "k1", "nope", "Sale")
     words = ("contact", "outcome", "sales", guid, "Later", "--schedule", "tomorrow")
     assert "expected YYYY-MM-DD or 'YYYY-MM-DD HH:MM:SS'" in failed(*words, code=2)
 
