@@ -425,6 +425,13 @@ class ContactStore(Protocol):
     async def add_task(self, task: NewTask, now: int) -> int:
         """The new contact's id, in the campaign's base ``tasks``."""
 
+    async def claim_task(self, task: NewTask, request: ClaimRequest, reason: str) -> Claim | Judgement:
+        """Add a contact for one call and take it, or say why it can't be called, in one transaction.
+
+        The contact is never called again: it is done at once if it can't be called, or else, for the ``reason``, when
+        its call is over. The attempt is marked ``manual``.
+        """
+
     async def scheduled(
         self, campaign_id: int, *, number: str | None, from_at: int | None, to_at: int | None, limit: int
     ) -> Sequence[Contact]:
@@ -461,9 +468,6 @@ class AttemptStore(Protocol):
 
         Each that comes up is judged by the request; what must wait, or is barred or done, is written as judged.
         """
-
-    async def claim_contact(self, contact_id: int, request: ClaimRequest) -> Claim | Judgement:
-        """Take this contact, or say why it can't be called; the attempt is marked ``manual``. Raises NotFound."""
 
     async def facts(self, numbers: Sequence[str], campaign: str, now: int) -> Mapping[str, NumberFacts]:
         """What is known about numbers beyond their contacts."""
@@ -572,7 +576,6 @@ class ReportStore(Protocol):
 
     async def add_to_blacklist(self, entries: Sequence[BlacklistEntry]) -> Listed:
         """Never shortens: of an entry that is there already the later end counts, and the reason that came with it."""
-
 
 
 class Store(CampaignStore, UploadStore, ContactStore, AttemptStore, OrderStore, ReportStore, Protocol):

@@ -30,6 +30,7 @@ from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.result import terminate
 from astdialer.domain.retry import RedialRules
+from astdialer.domain.selection import Judgement, Why
 from astdialer.domain.settings import Settings
 from astdialer.ports import Claim, Store
 
@@ -225,6 +226,31 @@ async def test_a_task_takes_its_campaigns_zone_where_its_numbers_have_none(store
     contact = await store.load_contact(contact_id)
     assert [n.zones for n in contact.numbers] == ["Europe/Madrid", "America/Lima"]
     assert await store.zones(demo.id) == ["America/Lima;Europe/Madrid"]
+
+
+async def test_a_task_for_one_call_is_taken_when_it_is_made_and_done_after_it(store: Store, demo: Campaign) -> None:
+    wanted = task(demo, 1, not_before=NOW, agentphone="1001", zone="UTC")
+    claim = await store.claim_task(wanted, request(demo, zones=[]), "called by hand")
+    assert isinstance(claim, Claim)
+    assert (claim.attempt.number, claim.attempt.manual, claim.base) == (phone(1), True, "tasks")
+    assert [opened.attempt for opened in await store.open_attempts()] == [claim.attempt]
+    await check_counts(store, demo)
+    await store.close([closing(claim, D.BUSY)])
+    contact = await store.load_contact(claim.contact.id)
+    assert (contact.state, contact.end_reason) == (ContactState.DONE, "called by hand")
+    await check_counts(store, demo)
+
+
+async def test_a_task_for_one_call_that_cant_be_called_is_done(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1)])
+    await store.claim(request(demo))
+    answer = await store.claim_task(task(demo, 1, not_before=NOW), request(demo), "called by hand")
+    assert isinstance(answer, Judgement)
+    assert answer.why is Why.IN_CALL
+    contact = (await store.contacts_with(phone(1), demo.id, open_only=False))[-1]
+    assert (contact.state, contact.end_reason) == (ContactState.DONE, "terminated")
+    assert len(await store.open_attempts()) == 1
+    await check_counts(store, demo)
 
 
 async def test_scheduled_calls_are_listed_by_their_time(store: Store, demo: Campaign) -> None:

@@ -23,10 +23,8 @@ from stores import (
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import Rank
 from astdialer.domain.disposition import Disposition
-from astdialer.domain.errors import Conflict, NotFound
-from astdialer.domain.result import terminate
 from astdialer.domain.retry import RedialRules, Retry
-from astdialer.domain.selection import FOR_EVER, NO_FACTS, DialingRules, Judgement, NumberFacts, Why
+from astdialer.domain.selection import FOR_EVER, NO_FACTS, DialingRules, NumberFacts, Why
 from astdialer.domain.settings import ContactStrategy, Settings
 from astdialer.ports import Claim, Store
 
@@ -126,42 +124,6 @@ async def test_a_reserved_agent_is_written_to_the_attempt(store: Store, demo: Ca
     (kept,) = await store.open_attempts()
     assert kept.attempt == claim.attempt
     assert (claim.attempt.reserved_agent, claim.attempt.leg_id) == ("PJSIP/1001", "leg-1")
-
-
-# --- one contact -----------------------------------------------------------------------------------------------------
-
-
-async def test_one_contact_is_claimed_whatever_its_place_and_time(store: Store, demo: Campaign) -> None:
-    await load(store, demo, [person(1), person(2, not_before=NOW - HOUR, zones="UTC", agentphone="1001")])
-    contact_id = (await people(store))[phone(2)]["id"]
-    claim = await store.claim_contact(contact_id, request(demo, zones=[]))
-    assert isinstance(claim, Claim)
-    assert (claim.attempt.number, claim.attempt.manual) == (phone(2), True)
-    assert [c.attempt for c in await store.open_attempts()] == [claim.attempt]
-    await check_counts(store, demo)
-
-
-async def test_one_contact_that_cant_be_called_is_left_as_it_is(store: Store, demo: Campaign) -> None:
-    await load(store, demo, [person(1)])
-    contact_id = (await people(store))[phone(1)]["id"]
-    before = await store.load_contact(contact_id)
-    await store.add_to_blacklist([forbid(1)])
-    answer = await store.claim_contact(contact_id, request(demo))
-    assert isinstance(answer, Judgement)
-    assert await store.load_contact(contact_id) == before
-    assert not await store.open_attempts()
-
-
-async def test_one_contact_is_not_claimed_twice_nor_after_its_end(store: Store, demo: Campaign) -> None:
-    await load(store, demo, [person(1), person(2)])
-    ids = {number: row["id"] for number, row in (await people(store)).items()}
-    await store.claim_contact(ids[phone(1)], request(demo))
-    await store.change_contact(ids[phone(2)], terminate, NOW)
-    for number in (phone(1), phone(2)):
-        with pytest.raises(Conflict, match=str(ids[number])):
-            await store.claim_contact(ids[number], request(demo))
-    with pytest.raises(NotFound, match="999"):
-        await store.claim_contact(999, request(demo))
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import NewContact, NewNumber, Rank
 from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting, NotFound, Unavailable
 from astdialer.domain.events import Canceled, Refused
-from astdialer.domain.result import terminate
 from astdialer.domain.selection import Judgement
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
@@ -134,30 +133,15 @@ class OrderDesk:
             claim = await self._claim(campaign, self._task(campaign, body, request.now), request)
             (call,) = self._calls.add([claim])
             call.via_context = context
-            await self._only_once(call)
             self._dialer.ring_agent_first(call, preview=False)
         return {"guid": claim.attempt.id, "contact_id": claim.contact.id}
 
     async def _claim(self, campaign: Campaign, task: NewTask, request: ClaimRequest) -> Claim:
-        """The task, taken at once. Raises Conflict with the rule that forbids it; then the task is forgotten."""
-        contact_id = await self._store.add_task(task, request.now)
-        try:
-            claim = await self._store.claim_contact(contact_id, request)
-        except AstdialerError:
-            await self._forget(contact_id)
-            raise
+        """The task, taken at once or never. Raises Conflict with the rule that forbids it."""
+        claim = await self._store.claim_task(task, request, BY_HAND)
         if isinstance(claim, Judgement):
-            await self._forget(contact_id)
             raise Conflict(self._why_not(campaign, task.contact.numbers[0].number, claim))
         return claim
-
-    async def _only_once(self, call: Call) -> None:
-        """Whatever comes of it, no machine calls there later. Raises Unavailable; then nobody is called now either."""
-        try:
-            await self._store.end_after_call(call.contact.id, BY_HAND)
-        except Unavailable:
-            self._withdraw(call)
-            raise
 
     def _task(self, campaign: Campaign, body: Mapping[str, Any], now: int) -> NewTask:
         number = str(body["number"])
@@ -186,13 +170,6 @@ class OrderDesk:
             return f"{number} can't be called: {_ENDED.get(ended, ended)}"
         until = f" until {local_words(at, self._directory.zone_of(campaign))}" if at else ""
         return f"{number} can't be called now: it waits for {judgement.why.value}{until}"
-
-    async def _forget(self, contact_id: int) -> None:
-        """A task that could not be done at once is not done later."""
-        try:
-            await self._store.change_contact(contact_id, terminate, self._clock.now())
-        except Conflict:
-            logger.info("order.contact_is_done", extra={"contact": contact_id})
 
     def _member(self, campaign: Campaign, agent: str) -> QueueMember:
         server = self._directory.server_of(campaign)

@@ -11,9 +11,9 @@ from astdialer.domain.attempt import Attempt
 from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.retry import ended
-from astdialer.domain.selection import Judgement, NumberFacts
+from astdialer.domain.selection import NumberFacts
 from astdialer.ports import CampaignCounts, Claim, ClaimRequest, Closing, Converted, Recording
-from astdialer.store.claim import barred_until, claim, claim_contact, facts_of, with_numbers
+from astdialer.store.claim import barred_until, claim, facts_of, with_numbers
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Database, Writing
 from astdialer.store.rows import attempt_of, attempt_row
@@ -36,11 +36,6 @@ class Attempts:
         """Take due contacts and write their attempts."""
         claims: list[Claim] = await self._db.write(lambda tx: claim(tx, request))
         return claims
-
-    async def claim_contact(self, contact_id: int, request: ClaimRequest) -> Claim | Judgement:
-        """Take this contact, or say why it can't be called."""
-        taken: Claim | Judgement = await self._db.write(lambda tx: claim_contact(tx, contact_id, request))
-        return taken
 
     async def facts(self, numbers: Sequence[str], campaign: str, now: int) -> Mapping[str, NumberFacts]:
         """What is known about numbers beyond their contacts."""

@@ -11,11 +11,11 @@ from typing import Any
 from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict, NotFound
-from astdialer.domain.result import withdrawn
+from astdialer.domain.result import terminate, withdrawn
 from astdialer.domain.retry import ended
-from astdialer.domain.selection import Why
-from astdialer.ports import BaseUpload, BlacklistEntry, NewTask
-from astdialer.store.claim import SHORTEST_PREFIX, with_numbers
+from astdialer.domain.selection import Judgement, Why
+from astdialer.ports import BaseUpload, BlacklistEntry, Claim, ClaimRequest, NewTask
+from astdialer.store.claim import SHORTEST_PREFIX, claim_contact, with_numbers
 from astdialer.store.contact_write import move_to_pool, save_contacts
 from astdialer.store.database import Database, Writing
 from astdialer.store.uploads import insert_contacts, open_upload
@@ -75,15 +75,13 @@ class Contacts:
 
     async def add_task(self, task: NewTask, now: int) -> int:
         """The new contact's id; its main number may be another's as well."""
-        numbers = tuple(replace(n, zones=n.zones or task.zone) for n in task.contact.numbers)
-        contact = replace(task.contact, numbers=numbers)
-
-        async def add(tx: Writing) -> int:
-            upload = await _tasks(tx, task.campaign_id, now)
-            return (await insert_contacts(tx, upload, [contact]))[0]
-
-        added: int = await self._db.write(add)
+        added: int = await self._db.write(lambda tx: _add_task(tx, task, now))
         return added
+
+    async def claim_task(self, task: NewTask, request: ClaimRequest, reason: str) -> Claim | Judgement:
+        """Take a new contact for one call, or say why it can't be called."""
+        taken: Claim | Judgement = await self._db.write(lambda tx: _claim_task(tx, task, request, reason))
+        return taken
 
     async def scheduled(
         self, campaign_id: int, *, number: str | None, from_at: int | None, to_at: int | None, limit: int
@@ -162,6 +160,22 @@ async def _load(tx: Writing, contact_id: int) -> Contact:
     if not found:
         raise NotFound("contact", contact_id, "see astdialer contact list")
     return found[0]
+
+
+async def _add_task(tx: Writing, task: NewTask, now: int) -> int:
+    upload = await _tasks(tx, task.campaign_id, now)
+    numbers = tuple(replace(n, zones=n.zones or task.zone) for n in task.contact.numbers)
+    return (await insert_contacts(tx, upload, [replace(task.contact, numbers=numbers)]))[0]
+
+
+async def _claim_task(tx: Writing, task: NewTask, request: ClaimRequest, reason: str) -> Claim | Judgement:
+    contact_id = await _add_task(tx, task, request.now)
+    taken = await claim_contact(tx, contact_id, request)
+    if isinstance(taken, Claim):
+        await tx.execute("end_after_call", {"id": contact_id, "reason": reason})
+    else:
+        await save_contacts(tx, [terminate(await _load(tx, contact_id))], request.now)
+    return taken
 
 
 async def _tasks(tx: Writing, campaign_id: int, now: int) -> BaseUpload:

@@ -25,6 +25,7 @@ from astdialer.domain.selection import Judgement, NumberFacts, Why
 from astdialer.engine.rulebook import redial_rules
 from astdialer.ports import Claim, ClaimRequest, Closing
 from astdialer.store import SqliteStore, open_store
+from astdialer.store.claim import claim_contact
 
 T = TypeVar("T")
 clock = SystemClock()
@@ -112,6 +113,6 @@ async def _claim(store: SqliteStore, campaign: str, contact_id: int) -> Claim:
         reason="",
         now=clock.now(),
     )
-    claimed = await store.claim_contact(contact_id, request)
+    claimed = await store._db.write(lambda tx: claim_contact(tx, contact_id, request))
     assert isinstance(claimed, Claim)
     return claimed

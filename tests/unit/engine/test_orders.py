@@ -1,6 +1,7 @@
 """What others ask of the running engine: carried out at once, or not at all."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -16,11 +17,13 @@ from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.contact import ContactState
 from astdialer.domain.errors import Conflict, Unavailable
+from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESERVED
 from astdialer.engine.liveview import STALE_S
 from astdialer.engine.orders import GRACE_S, ORDER_S, ask
 from astdialer.ports import BlacklistEntry, Order
+from astdialer.store.database import Write
 
 pytest_plugins = ("engine_fixtures",)
 
@@ -310,20 +313,46 @@ async def test_a_call_by_hand_that_its_agent_did_not_take_is_not_made_later(engi
     assert await left(engine) == [ContactState.DONE]
 
 
-async def test_a_store_that_fails_in_between_leaves_no_call_behind(
-    engine: Rig, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("writes", range(4))
+async def test_an_engine_that_dies_in_between_leaves_no_call_for_later(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
-    async def fails(*_: object) -> bool:
-        raise Unavailable("the disk is full")
+    """However many transactions of it were committed."""
+
+    class Dies(BaseException):
+        pass
 
     engine.agents(FREE)
-    monkeypatch.setattr(engine.store, "end_after_call", fails)
-    with pytest.raises(Conflict, match="disk is full"):
-        await call_by_hand(engine)
-    await engine.bookkeeper.flush()
+    await engine.set(mode=Mode.AGENT_FIRST)
+    write, left_over = engine.store._db.write, writes
+
+    async def until_death(change: Write) -> Any:
+        nonlocal left_over
+        if not left_over:
+            raise Dies
+        left_over -= 1
+        return await write(change)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(engine.store._db, "write", until_death)
+        with contextlib.suppress(Dies):
+            await engine.orders._agent_call({"campaign": "demo", "agent": "0", "number": phone(1)})
+            await engine.clock.turn()
+        await engine.agent_first.stop()
+    engine.calls.remove(list(engine.calls))
+    await next_engine_takes_up(engine)
+    await engine.clock.advance(3600)
+    await engine.dialer._turn()
     assert len(engine.calls) == 0
-    assert await engine.store.open_attempts() == []
-    assert engine.telephony.placed == []
+    assert set(await left(engine)) <= {ContactState.DONE}
+
+
+async def next_engine_takes_up(engine: Rig) -> None:
+    """The calls that the store has, as Engine.load does; nobody was dialed."""
+    for call in engine.calls.add(await engine.store.open_attempts()):
+        engine.tell(call, ev.Refused, message="the engine died", retry_s=1)
+    await engine.bookkeeper.flush()
+    await engine.context.directory.load()
 
 
 # --- telephones and pauses -------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from astdialer.domain.selection import Judgement, NumberFacts, Why
 from astdialer.domain.settings import parse_settings
 from astdialer.engine.rulebook import redial_rules
 from astdialer.ports import BlacklistEntry, Claim, ClaimRequest, Closing, Store
+from astdialer.store import SqliteStore
+from astdialer.store.claim import claim_contact
 
 NOON = 1_790_078_400_000  # 2026-09-22 12:00 UTC, a Tuesday
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -87,7 +89,8 @@ async def dial(store: Store, of: Campaign, contact: Contact, to: str = "") -> Cl
         reason="",
         now=NOON,
     )
-    claimed = await store.claim_contact(contact.id, request)
+    assert isinstance(store, SqliteStore)
+    claimed = await store._db.write(lambda tx: claim_contact(tx, contact.id, request))
     assert isinstance(claimed, Claim)
     return claimed
 
