@@ -518,6 +518,9 @@ class OrderStore(Protocol):
     async def order_done(self, order_id: str, *, result: str, failed: bool = False) -> None: ...
 
     async def make_offer(self, offer: Offer) -> None: ...
+    async def limit_offer(self, attempt_id: str, expires_at: int) -> None:
+        """Until when the agent may answer, now that it is known."""
+
     async def offers(self) -> Sequence[Offer]: ...
     async def answer_offer(self, attempt_id: str, answer: str) -> bool:
         """False if there is no such offer, or it has an answer."""

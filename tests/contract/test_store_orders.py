@@ -80,6 +80,15 @@ async def test_an_offer_is_answered_once(store: Store) -> None:
     assert list(await store.offers()) == [replace(OFFER, answer="accept")]
 
 
+async def test_an_offers_end_is_told_when_it_is_known(store: Store) -> None:
+    await store.make_offer(OFFER)
+    await store.make_offer(replace(OFFER, attempt_id="a2"))
+    await store.answer_offer("a1", "accept")
+    await store.limit_offer("a1", NOW + 1234)
+    changed = replace(OFFER, expires_at=NOW + 1234, answer="accept")
+    assert list(await store.offers()) == [changed, replace(OFFER, attempt_id="a2")]
+
+
 async def test_a_withdrawn_offer_is_gone(store: Store) -> None:
     for n in (2, 1):
         await store.make_offer(replace(OFFER, attempt_id=f"a{n}", made_at=NOW + n))

@@ -226,7 +226,7 @@ class Settings:
     busy_delay_s: int = _setting(0, form.whole(0, 3600), "Rest of an agent whose telephone was busy.")
     reject_delay_s: int = _setting(0, form.whole(0, 3600), "Rest of an agent who declined a call.")
     no_answer_delay_s: int = _setting(0, form.whole(0, 3600), "Rest of an agent who did not answer.")
-    preview_s: int = _setting(60, form.whole(5, 3600), "Preview: how long the agent may think.")
+    preview_s: int = _setting(60, form.whole(5, 3600), "Preview: how long the agent may think, from answering on.")
     preview_skip_delay_s: int = _setting(
         3600, form.whole(0, 99_999_999), "Preview: seconds until a skipped contact comes up again."
     )

@@ -175,16 +175,20 @@ class AgentFirst:
             contact_id=attempt.contact_id,
             number=attempt.number,
             made_at=now,
-            expires_at=now + settings.preview_s * 1000,
+            expires_at=now + (self._ring_s(leg) + settings.preview_s) * 1000,
         )
         await self._store.make_offer(offer)
+
+    def _ring_s(self, leg: _Leg) -> int:
+        """How long the agent's telephone rings."""
+        own_s = self._context.directory.profile(leg.call.attempt.reserved_agent).call_timeout_s
+        return self._context.campaign_of(leg.call).settings.agent_call_timeout_s if own_s is None else own_s
 
     async def _ring(self, leg: _Leg, trunk: Trunk, *, preview: bool) -> None:
         campaign = self._context.campaign_of(leg.call)
         leg.call.caller_id = self._caller_ids.pick(leg.call, campaign, trunk)
-        own_s = self._context.directory.profile(leg.call.attempt.reserved_agent).call_timeout_s
-        timeout_s = campaign.settings.agent_call_timeout_s if own_s is None else own_s
-        order = agent_leg(leg.call, campaign, self._context.options.places, timeout_s=timeout_s, preview=preview)
+        places = self._context.options.places
+        order = agent_leg(leg.call, campaign, places, timeout_s=self._ring_s(leg), preview=preview)
         self.handle(Sent(attempt_id=leg.attempt.id, at=self._clock.now()))
         try:
             await self._telephony.originate(order)
@@ -202,9 +206,10 @@ class AgentFirst:
         return False
 
     async def _accepted(self, leg: _Leg) -> bool:
-        """Until the agent has decided; False unless it wants the call."""
+        """Until the agent, who has just answered, has decided; False unless it wants the call."""
         settings, attempt = self._context.campaign_of(leg.call).settings, leg.call.attempt
-        until = attempt.created_at + settings.preview_s * 1000
+        until = self._clock.now() + settings.preview_s * 1000
+        await self._quietly(self._store.limit_offer(attempt.id, until))
         while not leg.answer and self._clock.now() < until and not leg.call.is_gone and not self._is_over(leg):
             await self._until(leg, lambda: bool(leg.answer), at_most_s=LOOK_S)
             leg.answer = leg.answer or await self._answer_on_screen(attempt.id)

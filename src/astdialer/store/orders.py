@@ -53,6 +53,11 @@ class Orders:
         row = dataclasses.asdict(offer)
         await self._db.write(lambda tx: tx.execute("make_offer", row))
 
+    async def limit_offer(self, attempt_id: str, expires_at: int) -> None:
+        """Until when the agent may answer."""
+        row = {"attempt_id": attempt_id, "expires_at": expires_at}
+        await self._db.write(lambda tx: tx.execute("limit_offer", row))
+
     async def offers(self) -> Sequence[Offer]:
         """All that have not been withdrawn, the oldest first."""
         return [Offer(**row) for row in await self._db.read("offers")]

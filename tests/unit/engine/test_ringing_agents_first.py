@@ -1,5 +1,6 @@
 """Calls that ring their agent first: reserved, rung, asked, and only then somebody is dialed."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -321,13 +322,39 @@ async def test_in_a_preview_the_agent_is_asked_and_nobody_dialed(engine: Rig) ->
     call = await there(engine, Mode.PREVIEW, preview_s=60)
     (offer,) = await offers(engine)
     assert (offer.attempt_id, offer.agent, offer.number) == (call.attempt.id, "PJSIP/0", phone(1))
-    assert offer.expires_at == NOON + 60_000
     ((_, order),) = engine.telephony.placed
     assert order.context == "astdialer-preview"
     assert engine.agent_first.answer(call.attempt.id, "") == "wait"
     assert engine.agent_first.answer(call.attempt.id, "7") == "wait"
     await engine.clock.advance(5)
     assert len(engine.telephony.placed) == 1
+
+
+async def test_the_time_to_think_begins_when_the_agent_answers(engine: Rig) -> None:
+    call = await ringing(engine, Mode.PREVIEW, preview_s=10, agent_call_timeout_s=20)
+    (offer,) = await offers(engine)
+    assert offer.expires_at == NOON + 30_000
+    await engine.clock.advance(15)
+    engine.tell_leg(call, ev.ChannelCreated, channel="PJSIP/0-1")
+    engine.tell_leg(call, ev.Answered)
+    async with asyncio.timeout(10):
+        while (await offers(engine))[0].expires_at != NOON + 25_000:
+            await engine.clock.turn()
+    await engine.clock.advance(9)
+    assert not call.is_gone
+    await engine.passes(lambda: call.is_gone)
+    assert engine.clock.now() - NOON in range(25_000, 27_000)
+    assert call.attempt.refusal == "agent PJSIP/0: no answer"
+
+
+async def test_a_store_that_fails_takes_no_time_to_think_away(engine: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(engine.store, "limit_offer", fails)
+    call = await there(engine, Mode.PREVIEW, preview_s=10)
+    assert engine.agent_first.answer(call.attempt.id, "1") == "dial"
+    await until(lambda: len(engine.telephony.placed) == 2)
 
 
 async def test_the_first_key_dials(engine: Rig) -> None:

@@ -16,6 +16,9 @@ UPDATE orders SET state = :state, result = :result WHERE id = :id
 INSERT INTO offers (attempt_id, agent, campaign_id, contact_id, number, made_at, expires_at, answer)
 VALUES (:attempt_id, :agent, :campaign_id, :contact_id, :number, :made_at, :expires_at, :answer)
 
+-- name: limit_offer
+UPDATE offers SET expires_at = :expires_at WHERE attempt_id = :attempt_id
+
 -- name: offers
 SELECT attempt_id, agent, campaign_id, contact_id, number, made_at, expires_at, answer FROM offers
 ORDER BY made_at, attempt_id
