@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, overload
 
 from astdialer.domain.agent import AgentProfile, QueueMember
 from astdialer.domain.attempt import Attempt
@@ -185,6 +185,10 @@ class Recordings(Protocol):
 Judge = Callable[[Contact, Mapping[str, NumberFacts]], Judgement]
 
 
+#: A contact's place in a campaign's order; what it is made of is the store's.
+Place = tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
     """A wish for contacts of one campaign that may be called now."""
@@ -199,6 +203,7 @@ class ClaimRequest:
     reason: str
     now: int
     strategy: ContactStrategy = ContactStrategy.PRIORITY
+    after: Place | None = None  #: look only at those behind this place, see Claimed
     buckets: Sequence[str] = ("",)  #: whose contacts: "" nobody's in particular, @1001 an agent's, else a bucket's name
     reserved_agent: str = ""  #: the agent's interface, if one has been reserved for the call
     leg_id: str = ""  #: and the id that its leg will have
@@ -211,6 +216,28 @@ class Claim:
     attempt: Attempt
     contact: Contact
     base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed(Sequence[Claim]):
+    """What one claim took, and how far it came.
+
+    ``stopped_at``: so many could not be called that it gave up there; the next one may go on behind. None: it has all
+    that was wanted, or there is nobody left to look at.
+    """
+
+    claims: Sequence[Claim]
+    stopped_at: Place | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Claim: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Claim]: ...
+    def __getitem__(self, index: int | slice) -> Claim | Sequence[Claim]:
+        return self.claims[index]
+
+    def __len__(self) -> int:
+        return len(self.claims)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,7 +490,7 @@ class AttemptStore(Protocol):
     async def bound_buckets(self, campaign_id: int) -> Sequence[str]:
         """Buckets and agents (@1001) that alone may have some of the campaign's contacts, and that have any to call."""
 
-    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+    async def claim(self, request: ClaimRequest) -> Claimed:
         """Take contacts that may be called and write an attempt ``created`` for each, in one transaction.
 
         Each that comes up is judged by the request; what must wait, or is barred or done, is written as judged.
@@ -564,8 +591,12 @@ class ReportStore(Protocol):
     async def put_off(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
         """Waiting contacts by rule: ``why``, ``n``, ``first_at``, ``last_at``."""
 
-    async def count_blacklisted(self, campaign_id: int, now: int) -> int:
-        """Open contacts of which at least one open number is blacklisted."""
+    async def coming_up(self, campaign_id: int, now: int) -> Sequence[Mapping[str, Any]]:
+        """Waiting contacts: ``zones``, ``bucket``, ``at``, ``n``. ``at`` is 0 if they are due, else when, to some
+        minutes; all that are due later than a day's end are counted together."""
+
+    async def barred_contacts(self, campaign_id: int, now: int) -> Sequence[Mapping[str, Any]]:
+        """Ready (``at`` is 0) and waiting contacts of which every open number is blacklisted, likewise."""
 
     async def count_duplicates(self, campaign_id: int) -> int:
         """Open contacts whose main number is an earlier open contact's as well."""

@@ -119,8 +119,17 @@ PLANS = {
     ],
     "bound_buckets": [OF_CAMPAIGN, f"{OF_POOL} AND state=?)"],
     "promote": ["contacts_waiting (pool_id=? AND rank=? AND next_at<?)", BY_ID],
-    "ready": ["contacts_ready (pool_id=? AND rank=? AND last_call_at=?)", "contacts_again (pool_id=? AND rank=?)"],
-    "ready_by_last_call": ["contacts_ready (pool_id=? AND rank=?)"],
+    "ready": [
+        "contacts_ready (pool_id=? AND rank=? AND last_call_at=? AND priority=? AND id>?)",
+        "contacts_ready (pool_id=? AND rank=? AND last_call_at=? AND priority>?)",
+        "contacts_again (pool_id=? AND rank=? AND priority=? AND id>?)",
+        "contacts_again (pool_id=? AND rank=? AND priority>?)",
+    ],
+    "ready_by_last_call": [
+        "contacts_ready (pool_id=? AND rank=? AND last_call_at=? AND priority=? AND id>?)",
+        "contacts_ready (pool_id=? AND rank=? AND last_call_at=? AND priority>?)",
+        "contacts_ready (pool_id=? AND rank=? AND last_call_at>?)",
+    ],
     "numbers_of": ["numbers_of_contact (contact_id=?)"],
     "contacts_by_id": [BY_ID],
     "contact_with_base": [BY_ID],
@@ -153,7 +162,7 @@ PLANS = {
         "contacts_ready (pool_id=? AND rank=?)",
         "numbers_of_contact (contact_id=?)",
     ],
-    "withdrawable": ["numbers_by_number (number=? AND rowid>?)", BY_ID],
+    "withdrawable": ["numbers_by_number (number=? AND id>?)", BY_ID],
     "withdrawable_range": ["numbers_by_number (number>? AND number<?)", BY_ID],
     "deferred_numbers": ["numbers_by_number (number>? AND number<?)", BY_ID],
     "rewake_contacts": [BY_ID, "numbers_of_contact (contact_id=?)"],
@@ -198,13 +207,20 @@ def test_the_plan_uses_its_indexes_and_scans_no_table(connection: sqlite3.Connec
 # --- work ------------------------------------------------------------------------------------------------------------
 
 MANY = json.dumps([f"+346{n:08}" for n in range(500_000, 500_100)])
+#: A claim that goes on from the middle of the base, in every part of its order.
+DEEP = {
+    f"{column}_{part}": {"last_call_at": 0, "priority": 0, "id": 500_000}[column]
+    for column in ("last_call_at", "priority", "id")
+    for part in ("0", "1", "2", "new_0", "again_0", "new_1", "again_1", "new_2", "again_2")
+}
+
 WORK: Mapping[str, Mapping[str, Any]] = {
     "zones": {"campaign_id": 1},
     "claimable_pools": {"campaign_id": 1, "buckets": '[""]'},
     "bound_buckets": {"campaign_id": 1},
     "promote": {"pool_id": 1, "now": NOW, "limit": 100},
-    "ready": {"pool_id": 2, "limit": 100},
-    "ready_by_last_call": {"pool_id": 2, "limit": 100},
+    "ready": {"pool_id": 2, "limit": 100} | DEEP,
+    "ready_by_last_call": {"pool_id": 2, "limit": 100} | DEEP,
     "next_due": {"campaign_id": 1},
     "contact_counts": {"campaign_id": 1},
     "survey": {"campaign_id": 1},
@@ -268,6 +284,13 @@ async def test_a_claim_works_no_more_at_a_million_contacts(million: Path, strate
     )
     assert len(claims) == 100
     assert counted < 5 * MOST_STEPS
+
+
+async def test_a_claim_for_one_call_works_little_for_each_that_cannot_be_called(million: Path) -> None:
+    """An agent-first call wants one contact: who is in front without a free trunk is not read again for each."""
+    counted, claims = await work_of(million, lambda store, demo: store.claim(request(demo, limit=1, full=True)))
+    assert (len(claims), claims.stopped_at is None) == (0, False)
+    assert counted < 2_000 * 500, "steps for each of those that it looked at"
 
 
 async def test_the_ends_of_waits_work_no_more_at_a_million_contacts(million: Path) -> None:

@@ -1,5 +1,6 @@
 """Store contract: whom a claim takes first, whom it puts off, and what is known about numbers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ from stores import (
 )
 
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.contact import Rank
+from astdialer.domain.contact import Contact, Rank
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.retry import RedialRules, Retry
 from astdialer.domain.selection import FOR_EVER, NO_FACTS, DialingRules, NumberFacts, Why
@@ -109,6 +110,35 @@ async def test_who_is_put_off_waits_for_its_rule_and_hides_nobody(store: Store, 
     (rule,) = await store.put_off(demo.id)
     assert (rule["why"], rule["first_at"]) == (Why.BLACKLISTED, NOW + DAY)
     await check_counts(store, demo)
+
+
+@pytest.mark.parametrize("strategy", ContactStrategy)
+async def test_a_claim_that_gave_up_is_gone_on_with_behind(
+    store: Store, demo: Campaign, strategy: ContactStrategy
+) -> None:
+    """Thousands without a free trunk are in front, in two pools, some called before; the last one has one."""
+    zones = ("", "UTC")
+    await load(store, demo, [person(n, priority=n % 3, zones=zones[n % 2]) for n in range(2500)])
+    await busy(store, list(await store.claim(request(demo, strategy=strategy))), NOW)
+    await load(store, demo, [person(2500, priority=9)], "more")
+    await store.add_task(task(demo, 2501), NOW)
+
+    def only_the_last(contact: Contact, facts: Mapping[str, NumberFacts]) -> Judgement:
+        judged = request(demo, full=contact.numbers[0].number != phone(2500)).judge(contact, facts)
+        looked_at.append(contact.numbers[0].number)
+        return judged
+
+    looked_at: list[str] = []
+    wish = request(demo, limit=1, strategy=strategy, judge=only_the_last, now=NOW + 1)
+    first = await store.claim(wish)
+    assert not first
+    assert first.stopped_at is not None
+    assert 1000 < len(looked_at) <= 2001, "a claim is bounded"
+    second = await store.claim(replace(wish, after=first.stopped_at))
+    assert (numbers_of(second), second.stopped_at) == ([phone(2500)], None)
+    called_last = 100 if strategy is ContactStrategy.STRICT_CIRCUIT else 0
+    assert len(looked_at) == len(set(looked_at)) == 2502 - called_last, "nobody twice, nobody left out"
+    assert (await store.claim(replace(wish, after=first.stopped_at))).stopped_at is None
 
 
 async def test_a_contact_that_has_expired_when_it_comes_up_ends(store: Store, demo: Campaign) -> None:

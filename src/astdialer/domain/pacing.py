@@ -21,6 +21,7 @@ class Limit(StrEnum):
     OUTSIDE_HOURS = "outside calling hours"
     LIST_EMPTY = "no contacts left"
     NOTHING_DUE = "nothing is due"
+    LOOKING_ON = "many contacts that can't be called now are in front: looking further"
     OTHERS_CONTACTS = "what is due is for agents who are not free"
     NO_AGENTS = "no agent is logged in"
     NO_FREE_AGENT = "no free agent"

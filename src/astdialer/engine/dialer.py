@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from astdialer.domain.agent import QueueMember
 from astdialer.domain.campaign import Campaign, CampaignState
@@ -24,7 +24,7 @@ from astdialer.engine.obstacles import Obstacles
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
 from astdialer.engine.routing import HORIZON_S, Router
-from astdialer.ports import CampaignCounts, CampaignEvent, ClaimRequest, Closing
+from astdialer.ports import CampaignCounts, CampaignEvent, Claim, ClaimRequest, Closing, Place
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ TICK_S = 0.25
 #: After a claim that found too little the next one waits until something is due, at least and at most so long.
 IDLE_LEAST_S = 1
 IDLE_MOST_S = 60
+#: After a claim that met only contacts that can't be called, the next one goes on behind them so much later: the store
+#: has others to serve as well.
+LOOK_ON_S = 0.5
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Standing:
     bound_idle_until: int = 0  #: nothing is due before that only some agents may have
     is_idle: bool = False  #: it waits for nothing that campaigns share
     served: float = 0  #: calls, each divided by the campaign's weight, see pacing.share
+    #: Where the last claim gave up, by the buckets it was for: those in front could not be called.
+    stopped_at: dict[tuple[str, ...], Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,21 +204,41 @@ class Dialer:
         free = decision.calls - bound
         if free <= 0 or self._clock.now() < standing.idle_until:
             return bound
-        claims = await self._store.claim(self.request(campaign, free, decision.limit.value))
+        claims = await self._claim(standing, self.request(campaign, free, decision.limit.value))
         for call in self._calls.add(claims):
             self._placer.place(call, self._directory.trunks[call.attempt.trunk])
         if len(claims) < free:
             await self._nothing_due(campaign, standing)
         return bound + len(claims)
 
+    async def _claim(self, standing: Standing, request: ClaimRequest) -> Sequence[Claim]:
+        """From the head of the campaign's order; and when it is full of contacts that can't be called and keep their
+        place, for want of a trunk, from behind where the last claim gave up as well."""
+        key = tuple(request.buckets)
+        behind = standing.stopped_at.pop(key, None)
+        found = await self._store.claim(request)
+        claims, stopped_at = [*found], found.stopped_at
+        if stopped_at and behind and behind >= stopped_at:
+            rest = replace(
+                request,
+                limit=request.limit - len(claims),
+                attempt_ids=request.attempt_ids[len(claims) :],
+                after=behind,
+            )
+            found = await self._store.claim(rest)
+            claims, stopped_at = [*claims, *found], found.stopped_at
+        if stopped_at:
+            standing.stopped_at[key] = stopped_at
+        return claims
+
     async def _dial_agent_first(self, campaign: Campaign, decision: Decision, standing: Standing) -> int:
         """One call for each free agent whose turn it is, of those that only it may have first."""
         bound, placed = self._directory.bound(campaign.id), 0
         for member in self._desk.free_for(campaign)[: decision.calls]:
             mine = buckets_of(member, self._directory.profile(member.interface, member.name), bound)
-            if await self._dial_for(campaign, member, (*mine, ""), decision.limit.value):
+            if await self._dial_for(campaign, member, (*mine, ""), decision.limit.value, standing):
                 placed += 1
-            elif not bound:
+            elif not bound or standing.stopped_at:
                 break
         if placed < decision.calls:
             await self._nothing_due(campaign, standing)
@@ -230,17 +255,19 @@ class Dialer:
         placed = 0
         for member in self._desk.free_for(campaign)[: decision.calls]:
             mine = buckets_of(member, self._directory.profile(member.interface, member.name), bound)
-            placed += bool(mine) and await self._dial_for(campaign, member, mine, decision.limit.value)
+            placed += bool(mine) and await self._dial_for(campaign, member, mine, decision.limit.value, standing)
         if not placed:
             standing.bound_idle_until = now + IDLE_LEAST_S * 1000
             await self._directory.look_for_bound(campaign)
         return placed
 
-    async def _dial_for(self, campaign: Campaign, member: QueueMember, buckets: tuple[str, ...], reason: str) -> bool:
+    async def _dial_for(
+        self, campaign: Campaign, member: QueueMember, buckets: tuple[str, ...], reason: str, standing: Standing
+    ) -> bool:
         """Reserve the agent for one call, if there is one for it."""
         request = self.request(campaign, 1, reason, agent=member.interface, buckets=buckets)
         with self._desk.promised(member.server, member.interface):
-            claims = await self._store.claim(request)
+            claims = await self._claim(standing, request)
             for call in self._calls.add(claims):
                 self.ring_agent_first(call, preview=campaign.settings.mode is Mode.PREVIEW)
         return bool(claims)
@@ -287,6 +314,8 @@ class Dialer:
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
         if campaign.id in self._router.crowded:  # any campaign's call may free the trunk, or time its pace
             standing.idle_until, standing.limit, standing.until = now + int(HORIZON_S * 1000), Limit.TRUNK_FULL, None
+        elif any("" in buckets for buckets in standing.stopped_at):
+            standing.idle_until, standing.limit, standing.until = now + int(LOOK_ON_S * 1000), Limit.LOOKING_ON, None
         elif counts.ready and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
             standing.limit = Limit.OUTSIDE_HOURS
         elif counts.ready and self._directory.bound(campaign.id):

@@ -12,7 +12,7 @@ from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.retry import ended
 from astdialer.domain.selection import NumberFacts
-from astdialer.ports import CampaignCounts, Claim, ClaimRequest, Closing, Converted, Recording
+from astdialer.ports import CampaignCounts, Claim, Claimed, ClaimRequest, Closing, Converted, Recording
 from astdialer.store.claim import barred_until, claim, facts_of, with_numbers
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Database, Writing
@@ -32,10 +32,10 @@ class Attempts:
         """Buckets and agents that alone may have some of the campaign's contacts, and that have any to call."""
         return [row["bucket"] for row in await self._db.read("bound_buckets", {"campaign_id": campaign_id})]
 
-    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+    async def claim(self, request: ClaimRequest) -> Claimed:
         """Take due contacts and write their attempts."""
-        claims: list[Claim] = await self._db.write(lambda tx: claim(tx, request))
-        return claims
+        claimed: Claimed = await self._db.write(lambda tx: claim(tx, request))
+        return claimed
 
     async def facts(self, numbers: Sequence[str], campaign: str, now: int) -> Mapping[str, NumberFacts]:
         """What is known about numbers beyond their contacts."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, Protocol
@@ -18,70 +18,46 @@ from astdialer.domain.attempt import Attempt
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.selection import ABANDONED_MS, FOR_EVER, WEEK_MS, Judgement, NumberFacts
-from astdialer.domain.settings import ContactStrategy
-from astdialer.ports import Claim, ClaimRequest
+from astdialer.ports import Claim, Claimed, ClaimRequest
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Parameters, Writing
+from astdialer.store.lineup import LineUp
 from astdialer.store.rows import attempt_row, contact_of, number_of
 
 #: Due contacts that one claim takes out of waiting. More than it needs, so that priorities are right.
 PROMOTED = 1000
-#: Contacts that one claim looks at, at most: many may turn out not to be callable, and dialing must go on.
-EXAMINED = 2000
+#: Contacts that one claim looks at in vain, at most: dialing must go on.
+IN_VAIN = 2000
 #: Shortest number whose beginnings are looked for among the blacklist's prefixes.
 SHORTEST_PREFIX = 3
 
 Row = Mapping[str, Any]
 
 
-async def claim(tx: Writing, request: ClaimRequest) -> list[Claim]:
+async def claim(tx: Writing, request: ClaimRequest) -> Claimed:
     """See ports.AttemptStore.claim."""
     pools = await _open_pools(tx, request)
     for pool_id in pools:
         due = {"pool_id": pool_id, "now": request.now, "limit": max(PROMOTED, request.limit)}
         await tx.execute("promote", due)
+    line = LineUp(pools, request.strategy, request.after)
     claims: list[Claim] = []
-    seen: set[int] = set()
-    while len(claims) < request.limit and len(seen) < EXAMINED:
-        found = await _next_ready(tx, pools, request, seen)
+    seen, count = 0, request.limit
+    while len(claims) < request.limit and (in_vain := seen - len(claims)) < IN_VAIN:
+        found = await line.read(tx, min(count, request.limit - len(claims) + IN_VAIN - in_vain))
         if not found:
-            break
-        seen |= set(found)
-        claims += await _claim_some(tx, request, pools, found, len(claims))
-    return claims
+            return Claimed(claims)
+        claims += await _claim_some(tx, request, pools, [contact_id for _, contact_id in found], len(claims))
+        line.after = found[-1][0]
+        seen += len(found)
+        count *= 2  # few when all goes well, soon many when nobody may be called
+    return Claimed(claims, None if len(claims) == request.limit else line.after)
 
 
 async def _open_pools(tx: Writing, request: ClaimRequest) -> dict[int, Row]:
     wanted = {"campaign_id": request.campaign_id, "buckets": json.dumps(list(request.buckets))}
     rows = [dict(row) for row in await tx.fetch("claimable_pools", wanted)]
     return {row["id"]: row for row in rows if request.is_open(row["zones"])}
-
-
-async def _next_ready(tx: Writing, pools: Mapping[int, Row], request: ClaimRequest, seen: set[int]) -> list[int]:
-    """Ids of the first ready contacts over all pools that this claim has not looked at, in the campaign's order."""
-    # What was looked at and stays ready (a full trunk) is still at the head of its index.
-    limit = request.limit + len(seen)
-    query = "ready_by_last_call" if request.strategy is ContactStrategy.STRICT_CIRCUIT else "ready"
-    heads = [await tx.fetch(query, {"pool_id": pool_id, "limit": limit}) for pool_id in pools]
-    order = _ORDERS[request.strategy]
-    rows = sorted(
-        (row for head in heads for row in head if row["id"] not in seen),
-        key=lambda row: (pools[row["pool_id"]]["bucket"] == "", *order(row)),
-    )
-    return [row["id"] for row in rows[: request.limit]]
-
-
-#: Contacts for some agents only come first; then tasks before lists; and then:
-_ORDERS: Mapping[ContactStrategy, Callable[[Any], tuple[int, ...]]] = {
-    ContactStrategy.PRIORITY: lambda row: (row["rank"], row["priority"], row["id"]),
-    ContactStrategy.NEXT_TRIES_CIRCUIT: lambda row: (
-        row["rank"],
-        row["last_call_at"] == 0,
-        row["priority"],
-        row["id"],
-    ),
-    ContactStrategy.STRICT_CIRCUIT: lambda row: (row["rank"], row["last_call_at"], row["priority"], row["id"]),
-}
 
 
 async def with_numbers(tx: Writing, rows: Sequence[Row]) -> list[Contact]:

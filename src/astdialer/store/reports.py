@@ -16,6 +16,8 @@ from astdialer.store.database import Database, Writing
 
 #: Entries of the blacklist that one transaction adds: dialing goes on between them.
 ENTRIES = 5000
+#: Contacts that come up later are counted together by so much time; all that come up after the horizon as well.
+STEP_MS, HORIZON_MS = 15 * 60_000, 26 * 3_600_000
 _CONTACT_FILTERS = ("rank", "campaign", "base", "state", "end_reason", "number")
 _CDR_FILTERS = ("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at")
 _RECORDING_FILTERS = ("date", "campaign", "guid")
@@ -92,10 +94,13 @@ class Reports:
         words = {"retry": Why.RETRY.value, "promised": Why.PROMISED.value}
         return await self._db.read("put_off", {"campaign_id": campaign_id, **words})
 
-    async def count_blacklisted(self, campaign_id: int, now: int) -> int:
-        """Open contacts of which at least one open number is blacklisted."""
-        wanted = {"campaign_id": campaign_id, "now": now, "shortest": SHORTEST_PREFIX}
-        return int((await self._db.read("count_blacklisted", wanted))[0]["n"])
+    async def coming_up(self, campaign_id: int, now: int) -> Sequence[Mapping[str, Any]]:
+        """Waiting contacts by zones, bucket and when."""
+        return await self._db.read("coming_up", _times(campaign_id, now))
+
+    async def barred_contacts(self, campaign_id: int, now: int) -> Sequence[Mapping[str, Any]]:
+        """Ready and waiting contacts of which every open number is blacklisted, likewise."""
+        return await self._db.read("barred_contacts", _times(campaign_id, now) | {"shortest": SHORTEST_PREFIX})
 
     async def count_duplicates(self, campaign_id: int) -> int:
         """Open contacts whose main number is an earlier open contact's as well."""
@@ -131,6 +136,10 @@ class Reports:
 
         listed: Listed = await self._db.write(add)
         return listed
+
+
+def _times(campaign_id: int, now: int) -> dict[str, int]:
+    return {"campaign_id": campaign_id, "now": now, "step": STEP_MS, "horizon": now + HORIZON_MS}
 
 
 def _only(filters: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from engine_doubles import NOON, Rig, rig, until
+from engine_doubles import NOON, Rig, phone, rig, until
 
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus
@@ -13,12 +13,13 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.pacing import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
-from astdialer.ports import Claim, ClaimRequest
+from astdialer.ports import BlacklistEntry, Claim, ClaimRequest
 
 pytest_plugins = ("engine_fixtures",)
 
 FREE = AgentStatus.NOT_INUSE
 HOUR_MS = 3_600_000
+LAST = 50_000_000  #: the number +34650…, where all others begin with +34600
 
 
 @pytest.fixture
@@ -215,3 +216,52 @@ async def test_a_campaign_whose_contacts_fit_no_free_trunk_holds_nobody_back_for
     engine.agents(FREE)
     found = await serve(engine, 10)
     assert found["rival"] >= 5, "every second turn, at least"
+
+
+# --- contacts that can't be called are in front of others -------------------------------------------------------------
+
+
+async def far_behind(engine: Rig, **settings: object) -> None:
+    """Thousands of contacts whose only trunk is full, and one behind them for a trunk that is free."""
+    await engine.add_trunk("full", max_calls=0)
+    await engine.add_route("one", r"^\+34600", "full")
+    await engine.add_route("other", r"^\+34650", "carrier")
+    await engine.set(routes="one,other", **settings)
+    await engine.people(*range(5000))
+    await engine.people(LAST, base="last")
+
+
+@pytest.mark.parametrize("settings", [{"mode": Mode.BROADCAST, "sound": "hello"}, {"mode": Mode.AGENT_FIRST}])
+async def test_thousands_whose_trunk_is_full_hide_nobody(engine: Rig, settings: dict[str, object]) -> None:
+    await far_behind(engine, **settings)
+    engine.agents(FREE)
+    for _ in range(4):
+        await engine.dialer._turn()
+        await engine.clock.advance(1)
+    assert [call.attempt.number for call in engine.calls] == [phone(LAST)]
+
+
+async def test_who_is_looked_past_comes_first_when_its_trunk_is_free_again(engine: Rig) -> None:
+    await far_behind(engine, mode=Mode.BROADCAST, sound="hello", max_calls=2)
+    await engine.turn()
+    await engine.add_trunk("full", max_calls=1)
+    await engine.clock.advance(1)
+    await engine.turn()
+    assert phone(0) in [call.attempt.number for call in engine.calls]
+
+
+async def test_thousands_that_are_put_off_hide_nobody_for_long(engine: Rig) -> None:
+    """They wait for the end of a blacklisting; it is said that the engine looks on, not that nothing is due."""
+    await engine.set(mode=Mode.BROADCAST, sound="hello")
+    await engine.people(*range(5000))
+    await engine.people(LAST, base="last")
+    until_tomorrow = BlacklistEntry(
+        number="+34600*", campaign="*", reason="", added_by="", added_at=NOON, expires_at=NOON + 24 * HOUR_MS
+    )
+    await engine.store.add_to_blacklist([until_tomorrow])
+    await engine.turn()
+    assert limit(engine, engine.campaign) is Limit.LOOKING_ON
+    for _ in range(3):
+        await engine.clock.advance(1)
+        await engine.turn()
+    assert [call.attempt.number for call in engine.calls] == [phone(LAST)]

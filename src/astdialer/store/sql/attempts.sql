@@ -25,33 +25,91 @@ UPDATE contacts SET state = 'ready', next_at = NULL, deferred = 0, why = '' WHER
     WHERE pool_id = :pool_id AND state = 'waiting' AND rank = 2 AND next_at <= :now ORDER BY next_at LIMIT :limit))
 
 -- name: ready
+-- SQLite seeks no (priority, id) > (?, ?) in an index when id is the rowid: hence two selects in place of each.
 SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at = 0 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at > 0 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at = 0 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at > 0 ORDER BY priority, id LIMIT :limit)
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at = 0
+    AND priority = :priority_new_0 AND id > :id_new_0 ORDER BY id LIMIT :limit)
 UNION ALL
 SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at = 0 ORDER BY priority, id LIMIT :limit)
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at = 0
+    AND priority > :priority_new_0 ORDER BY priority, id LIMIT :limit)
 UNION ALL
 SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at > 0 ORDER BY priority, id LIMIT :limit)
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at > 0
+    AND priority = :priority_again_0 AND id > :id_again_0 ORDER BY id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at > 0
+    AND priority > :priority_again_0 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at = 0
+    AND priority = :priority_new_1 AND id > :id_new_1 ORDER BY id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at = 0
+    AND priority > :priority_new_1 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at > 0
+    AND priority = :priority_again_1 AND id > :id_again_1 ORDER BY id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at > 0
+    AND priority > :priority_again_1 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at = 0
+    AND priority = :priority_new_2 AND id > :id_new_2 ORDER BY id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at = 0
+    AND priority > :priority_new_2 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at > 0
+    AND priority = :priority_again_2 AND id > :id_again_2 ORDER BY id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at > 0
+    AND priority > :priority_again_2 ORDER BY priority, id LIMIT :limit)
 
 -- name: ready_by_last_call
 SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 ORDER BY last_call_at, priority, id LIMIT :limit)
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0
+    AND last_call_at = :last_call_at_0 AND priority = :priority_0 AND id > :id_0 ORDER BY id LIMIT :limit)
 UNION ALL
 SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 ORDER BY last_call_at, priority, id LIMIT :limit)
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0
+    AND last_call_at = :last_call_at_0 AND priority > :priority_0 ORDER BY priority, id LIMIT :limit)
 UNION ALL
 SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 ORDER BY last_call_at, priority, id LIMIT :limit)
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0
+    AND last_call_at > :last_call_at_0 ORDER BY last_call_at, priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1
+    AND last_call_at = :last_call_at_1 AND priority = :priority_1 AND id > :id_1 ORDER BY id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1
+    AND last_call_at = :last_call_at_1 AND priority > :priority_1 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1
+    AND last_call_at > :last_call_at_1 ORDER BY last_call_at, priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2
+    AND last_call_at = :last_call_at_2 AND priority = :priority_2 AND id > :id_2 ORDER BY id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2
+    AND last_call_at = :last_call_at_2 AND priority > :priority_2 ORDER BY priority, id LIMIT :limit)
+UNION ALL
+SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2
+    AND last_call_at > :last_call_at_2 ORDER BY last_call_at, priority, id LIMIT :limit)
 
 -- name: contacts_by_id
 SELECT * FROM contacts WHERE id IN (SELECT value FROM json_each(:ids))

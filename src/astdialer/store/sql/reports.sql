@@ -101,19 +101,33 @@ FROM pools p JOIN uploads u ON u.id = p.upload_id AND u.state = 'published'
 CROSS JOIN contacts c INDEXED BY contacts_waiting ON c.pool_id = p.id AND c.state = 'waiting'
 WHERE p.campaign_id = :campaign_id GROUP BY 1 ORDER BY n DESC, 1
 
--- name: count_blacklisted
-SELECT count(DISTINCT c.id) AS n
-FROM (
-  SELECT n.contact_id FROM blacklist b JOIN campaigns k ON k.id = :campaign_id AND b.campaign IN ('*', k.name)
+-- name: coming_up
+SELECT p.zones, p.bucket,
+  CASE WHEN c.next_at <= :now THEN 0 ELSE min(c.next_at / :step * :step, :horizon) END AS at, count(*) AS n
+FROM pools p JOIN uploads u ON u.id = p.upload_id AND u.state = 'published'
+CROSS JOIN contacts c INDEXED BY contacts_waiting ON c.pool_id = p.id AND c.state = 'waiting'
+WHERE p.campaign_id = :campaign_id GROUP BY 1, 2, 3
+
+-- name: barred_contacts
+WITH barred (number_id, contact_id) AS (
+  SELECT n.id, n.contact_id FROM blacklist b JOIN campaigns k ON k.id = :campaign_id AND b.campaign IN ('*', k.name)
   CROSS JOIN numbers n ON n.number = b.number
   WHERE (b.expires_at IS NULL OR b.expires_at > :now) AND n.next_at IS NOT NULL
-  UNION ALL
-  SELECT n.contact_id FROM blacklist b JOIN campaigns k ON k.id = :campaign_id AND b.campaign IN ('*', k.name)
+  UNION
+  SELECT n.id, n.contact_id FROM blacklist b JOIN campaigns k ON k.id = :campaign_id AND b.campaign IN ('*', k.name)
   CROSS JOIN numbers n ON n.number >= rtrim(b.number, '*') AND n.number < rtrim(b.number, '*') || ':'
   WHERE b.number LIKE '%*' AND length(b.number) > :shortest AND (b.expires_at IS NULL OR b.expires_at > :now)
     AND n.next_at IS NOT NULL
-) f CROSS JOIN contacts c ON c.id = f.contact_id JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
-WHERE c.campaign_id = :campaign_id AND c.state <> 'done'
+)
+SELECT p.zones, p.bucket,
+  CASE WHEN c.state = 'ready' OR c.next_at <= :now THEN 0
+    ELSE min(c.next_at / :step * :step, :horizon) END AS at, count(*) AS n
+FROM (SELECT contact_id, count(*) AS numbers FROM barred GROUP BY contact_id) f
+CROSS JOIN contacts c ON c.id = f.contact_id JOIN pools p ON p.id = c.pool_id
+JOIN uploads u ON u.id = p.upload_id AND u.state = 'published'
+WHERE c.campaign_id = :campaign_id AND c.state IN ('ready', 'waiting')
+  AND f.numbers = (SELECT count(*) FROM numbers n WHERE n.contact_id = c.id AND n.next_at IS NOT NULL)
+GROUP BY 1, 2, 3
 
 -- name: count_duplicates
 SELECT coalesce(sum(n - 1), 0) AS n FROM (
