@@ -85,6 +85,23 @@ async def test_trunks_are_made_changed_and_removed(store: Store) -> None:
         await store.remove_trunk("t")
 
 
+async def test_a_trunk_that_a_campaign_or_a_route_names_is_not_removed(store: Store, demo: Campaign) -> None:
+    for name in ("one", "two", "on"):
+        await store.save_trunk(Trunk(name=name, dial="PJSIP/{number}@c"))
+    await store.save_route(ROUTE)
+    await store.save_settings(demo.id, Settings(trunk="one"))
+    words = r"'one' is in the setting trunk of demo .astdialer campaign set., and a destination of route mobiles "
+    with pytest.raises(Conflict, match=words):
+        await store.remove_trunk("one")
+    with pytest.raises(Conflict, match=r"'two' is a destination of route mobiles .astdialer route set.: change that"):
+        await store.remove_trunk("two")
+    await store.remove_trunk("on")
+    await store.save_settings(demo.id, Settings())
+    await store.remove_route("mobiles")
+    await store.remove_trunk("one")
+    assert [trunk.name for trunk in await store.trunks()] == ["two"]
+
+
 ROUTE = check_route(
     Route(
         name="mobiles",

@@ -94,7 +94,7 @@ def set_(name: str, **values: Any) -> None:
 @trunk.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Forget a trunk. Campaigns that name it stop dialing."""
+    """Forget a trunk that no campaign and no route names any more."""
     with_store(lambda store: store.remove_trunk(name))
     say(f"trunk {name} is removed")
 

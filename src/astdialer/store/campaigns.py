@@ -73,9 +73,8 @@ class Campaigns:
         await self._db.write(lambda tx: tx.execute("save_trunk", row))
 
     async def remove_trunk(self, name: str) -> None:
-        """Forget a trunk; raises NotFound."""
-        if not await self._db.write(lambda tx: tx.execute("remove_trunk", {"name": name})):
-            raise NotFound("trunk", name, "see astdialer trunk list")
+        """Forget a trunk; raises NotFound, and Conflict while a campaign or a route names it."""
+        await self._remove("trunk", name, setting="trunk")
 
     async def routes(self) -> Sequence[Route]:
         """All, by name."""
@@ -131,15 +130,15 @@ class Campaigns:
         await self._db.write(lambda tx: tx.execute(query, row))
 
     async def _remove(self, what: str, name: str, *, setting: str = "") -> None:
-        """Raises NotFound, and Conflict while the ``setting`` of a campaign names it."""
+        """Raises NotFound, and Conflict while the ``setting`` of a campaign names it, or a route that leads to it."""
 
         async def remove(tx: Writing) -> None:
             if not await tx.execute(f"remove_{what}", {"name": name}):
                 words = what.replace("_", " ")
                 raise NotFound(words, name, f"see astdialer {what.replace('_', '-')} list")
-            users = await _named_by(tx, setting, name) if setting else []
-            if users:
-                raise Conflict(f"{what} {name!r} is in the setting {setting} of {', '.join(users)}: change that first")
+            uses = await _uses(tx, what, name, setting)
+            if uses:
+                raise Conflict(f"{what} {name!r} is {', and '.join(uses)}: change that first")
 
         await self._db.write(remove)
 
@@ -166,6 +165,23 @@ class Campaigns:
         """The local day on which the statistics were last zeroed, empty if never."""
         rows = await self._db.read("stats_day", {"campaign_id": campaign_id})
         return str(rows[0]["stats_day"]) if rows else ""
+
+
+async def _uses(tx: Writing, what: str, name: str, setting: str) -> list[str]:
+    """Where it is named, and the command that changes that."""
+    campaigns = await _named_by(tx, setting, name) if setting else []
+    routes = await _leading_to(tx, name) if what == "trunk" else []
+    uses = (
+        (campaigns, f"in the setting {setting} of {', '.join(campaigns)} (astdialer campaign set)"),
+        (routes, f"a destination of route {', '.join(routes)} (astdialer route set)"),
+    )
+    return [words for users, words in uses if users]
+
+
+async def _leading_to(tx: Writing, trunk: str) -> list[str]:
+    """The routes that have the trunk among their destinations."""
+    routes = [_route(json.loads(row["body"])) for row in await tx.fetch("routes")]
+    return [route.name for route in routes if any(to.trunk == trunk for to in route.destinations)]
 
 
 async def _named_by(tx: Writing, setting: str, name: str) -> list[str]:

@@ -58,8 +58,10 @@ def test_a_campaign_that_lacks_something_says_what_at_its_start() -> None:
     assert "there is no trunk 'carrier'" in failed("campaign", "set", "demo", "trunk=carrier", "queue=q")
     done("trunk", "create", "carrier", *DIAL)
     done("campaign", "set", "demo", "trunk=carrier", "queue=q")
+    assert "the setting trunk of demo (astdialer campaign set)" in failed("trunk", "remove", "carrier")
+    done("campaign", "set", "demo", "trunk=")
     done("trunk", "remove", "carrier")
-    assert "there is no trunk 'carrier'" in failed("campaign", "start", "demo")
+    assert "trunk=NAME" in failed("campaign", "start", "demo")
 
 
 def test_a_bad_change_changes_nothing() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_hands import in_store
 from click.testing import CliRunner, Result
 
 from astdialer.cli.main import cli
@@ -25,7 +26,7 @@ from astdialer.domain.retry import RedialRules, after_attempt
 from astdialer.domain.route import Way
 from astdialer.domain.selection import Judgement, Why
 from astdialer.ports import Claim, ClaimRequest, Closing
-from astdialer.store import open_store
+from astdialer.store import SqliteStore, open_store
 
 D = Disposition
 
@@ -235,10 +236,16 @@ def test_the_infrastructure_of_a_campaign_is_that_of_its_routes(sales: str) -> N
         assert "trunk others" not in checks
 
 
+async def lose_trunk(store: SqliteStore, name: str) -> None:
+    """No command lets a campaign name a trunk that there is not."""
+    of = await store.campaign(name)
+    await store.save_settings(of.id, replace(of.settings, trunk="gone"))
+
+
 def test_the_doctor_names_what_a_campaign_lacks_with_the_command_that_mends_it(sales: str) -> None:
     done("campaign", "set", sales, "queue=")
-    done("trunk", "remove", "carrier")
+    in_store(lambda store: lose_trunk(store, sales))
     rows = json.loads(ask("doctor", "--campaign", sales, "--json").stdout)
     remedies = {row["found"]: row["remedy"] for row in rows if row["check"] == "campaign sales"}
-    assert remedies["there is no trunk 'carrier'"].startswith("astdialer trunk create carrier")
+    assert remedies["there is no trunk 'gone'"].startswith("astdialer trunk create gone")
     assert remedies["a progressive campaign needs agents"] == "astdialer campaign set queue=NAME"

@@ -101,8 +101,8 @@ async def test_a_campaign_moves_only_as_it_may(
 
 async def test_a_campaign_does_not_start_without_its_trunk(engine: Rig) -> None:
     await engine.state(S.IDLE)
-    await engine.store.remove_trunk("carrier")
-    with pytest.raises(Conflict, match="there is no trunk 'carrier'"):
+    await engine.set(trunk="gone")
+    with pytest.raises(Conflict, match="there is no trunk 'gone'"):
         await move(engine, "start")
 
 
