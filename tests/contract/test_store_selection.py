@@ -25,7 +25,7 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import Contact, Rank
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.retry import RedialRules, Retry
-from astdialer.domain.selection import FOR_EVER, NO_FACTS, DialingRules, NumberFacts, Why
+from astdialer.domain.selection import FOR_EVER, NO_FACTS, DialingRules, Judgement, NumberFacts, Why
 from astdialer.domain.settings import ContactStrategy, Settings
 from astdialer.ports import Claim, Store
 
