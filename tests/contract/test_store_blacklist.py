@@ -111,14 +111,19 @@ async def test_a_claim_puts_off_contacts_until_their_entry_ends(
     assert numbers_of(await store.claim(request(demo, now=NOW + HOUR))) == [phone(1)]
 
 
-async def test_open_contacts_with_a_blacklisted_number_are_counted_once(store: Store, demo: Campaign) -> None:
+async def barred(store: Store, campaign: Campaign) -> list[tuple[int, int]]:
+    """When those come up who are blacklisted altogether, and how many they are."""
+    return [(row["at"], row["n"]) for row in await store.barred_contacts(campaign.id, NOW)]
+
+
+async def test_contacts_that_are_blacklisted_altogether_are_counted_once(store: Store, demo: Campaign) -> None:
     other = await store.create_campaign("other", Settings(), NOW)
     numbers = (new_number(6), new_number(0, number="+447700900123"))
     await load(store, demo, [person(1, 2), person(3), person(4), person(5), person(6, numbers=numbers), person(7)])
     await load(store, other, [person(1)])
     await store.add_contacts(await begin(store, demo, "unpublished"), [person(1)], NOW)
     await store.change_contact((await store.contacts_with(phone(7), demo.id))[0].id, terminate, NOW)
-    assert await store.count_blacklisted(demo.id, NOW) == 0
+    assert await barred(store, demo) == []
     await store.add_to_blacklist(
         [
             *(forbid(n) for n in (1, 2, 7, 99)),
@@ -133,14 +138,33 @@ async def test_open_contacts_with_a_blacklisted_number_are_counted_once(store: S
             prefix("+3460", expires_at=NOW),
         ]
     )
-    assert await store.count_blacklisted(demo.id, NOW) == 3
-    assert await store.count_blacklisted(other.id, NOW) == 1
+    assert await barred(store, demo) == [(0, 2)]
+    assert await barred(store, other) == [(0, 1)]
     await store.add_to_blacklist([prefix("+346")])
-    assert await store.count_blacklisted(demo.id, NOW) == 5
+    assert await barred(store, demo) == [(0, 5)]
 
 
-async def test_a_number_that_is_closed_already_makes_nobody_blacklisted(store: Store, demo: Campaign) -> None:
+async def test_a_contact_with_another_number_is_not_blacklisted_until_that_is_closed(
+    store: Store, demo: Campaign
+) -> None:
     await load(store, demo, [person(1, 2)])
-    await store.withdraw([forbid(1)], NOW)
-    await store.add_to_blacklist([forbid(1), prefix(phone(1))])
-    assert await store.count_blacklisted(demo.id, NOW) == 0
+    await store.add_to_blacklist([forbid(1)])
+    assert await barred(store, demo) == []
+    await store.withdraw([forbid(2)], NOW)
+    assert await barred(store, demo) == [(0, 1)]
+
+
+async def test_who_waits_and_who_is_blacklisted_meanwhile_come_up_at_the_same_time(
+    store: Store, demo: Campaign
+) -> None:
+    """So that the ones can be taken off the others."""
+    times = [HOUR, HOUR + 1, DAY, 3 * DAY, 30 * DAY]
+    await load(store, demo, [person(n, not_before=NOW + at) for n, at in enumerate(times)])
+    await store.add_to_blacklist([prefix("+346")])
+    coming = await store.coming_up(demo.id, NOW)
+    assert sorted(map(str, coming)) == sorted(map(str, await store.barred_contacts(demo.id, NOW)))
+    counted = sorted((row["at"], row["n"]) for row in coming)
+    assert [n for _, n in counted] == [2, 1, 2]
+    for (at, _), exact in zip(counted, (HOUR, DAY, 26 * HOUR), strict=True):
+        assert 0 <= NOW + exact - at < 15 * 60_000
+    assert [(row["at"], row["n"]) for row in await store.coming_up(demo.id, NOW + 30 * DAY)] == [(0, 5)]

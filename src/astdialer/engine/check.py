@@ -1,7 +1,7 @@
 """What would happen if the campaign were started now: whom it may call, when the others, and what is missing.
 
 Counted by pool, and without a claim: nothing is written, and a million contacts take seconds. ``callable_now`` looks
-at hours only; who is blacklisted, listed twice or without a route is counted beside it, over all open contacts.
+at hours, at what contacts wait for, and at the blacklist; who is listed twice or has no route is counted beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from astdialer.domain.calendar import WorkingCalendar, local_day, split_zones
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.route import Route, look_up
+from astdialer.domain.route import Route, look_up, may_lead
 from astdialer.domain.selection import ANY_ZONE, DialingRules
 from astdialer.engine.campaigns import lacks, loaded
 from astdialer.engine.directory import Directory
@@ -33,7 +33,7 @@ class Preflight:
     campaign: str
     state: str
     contacts: Mapping[str, int]
-    closed: Sequence[Mapping[str, Any]]  #: ``zones``, ``contacts``, ``opens_at``, ``rule``: ready, but for the hour
+    closed: Sequence[Mapping[str, Any]]  #: ``zones``, ``contacts``, ``opens_at``, ``rule``: due, but for the hour
     waiting: Sequence[Mapping[str, Any]]  #: ``why``, ``n``, ``first_at``, ``last_at``
     bound: Sequence[Mapping[str, Any]]  #: ``only``, ``contacts``, ``agents``: for certain agents alone
     trunks: Mapping[str, int]  #: open numbers by the trunk that is tried first
@@ -58,8 +58,15 @@ class Routed:
 
     by_trunk: Counter[str] = field(default_factory=Counter)
     without: int = 0  #: contacts of which no number has a route
+    shut: int = 0  #: contacts whose only routes are disabled, or fail
     numbers: list[str] = field(default_factory=list)  #: some numbers without one
     problems: Counter[str] = field(default_factory=Counter)
+
+    def close(self, *, has_way: bool, is_shut: bool) -> None:
+        """Count a contact whose numbers have all been asked about."""
+        if not has_way:
+            self.shut += is_shut
+            self.without += not is_shut
 
 
 async def check(store: Store, clock: Clock, engine_zone: str, name: str) -> Preflight:
@@ -72,12 +79,12 @@ async def check(store: Store, clock: Clock, engine_zone: str, name: str) -> Pref
     survey = await store.survey(campaign.id)
     routes = directory.routes_of(campaign)
     routed = await route_all(store, campaign.id, routes) if campaign.settings.routes else Routed()
-    closed = closed_pools(rules, survey, now)
+    due = await _due(store, subject, survey)
+    closed = closed_pools(rules, due.at_once, now)
     contacts = {
-        **count(rules, survey, closed, now),
-        "blacklisted": await store.count_blacklisted(campaign.id, now),
+        **count(subject, survey, due),
         "duplicates": await store.count_duplicates(campaign.id),
-        "without_route": routed.without,
+        "without_route": routed.without + routed.shut,
     }
     bound = list(bound_pools(directory, survey))
     return Preflight(
@@ -94,11 +101,69 @@ async def check(store: Store, clock: Clock, engine_zone: str, name: str) -> Pref
     )
 
 
+# --- when contacts come up -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Ready and waiting contacts that somebody may call, by zones and when they come up (0: now), and the others."""
+
+    coming: Counter[tuple[str, int]]
+    nobodys: int  #: for certain agents alone, where there are none
+    blacklisted: int
+
+    @property
+    def at_once(self) -> list[dict[str, Any]]:
+        """Those that come up now, as closed_pools takes them."""
+        return [{"zones": zones, "ready": n} for (zones, at), n in self.coming.items() if not at]
+
+
+async def _due(store: Store, subject: Subject, survey: Iterable[Mapping[str, Any]]) -> Due:
+    campaign, now = subject.campaign, subject.now
+    ready = [{**pool, "at": 0, "n": pool["ready"]} for pool in survey]
+    barred = await store.barred_contacts(campaign.id, now)
+    coming, nobodys = Counter[tuple[str, int]](), 0
+    for sign, rows in ((1, ready), (1, await store.coming_up(campaign.id, now)), (-1, barred)):
+        for row in rows:
+            if row["bucket"] and not campaign.settings.mode.needs_agents:
+                nobodys += sign * row["n"]
+            else:
+                coming[row["zones"], row["at"]] += sign * row["n"]
+    # A campaign that runs meanwhile may leave less than nothing.
+    return Due(+coming, max(0, nobodys), sum(row["n"] for row in barred))
+
+
+def count(subject: Subject, survey: Sequence[Mapping[str, Any]], due: Due) -> dict[str, int]:
+    """Contacts by when they may be called; every one that is not done is in one of the counts."""
+    rules, now = subject.rules, subject.now
+    today, _ = local_day(rules.default_zone, now)
+    when = Counter({"never": due.nobodys})
+    for (zones, at), n in due.coming.items():
+        opens_at = rules.opens_at(zones, max(at, now + 1) if at else now)
+        when["callable_now" if opens_at == now else _when(opens_at, today, rules.default_zone)] += n
+    return {
+        **{key: when[key] for key in ("callable_now", "later_today", "later", "never")},
+        "blacklisted": due.blacklisted,
+        **{key: sum(pool[key] for pool in survey) for key in ("in_call", "held", "done")},
+        "without_zone": sum(_open(pool) for pool in survey if not pool["zones"]),
+    }
+
+
+def _when(at: int | None, today: date, zone: str) -> str:
+    if at is None:
+        return "never"
+    return "later_today" if local_day(zone, at)[0] == today else "later"
+
+
+def _open(pool: Mapping[str, Any]) -> int:
+    return int(pool["ready"] + pool["waiting"] + pool["in_call"] + pool["held"])
+
+
 # --- hours -----------------------------------------------------------------------------------------------------------
 
 
 def closed_pools(rules: DialingRules, survey: Iterable[Mapping[str, Any]], now: int) -> list[dict[str, Any]]:
-    """Contacts that are ready, but for the hour where they are: by zones, the first to open in front."""
+    """Contacts that are due, but for the hour where they are: by zones, the first to open in front."""
     ready: Counter[str] = Counter()
     for pool in survey:
         if pool["ready"] and not rules.is_open(pool["zones"], now):
@@ -156,50 +221,25 @@ def zones_words(rules: DialingRules, zones: str) -> str:
     return " or ".join(text.replace("|", " and ") or unknown for text in zones.split(";"))
 
 
-def count(
-    rules: DialingRules, survey: Sequence[Mapping[str, Any]], closed: Sequence[Mapping[str, Any]], now: int
-) -> dict[str, int]:
-    """Contacts by what they wait for. ``later_today``: ready, and open before the campaign's midnight."""
-    today, _ = local_day(rules.default_zone, now)
-    later: Counter[str] = Counter()
-    for row in closed:
-        later[_when(row["opens_at"], today, rules.default_zone)] += row["contacts"]
-    totals = {key: sum(pool[key] for pool in survey) for key in ("ready", "waiting", "in_call", "held", "done")}
-    return {
-        "callable_now": totals.pop("ready") - later.total(),
-        **{key: later[key] for key in ("later_today", "later", "never")},
-        **totals,
-        "without_zone": sum(_open(pool) for pool in survey if not pool["zones"]),
-    }
-
-
-def _when(at: int | None, today: date, zone: str) -> str:
-    if at is None:
-        return "never"
-    return "later_today" if local_day(zone, at)[0] == today else "later"
-
-
-def _open(pool: Mapping[str, Any]) -> int:
-    return int(pool["ready"] + pool["waiting"] + pool["in_call"] + pool["held"])
-
-
 # --- routes and agents -----------------------------------------------------------------------------------------------
 
 
 async def route_all(store: Store, campaign_id: int, routes: Sequence[Route]) -> Routed:
     """Ask the routes about every open number. A contact's numbers come one after the other."""
-    routed, contact, has_way = Routed(), None, True
+    routed, contact, has_way, is_shut = Routed(), None, True, False
     async for row in store.open_numbers(campaign_id):
         if row["contact_id"] != contact:
-            routed.without += not has_way
-            contact, has_way = row["contact_id"], False
+            routed.close(has_way=has_way, is_shut=is_shut)
+            contact, has_way, is_shut = row["contact_id"], False, False
         trunk = _first_trunk(routes, row["number"], routed.problems)
         if trunk:
             has_way = True
             routed.by_trunk[trunk] += 1
+        elif may_lead(routes, row["number"]):
+            is_shut = True
         elif len(routed.numbers) < NAMED:
             routed.numbers.append(row["number"])
-    routed.without += not has_way
+    routed.close(has_way=has_way, is_shut=is_shut)
     return routed
 
 
@@ -233,9 +273,12 @@ def bound_pools(directory: Directory, survey: Iterable[Mapping[str, Any]]) -> It
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
+_OPEN = ("callable_now", "later_today", "later", "never", "blacklisted", "in_call", "held")
+
+
 def open_contacts(contacts: Mapping[str, int]) -> int:
     """Those that are not done."""
-    return sum(contacts[key] for key in ("callable_now", "later_today", "later", "never", "waiting", "in_call", "held"))
+    return sum(contacts[key] for key in _OPEN)
 
 
 def _obstacles(subject: Subject, contacts: Mapping[str, int]) -> Iterator[str]:
@@ -289,10 +332,14 @@ def _contact_warnings(
     if routed.without:
         which = ", ".join(routed.numbers)
         yield f"{routed.without} contacts have no number with a route and end as no route; numbers without one: {which}"
+    if routed.shut:
+        why = "the routes of their numbers are disabled or fail"
+        yield f"{routed.shut} contacts wait, for {why}: astdialer route set NAME --enabled"
     if contacts["without_zone"] and campaign.settings.require_zone:
         yield f"{contacts['without_zone']} contacts have no known zone and are not dialed (require_zone)"
     for row in bound:
         if not campaign.settings.mode.needs_agents:
-            yield f"{row['contacts']} contacts are for {row['only']} alone: a broadcast never calls them"
+            who = f"{row['contacts']} contacts are for {row['only']} alone"
+            yield f"{who}: a broadcast has no agents, and never calls them"
         elif not row["agents"]:
             yield f"{row['contacts']} contacts are for bucket {row['only']}, which no agent has: astdialer agent set"

@@ -146,9 +146,43 @@ async def test_who_waits_is_told_with_the_rule_and_the_time(store: Store, clock:
     claim = await dial(store, sales, await person(store, sales, 1))
     await hang_up(store, sales, claim, Disposition.BUSY)
     found = await checked(store, clock)
-    assert some(found.contacts) == {"waiting": 1, "without_zone": 1}
+    assert some(found.contacts) == {"later_today": 1, "without_zone": 1}
     (row,) = found.waiting
     assert (row["why"], row["n"], row["first_at"]) == ("its next try", 1, NOON + 600_000)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "when"),
+    [
+        (3 * 3600, "later_today"),  # 15:00
+        (7 * 3600, "later"),  # 19:00: out of hours, and then tomorrow
+        (13 * 3600, "later"),
+        (40 * 3600, "later"),
+    ],
+)
+async def test_who_waits_is_counted_by_when_it_comes_up_and_its_zone_is_open(
+    store: Store, clock: Clock, seconds: int, when: str
+) -> None:
+    sales = await campaign(store, **USUAL, retry_busy=f"3/{seconds}", calling_hours="09:00-18:00")
+    claim = await dial(store, sales, await person(store, sales, 1))
+    await hang_up(store, sales, claim, Disposition.BUSY)
+    assert some((await checked(store, clock)).contacts) == {when: 1, "without_zone": 1}
+
+
+async def test_who_has_waited_long_enough_is_callable_now(store: Store, clock: Clock) -> None:
+    sales = await campaign(store, **USUAL, retry_busy="3/60")
+    await hang_up(store, sales, await dial(store, sales, await person(store, sales, 1)), Disposition.BUSY)
+    clock.at = NOON + 60_000
+    assert some((await checked(store, clock)).contacts) == {"callable_now": 1, "without_zone": 1}
+
+
+async def test_who_is_due_and_whose_zone_is_closed_is_out_of_hours(store: Store, clock: Clock) -> None:
+    sales = await campaign(store, **USUAL, retry_busy="3/60", calling_hours="09:00-18:00")
+    await hang_up(store, sales, await dial(store, sales, await person(store, sales, 1)), Disposition.BUSY)
+    clock.at = NOON + 8 * HOUR
+    found = await checked(store, clock)
+    assert some(found.contacts) == {"later": 1, "without_zone": 1}
+    assert [(row["contacts"], row["opens_at"]) for row in found.closed] == [(1, NOON + 21 * HOUR)]
 
 
 async def test_calls_holds_and_ends_are_told_apart(store: Store, clock: Clock) -> None:
@@ -167,8 +201,28 @@ async def test_blacklisted_and_double_contacts_are_counted(store: Store, clock: 
     await person(store, sales, 2, base="c")
     await store.add_to_blacklist([entry(2)])
     found = await checked(store, clock)
-    assert (found.contacts["duplicates"], found.contacts["blacklisted"]) == (1, 1)
+    assert some(found.contacts) == {"callable_now": 2, "blacklisted": 1, "duplicates": 1, "without_zone": 3}
     assert found.obstacles == []
+
+
+async def test_who_is_blacklisted_is_counted_nowhere_else(store: Store, clock: Clock) -> None:
+    sales = await campaign(store, **USUAL, calling_hours="09:00-18:00")
+    await resident(store, sales, 1, "Europe/Madrid")
+    await resident(store, sales, 2, "Asia/Tokyo")
+    await resident(store, sales, 3, "Asia/Tokyo")
+    await person(store, sales, 4, 5, base="other")
+    waiting = [entry(4, until=NOON + 2 * HOUR), entry(5, until=NOON + 2 * HOUR)]
+    await store.add_to_blacklist([entry(1), entry(2), *waiting])
+    await store.withdraw(waiting, NOON)
+    found = await checked(store, clock)
+    assert some(found.contacts) == {"later": 1, "blacklisted": 3, "without_zone": 1}
+    assert [(row["zones"], row["contacts"]) for row in found.closed] == [("Asia/Tokyo", 1)]
+
+
+async def test_with_another_number_a_contact_is_not_blacklisted(store: Store, clock: Clock) -> None:
+    await person(store, await campaign(store, **USUAL), 1, 2)
+    await store.add_to_blacklist([entry(1)])
+    assert some((await checked(store, clock)).contacts) == {"callable_now": 1, "without_zone": 1}
 
 
 async def test_numbers_are_counted_by_the_trunk_that_is_tried_first(store: Store, clock: Clock) -> None:
@@ -235,7 +289,10 @@ async def test_contacts_for_certain_agents_are_told_and_buckets_that_nobody_has(
 async def test_a_broadcast_says_whom_it_never_calls(store: Store, clock: Clock) -> None:
     sales = await campaign(store, trunk="carrier", mode="broadcast", sound="hello")
     await person(store, sales, 1, agentphone="1001")
-    assert (await checked(store, clock)).warnings == ["1 contacts are for @1001 alone: a broadcast never calls them"]
+    found = await checked(store, clock)
+    assert found.warnings == ["1 contacts are for @1001 alone: a broadcast has no agents, and never calls them"]
+    assert some(found.contacts) == {"never": 1, "without_zone": 1}
+    assert "nobody may ever be dialed" in found.obstacles[0]
 
 
 # --- obstacles -------------------------------------------------------------------------------------------------------
@@ -302,6 +359,8 @@ async def test_a_route_that_is_switched_off_is_told(store: Store, clock: Clock) 
     await person(store, await campaign(store, routes="off", queue="q"), 1)
     found = await checked(store, clock)
     assert "route off is disabled" in found.warnings[0]
+    assert "1 contacts wait, for the routes of their numbers are disabled or fail" in found.warnings[1]
+    assert (found.contacts["without_route"], found.without_route) == (1, [])
     assert "no number has a route" in found.obstacles[0]
 
 
