@@ -72,9 +72,20 @@ class Desk:
         return self._is_free(member, self._reserved(member.server))
 
     def _is_free(self, member: QueueMember, reserved: Collection[str]) -> bool:
+        return member.interface not in reserved and self._is_idle(member)
+
+    def _is_idle(self, member: QueueMember) -> bool:
         now = self._clock.now()
-        busy = member.interface in reserved or self.rests_until(member) > now
-        return not busy and member.is_free(now, self._wrap_up_s(member))
+        return self.rests_until(member) <= now and member.is_free(now, self._wrap_up_s(member))
+
+    def is_still_idle(self, member: QueueMember) -> bool:
+        """Whether the agent, as the mirror has it now, may take the call that it is promised to."""
+        current = self._current(member)
+        return current is not None and self._is_idle(current)
+
+    def _current(self, member: QueueMember) -> QueueMember | None:
+        found = (m for m in self._agents.members(member.server, member.queue) if m.interface == member.interface)
+        return next(found, None)
 
     def _reserved(self, server: str) -> set[str]:
         """Who is promised to a call, or in one; after its end until it is closed, for only then the rest begins."""
@@ -115,6 +126,12 @@ class Desk:
         strategy = parse_strategy(campaign.settings.agent_strategy)
         records = [self._record(member, position) for position, member in enumerate(free.values())]
         return [free[r.interface] for r in in_turn(strategy, records, self._clock.now(), self._rng)]
+
+    def still_free_for(self, campaign: Campaign, limit: int) -> Iterator[QueueMember]:
+        """The first of the free agents, each asked again when it is its turn: a claim for those before takes time."""
+        for member in self.free_for(campaign)[:limit]:
+            if self.is_still_idle(member) and not self.is_reserved(member):
+                yield member
 
     def team(self, campaign: Campaign) -> list[QueueMember]:
         """Who takes the campaign's agent-first calls: its queue's agents, or those it names and who have its skills."""
@@ -252,8 +269,16 @@ class Desk:
 
     def callable_by_hand(self, member: QueueMember) -> bool:
         """Whether the agent's telephone may be rung for a call that it asked for: pauses and rests do not matter."""
-        idle = member.status in (AgentStatus.NOT_INUSE, AgentStatus.UNKNOWN)
-        return idle and not member.in_call and not self.is_reserved(member)
+        return _is_on_hook(member) and not self.is_reserved(member)
+
+    def is_still_callable_by_hand(self, member: QueueMember) -> bool:
+        """The same of an agent as the mirror has it now, who is promised to the call by hand."""
+        current = self._current(member)
+        return current is not None and _is_on_hook(current)
+
+
+def _is_on_hook(member: QueueMember) -> bool:
+    return member.status in (AgentStatus.NOT_INUSE, AgentStatus.UNKNOWN) and not member.in_call
 
 
 def _own(profiles: int | None, campaigns: int) -> int:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from astdialer.domain.agent import QueueMember
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Conflict, Unavailable
-from astdialer.domain.events import Canceled
+from astdialer.domain.events import Canceled, Refused
 from astdialer.domain.pacing import SHARED_LIMITS, Decision, Demand, Limit, decide, share, weights
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Mode
-from astdialer.engine.agentfirst import AgentFirst
+from astdialer.domain.trunk import Trunk
+from astdialer.engine.agentfirst import AGENT_MISSED_S, AgentFirst
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk, buckets_of
@@ -206,7 +207,8 @@ class Dialer:
             return bound
         claims = await self._claim(standing, self.request(campaign, free, decision.limit.value))
         for call in self._calls.add(claims):
-            self._placer.place(call, self._directory.trunks[call.attempt.trunk])
+            if trunk := self._trunk_of(call):
+                self._placer.place(call, trunk)
         if len(claims) < free:
             await self._nothing_due(campaign, standing)
         return bound + len(claims)
@@ -233,14 +235,16 @@ class Dialer:
 
     async def _dial_agent_first(self, campaign: Campaign, decision: Decision, standing: Standing) -> int:
         """One call for each free agent whose turn it is, of those that only it may have first."""
-        bound, placed = self._directory.bound(campaign.id), 0
-        for member in self._desk.free_for(campaign)[: decision.calls]:
+        bound, placed, in_vain = self._directory.bound(campaign.id), 0, False
+        for member in self._desk.still_free_for(campaign, decision.calls):
             mine = buckets_of(member, self._directory.profile(member.interface, member.name), bound)
             if await self._dial_for(campaign, member, (*mine, ""), decision.limit.value, standing):
                 placed += 1
-            elif not bound or standing.stopped_at:
+                continue
+            in_vain = True
+            if not bound or standing.stopped_at:
                 break
-        if placed < decision.calls:
+        if in_vain:
             await self._nothing_due(campaign, standing)
             if bound:  # the next agent to be free may have contacts of its own
                 standing.bound_idle_until = self._clock.now() + IDLE_LEAST_S * 1000
@@ -253,7 +257,7 @@ class Dialer:
         if not bound or not campaign.settings.mode.needs_agents or now < standing.bound_idle_until:
             return 0
         placed = 0
-        for member in self._desk.free_for(campaign)[: decision.calls]:
+        for member in self._desk.still_free_for(campaign, decision.calls):
             mine = buckets_of(member, self._directory.profile(member.interface, member.name), bound)
             placed += bool(mine) and await self._dial_for(campaign, member, mine, decision.limit.value, standing)
         if not placed:
@@ -269,13 +273,29 @@ class Dialer:
         with self._desk.promised(member.server, member.interface):
             claims = await self._claim(standing, request)
             for call in self._calls.add(claims):
-                self.ring_agent_first(call, preview=campaign.settings.mode is Mode.PREVIEW)
+                if self._desk.is_still_idle(member):
+                    self.ring_agent_first(call, preview=campaign.settings.mode is Mode.PREVIEW)
+                else:
+                    self.give_back(call, f"agent {member.interface} is not free any more")
         return bool(claims)
 
     def ring_agent_first(self, call: Call, *, preview: bool) -> None:
-        """Go on with a claimed call that has its agent reserved."""
-        self._desk.reserve(call.attempt.server, call.attempt.reserved_agent)
-        self._agent_first.begin(call, self._directory.trunks[call.attempt.trunk], preview=preview)
+        """Go on with a claimed call that has its agent promised."""
+        if trunk := self._trunk_of(call):
+            self._desk.reserve(call.attempt.server, call.attempt.reserved_agent)
+            self._agent_first.begin(call, trunk, preview=preview)
+
+    def _trunk_of(self, call: Call) -> Trunk | None:
+        """Where the call leaves. None if that was removed while the call was claimed; then it is given back."""
+        trunk = self._directory.trunks.get(call.attempt.trunk)
+        if trunk is None:
+            self.give_back(call, f"there is no trunk {call.attempt.trunk!r} any more")
+        return trunk
+
+    def give_back(self, call: Call, why: str) -> None:
+        """A claimed call that can't be begun: the contact is free again, and it has cost no try."""
+        at = self._clock.now()
+        self._calls.handle(Refused(attempt_id=call.attempt.id, at=at, message=why, retry_s=AGENT_MISSED_S))
 
     def request(
         self,

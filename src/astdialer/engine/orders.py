@@ -126,14 +126,14 @@ class OrderDesk:
         self._directory.require(campaign)
         member = self._member(campaign, str(body["agent"]))
         if not self._desk.callable_by_hand(member):
-            raise Conflict(f"agent {member.interface} is on a call, or its telephone rings or is out of reach")
+            raise Conflict(_busy(member))
         context = self._checked_context(str(body.get("context") or ""))
         request = self._dialer.request(campaign, 1, "asked for by an agent", agent=member.interface)
         with self._desk.promised(member.server, member.interface):
             claim = await self._claim(campaign, self._task(campaign, body, request.now), request)
             (call,) = self._calls.add([claim])
             call.via_context = context
-            self._dialer.ring_agent_first(call, preview=False)
+            self._ring(call, member)
         return {"guid": claim.attempt.id, "contact_id": claim.contact.id}
 
     async def _claim(self, campaign: Campaign, task: NewTask, request: ClaimRequest) -> Claim:
@@ -142,6 +142,15 @@ class OrderDesk:
         if isinstance(claim, Judgement):
             raise Conflict(self._why_not(campaign, task.contact.numbers[0].number, claim))
         return claim
+
+    def _ring(self, call: Call, member: QueueMember) -> None:
+        """Raises Conflict when the agent, or the trunk, is gone since the call was claimed; then nobody is called."""
+        if self._desk.is_still_callable_by_hand(member):
+            self._dialer.ring_agent_first(call, preview=False)
+        else:
+            self._dialer.give_back(call, _busy(member))
+        if call.is_gone:
+            raise Conflict(call.attempt.refusal)
 
     def _task(self, campaign: Campaign, body: Mapping[str, Any], now: int) -> NewTask:
         number = str(body["number"])
@@ -224,3 +233,7 @@ class OrderDesk:
                 return {}
         await self._store.change_contact(contact_id, lambda contact: replace(contact, tag=tag), self._clock.now())
         return {}
+
+
+def _busy(member: QueueMember) -> str:
+    return f"agent {member.interface} is on a call, or its telephone rings or is out of reach"

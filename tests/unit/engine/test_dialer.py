@@ -12,6 +12,7 @@ from astdialer.domain.pacing import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.dialer import Standing
+from astdialer.ports import Claimed, ClaimRequest
 
 pytest_plugins = ("engine_fixtures",)
 
@@ -271,3 +272,23 @@ async def test_the_campaign_with_priority_gets_the_agent(engine: Rig) -> None:
     engine.agents(FREE)
     await engine.turn()
     assert [call.attempt.campaign_id for call in engine.calls] == [first.id]
+
+
+async def test_a_call_whose_trunk_was_removed_while_it_was_claimed_is_given_back(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = engine.store.claim
+
+    async def trunk_goes(request: ClaimRequest) -> Claimed:
+        found = await claim(request)
+        engine.context.directory.trunks = {}
+        return found
+
+    monkeypatch.setattr(engine.store, "claim", trunk_goes)
+    await engine.people(1, 2)
+    engine.agents(FREE, FREE)
+    await engine.dialer._turn()
+    await engine.bookkeeper.flush()
+    assert {closing.attempt.refusal for closing in engine.closed} == {"there is no trunk 'carrier' any more"}
+    counts = await engine.store.counts(engine.campaign.id)
+    assert (counts.waiting, counts.in_call, engine.now_of().state) == (2, 0, CampaignState.RUNNING)

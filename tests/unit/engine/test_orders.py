@@ -17,12 +17,13 @@ from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.contact import ContactState
 from astdialer.domain.errors import Conflict, Unavailable
+from astdialer.domain.selection import Judgement
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESERVED
 from astdialer.engine.liveview import STALE_S
 from astdialer.engine.orders import GRACE_S, ORDER_S, ask
-from astdialer.ports import BlacklistEntry, Order
+from astdialer.ports import BlacklistEntry, Claim, ClaimRequest, NewTask, Order
 from astdialer.store.database import Write
 
 pytest_plugins = ("engine_fixtures",)
@@ -311,6 +312,29 @@ async def test_a_call_by_hand_that_its_agent_did_not_take_is_not_made_later(engi
     await until(lambda: call.is_gone)
     await engine.bookkeeper.flush()
     assert await left(engine) == [ContactState.DONE]
+
+
+@pytest.mark.parametrize("gone", ["agent", "trunk"])
+async def test_a_call_by_hand_that_cant_be_begun_any_more_is_said_so_and_not_made(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    claim = engine.store.claim_task
+
+    async def meanwhile(task: NewTask, request: ClaimRequest, reason: str) -> Claim | Judgement:
+        found = await claim(task, request, reason)
+        if gone == "agent":
+            engine.agents(AgentStatus.INUSE)
+        else:
+            engine.context.directory.trunks = {}
+        return found
+
+    monkeypatch.setattr(engine.store, "claim_task", meanwhile)
+    engine.agents(FREE)
+    with pytest.raises(Conflict, match="agent PJSIP/0 is on a call" if gone == "agent" else "no trunk 'carrier'"):
+        await call_by_hand(engine)
+    await engine.bookkeeper.flush()
+    assert (len(engine.calls), await left(engine)) == (0, [ContactState.DONE])
+    assert engine.telephony.placed == []
 
 
 @pytest.mark.parametrize("writes", range(4))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from astdialer.domain.errors import LinkLost, NotFound, OriginateRefused, Unavai
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESERVED
-from astdialer.ports import BlacklistEntry, Claim, ClaimRequest, Offer
+from astdialer.ports import BlacklistEntry, Claim, Claimed, ClaimRequest, Offer
 
 pytest_plugins = ("engine_fixtures",)
 
@@ -149,6 +149,81 @@ async def test_an_agent_for_whom_a_contact_is_looked_for_can_not_call_by_hand_me
     monkeypatch.setattr(engine.store, "claim", looks)
     await engine.dialer._turn()
     assert found == [False]
+
+
+async def after_the_first_claim(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch, happens: Callable[[ClaimRequest], Awaitable[object]]
+) -> None:
+    """Let something happen as soon as the first claim is written, before the dialer goes on."""
+    claim = engine.store.claim
+
+    async def claims(request: ClaimRequest) -> Claimed:
+        found = await claim(request)
+        monkeypatch.setattr(engine.store, "claim", claim)
+        await happens(request)
+        return found
+
+    monkeypatch.setattr(engine.store, "claim", claims)
+
+
+@pytest.mark.parametrize("bound", [False, True])
+async def test_an_agent_who_calls_by_hand_while_others_are_claimed_for_has_one_call(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch, bound: bool
+) -> None:
+    async def calls_by_hand(request: ClaimRequest) -> None:
+        other = "PJSIP/1" if request.reserved_agent == "PJSIP/0" else "PJSIP/0"
+        await engine.orders._agent_call({"campaign": "demo", "agent": other, "number": phone(77)})
+
+    await engine.set(mode=Mode.PROGRESSIVE if bound else Mode.AGENT_FIRST)
+    await engine.people(1, 2, agentphone="0" if bound else "")
+    await engine.people(3, 4, agentphone="1" if bound else "", base="others")
+    engine.agents(FREE, FREE)
+    await after_the_first_claim(engine, monkeypatch, calls_by_hand)
+    await engine.dialer._turn()
+    assert sorted(call.attempt.reserved_agent for call in engine.calls) == ["PJSIP/0", "PJSIP/1"]
+    await engine.clock.turn()
+
+
+async def test_who_has_taken_a_call_while_others_were_claimed_for_is_not_rung(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def are_taken(_: ClaimRequest) -> None:
+        engine.agents(AgentStatus.INUSE, AgentStatus.INUSE)
+
+    await engine.set(mode=Mode.AGENT_FIRST)
+    await engine.people(1, 2, 3)
+    engine.agents(FREE, FREE)
+    await after_the_first_claim(engine, monkeypatch, are_taken)
+    await engine.dialer._turn()
+    (call,) = engine.calls
+    assert (call.attempt.refusal, call.attempt.uncounted) == ("agent PJSIP/0 is not free any more", True)
+    await engine.bookkeeper.flush()
+    assert engine.telephony.placed == []
+    assert engine.telephony.pauses == []
+    (contact,) = await engine.store.contacts_with(phone(1), None)
+    assert (contact.tries, contact.next_at) == (0, NOON + 1000)
+    engine.agents(FREE, FREE)
+    await engine.dialer._turn()
+    assert len(engine.calls) == 2, "contacts are due: the campaign does not rest for want of agents"
+    await engine.clock.turn()
+
+
+async def test_a_call_whose_trunk_was_removed_meanwhile_keeps_neither_agent_nor_contact(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def trunk_goes(_: ClaimRequest) -> None:
+        engine.context.directory.trunks = {}
+
+    await engine.set(mode=Mode.AGENT_FIRST)
+    await engine.people(1)
+    engine.agents(FREE)
+    await after_the_first_claim(engine, monkeypatch, trunk_goes)
+    await engine.dialer._turn()
+    await engine.bookkeeper.flush()
+    assert engine.now_of().state is CampaignState.RUNNING
+    assert [closing.attempt.refusal for closing in engine.closed] == ["there is no trunk 'carrier' any more"]
+    assert (await engine.store.counts(engine.campaign.id)).waiting == 1
+    assert free(engine) == 1
 
 
 # --- the agent does not come -----------------------------------------------------------------------------------------
