@@ -23,6 +23,7 @@ class Limit(StrEnum):
     NOTHING_DUE = "nothing is due"
     LOOKING_ON = "many contacts that can't be called now are in front: looking further"
     OTHERS_CONTACTS = "what is due is for agents who are not free"
+    NEEDS_AGENTS = "what is due is for certain agents, and a broadcast has none"
     NO_AGENTS = "no agent is logged in"
     NO_FREE_AGENT = "no free agent"
     AGENTS_COVERED = "all free agents are covered"

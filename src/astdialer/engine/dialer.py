@@ -330,16 +330,18 @@ class Dialer:
     async def _nothing_due(self, campaign: Campaign, standing: Standing) -> None:
         counts, now = await self._store.counts(campaign.id), self._clock.now()
         due_at = counts.next_due_at or now + IDLE_MOST_S * 1000
+        due = counts.ready or due_at <= now  # and yet it was not claimed
         standing.idle_until = min(max(due_at, now + IDLE_LEAST_S * 1000), now + IDLE_MOST_S * 1000)
         standing.limit, standing.until = Limit.NOTHING_DUE, counts.next_due_at
         if campaign.id in self._router.crowded:  # any campaign's call may free the trunk, or time its pace
             standing.idle_until, standing.limit, standing.until = now + int(HORIZON_S * 1000), Limit.TRUNK_FULL, None
         elif any("" in buckets for buckets in standing.stopped_at):
             standing.idle_until, standing.limit, standing.until = now + int(LOOK_ON_S * 1000), Limit.LOOKING_ON, None
-        elif counts.ready and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
+        elif due and len(self._outlook.open_zones(campaign)) < len(self._directory.zones(campaign.id)):
             standing.limit = Limit.OUTSIDE_HOURS
-        elif counts.ready and self._directory.bound(campaign.id):
-            standing.limit, standing.until = Limit.OTHERS_CONTACTS, None
+        elif due and self._directory.bound(campaign.id):
+            has_agents = campaign.settings.mode.needs_agents
+            standing.limit, standing.until = Limit.OTHERS_CONTACTS if has_agents else Limit.NEEDS_AGENTS, None
         if not counts.ready + counts.waiting:
             await self._list_empty(campaign, counts, standing)
 

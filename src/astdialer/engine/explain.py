@@ -32,6 +32,7 @@ from astdialer.engine.directory import Directory
 from astdialer.engine.liveview import STALE_S, progress
 from astdialer.engine.rulebook import dialing_rules
 from astdialer.engine.statistics import abandonment_of
+from astdialer.engine.words import UNBIND
 from astdialer.ports import BlacklistEntry, Clock, Store
 
 #: What the live view has of a campaign that stands behind the limit.
@@ -256,6 +257,8 @@ def _verdict(case: _Case, findings: Sequence[Finding], callable_now: Sequence[Fi
         return "the result of its last talk is awaited (astdialer contact result)", contact.held_until
     if contact.expires_at is not None and contact.expires_at <= now:
         return "it has expired", None
+    if contact.pool_bucket and not case.campaign.settings.mode.needs_agents:
+        return f"it is for {contact.pool_bucket} alone, and a broadcast has no agents: {UNBIND}", None
     if callable_now:
         who = f"; only {contact.pool_bucket} may have the call" if contact.pool_bucket else ""
         running = "" if case.campaign.state is CampaignState.RUNNING else f", once {case.campaign.name} runs"

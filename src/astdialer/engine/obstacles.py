@@ -6,6 +6,7 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.pacing import Limit
 from astdialer.engine.context import Context
 from astdialer.engine.routing import Router
+from astdialer.engine.words import UNBIND
 
 #: When a limit ends by itself, if that is known, and what to say beside it.
 Words = tuple[int | None, str]
@@ -27,6 +28,8 @@ class Obstacles:
             return None, self._why_down(campaign)
         if limit is Limit.NO_TRUNK:
             return None, self._why_no_trunk(campaign)
+        if limit is Limit.NEEDS_AGENTS:
+            return None, UNBIND
         return None, self._why_no_agents(campaign) if limit is Limit.NO_AGENTS else ""
 
     def _opens_at(self, campaign: Campaign) -> list[int | None]:

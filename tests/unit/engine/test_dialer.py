@@ -292,3 +292,24 @@ async def test_a_call_whose_trunk_was_removed_while_it_was_claimed_is_given_back
     assert {closing.attempt.refusal for closing in engine.closed} == {"there is no trunk 'carrier' any more"}
     counts = await engine.store.counts(engine.campaign.id)
     assert (counts.waiting, counts.in_call, engine.now_of().state) == (2, 0, CampaignState.RUNNING)
+
+
+@pytest.mark.parametrize("not_before", [None, NOON])
+async def test_a_broadcast_says_that_contacts_which_are_bound_to_agents_are_not_for_it(
+    engine: Rig, not_before: int | None
+) -> None:
+    await engine.set(mode=Mode.BROADCAST, sound="hello")
+    await engine.people(1, agentphone="1001", not_before=not_before)
+    await engine.dialer._turn()
+    standing = engine.dialer.standings[engine.campaign.id]
+    assert (standing.limit, standing.until) == (Limit.NEEDS_AGENTS, None)
+    assert "astdialer contact respool --agentphone ''" in standing.detail
+    assert engine.now_of().state is CampaignState.RUNNING
+
+
+async def test_a_contact_that_is_due_again_for_an_agent_who_is_not_free_is_said_so(engine: Rig) -> None:
+    engine.agents(FREE)
+    await engine.people(1, agentphone="1001", not_before=NOON)
+    await engine.dialer._turn()
+    standing = engine.dialer.standings[engine.campaign.id]
+    assert (standing.limit, standing.until) == (Limit.OTHERS_CONTACTS, None)

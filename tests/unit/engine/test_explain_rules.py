@@ -314,3 +314,11 @@ async def test_an_expired_contact_is_told(store: Store, clock: Clock) -> None:
 async def test_there_is_nothing_to_explain_about_nobody(store: Store, clock: Clock) -> None:
     with pytest.raises(NotFound):
         await explain_contact(store, clock, UTC, 5)
+
+
+async def test_a_contact_of_an_agent_is_never_called_by_a_broadcast(store: Store, clock: Clock) -> None:
+    of = await running(store, mode="broadcast", sound="hello")
+    contact = await person(store, of, 1, agentphone="1001")
+    found = await explain_contact(store, clock, UTC, contact.id)
+    assert found.verdict.startswith("it is for @1001 alone, and a broadcast has no agents: set another mode")
+    assert found.until is None
