@@ -134,7 +134,8 @@ def _attempt(request: ClaimRequest, judgement: Judgement, attempt_id: str) -> At
 
 
 async def claim_contact(tx: Writing, contact_id: int, request: ClaimRequest) -> Claim | Judgement:
-    """See ports.AttemptStore.claim_contact."""
+    """Take this contact for a call by hand, or say why it can't be called. Raises NotFound, and Conflict if it is
+    not waiting for a call."""
     rows = await tx.fetch("contact_with_base", {"id": contact_id})
     if not rows:
         raise NotFound("contact", contact_id, "see astdialer contact list")
