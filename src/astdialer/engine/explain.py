@@ -12,7 +12,7 @@ from astdialer.domain.campaign import Campaign, CampaignState, phase_of
 from astdialer.domain.contact import Contact, ContactState, Number
 from astdialer.domain.disposition import NOT_COUNTED, Disposition
 from astdialer.domain.pacing import Limit
-from astdialer.domain.route import look_up
+from astdialer.domain.route import look_up, may_lead
 from astdialer.domain.selection import (
     NO_FACTS,
     WEEK_MS,
@@ -265,15 +265,18 @@ def _verdict(case: _Case, findings: Sequence[Finding], callable_now: Sequence[Fi
         return f"it may be called now, on {callable_now[0].number.number}{running}{who}", None
     due = [finding for finding in findings if finding.at is not None and finding.at <= now]
     if due:
-        return f"it waits for {Why.TRUNKS_FULL if _routed(case, due) else Why.NO_ROUTE}", None
+        return f"it waits for {_why_no_way(case, due)}", None
     if not findings:
         return "every number of it is closed", None
     first = soonest(findings, now)
     return f"it waits for {first.why}", first.at
 
 
-def _routed(case: _Case, findings: Sequence[Finding]) -> bool:
-    return any(_ways(case, finding.number) for finding in findings)
+def _why_no_way(case: _Case, findings: Sequence[Finding]) -> Why:
+    if any(_ways(case, finding.number) for finding in findings):
+        return Why.TRUNKS_FULL
+    routes = _routes(case)
+    return Why.NO_OPEN_ROUTE if any(may_lead(routes, f.number.number) for f in findings) else Why.NO_ROUTE
 
 
 def _numbers(

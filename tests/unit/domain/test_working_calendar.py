@@ -300,7 +300,7 @@ def test_a_search_over_a_year_of_days_off_is_quick() -> None:
         began = perf_counter()
         assert schedule.next_open(zones, at) is None
         took_s.append(perf_counter() - began)
-    assert min(took_s) < 0.02
+    assert min(took_s) < 1  # generous: it takes some ms, and looking at each minute of a year would take many seconds
 
 
 def test_a_search_for_what_many_zones_never_have_in_common_is_quick() -> None:
@@ -311,7 +311,7 @@ def test_a_search_for_what_many_zones_never_have_in_common_is_quick() -> None:
         began = perf_counter()
         assert schedule.next_open(zones, at) is None
         took_s.append(perf_counter() - began)
-    assert min(took_s) < 0.02
+    assert min(took_s) < 1  # generous: it takes some ms, and looking at each minute of a year would take many seconds
 
 
 # --- texts

@@ -224,6 +224,8 @@ async def test_a_number_without_a_way_waits_for_one(store: Store, clock: Clock) 
     await store.save_trunk(Trunk(name="carrier", dial="PJSIP/{number}@c", enabled=False))
     await store.save_route(Route("uk", "^34", (Destination("carrier"),)))
     assert (await told(store, clock, ana)).verdict == "it waits for a free trunk"
+    await store.save_route(Route("uk", "^34", (Destination("carrier"),), enabled=False))
+    assert (await told(store, clock, ana)).verdict == "it waits for a route for its number that is enabled and works"
 
 
 async def test_the_entry_of_the_blacklist_is_quoted(store: Store, clock: Clock) -> None:
