@@ -75,7 +75,7 @@ def test_what_nobody_took_never_counts_as_a_person(
     assert (found is D.CANCELED) == canceled
 
 
-@given(st.integers(0, 127).filter(lambda cause: cause != 16 and cause in BY_CAUSE), st.sampled_from([0, *BY_CAUSE]))
+@given(st.sampled_from([cause for cause in BY_CAUSE if cause != 16]), st.sampled_from([0, *BY_CAUSE]))
 def test_the_own_channel_is_believed_before_the_leg(own: int, leg: int) -> None:
     found = unanswered(canceled=False, reason=0, causes=(own, leg), sip_codes=(0, 0), dial_statuses=("", ""))
     assert found is BY_CAUSE[own]
