@@ -1,0 +1,111 @@
+"""The abandonment rate as the law counts it, and how much risk the dialing may take to use what is left of it.
+
+Sources: docs/explanation/predictive-dialing.md. Rates are shares, 0.03 is 3 %. Not legal advice: every value can be set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import exp, sqrt
+
+
+class Profile(StrEnum):
+    """Whose formula counts."""
+
+    US = "us"  #: FTC 16 CFR 310.4(b)(4)(i): abandoned / answered by people, over successive 30-day blocks
+    UK = "uk"  #: Ofcom's policy of 2010: the same over a calendar day, with people whom AMD took for machines
+    ITALY = "it"  #: Garante 20 February 2014: abandoned for 100 that were connected
+    CANADA = "ca"  #: CRTC: over a calendar month
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What has become of the answered calls of a window."""
+
+    connected: int = 0  #: people who were given an agent
+    abandoned: int = 0  #: people who were not
+    machines: int = 0  #: answered calls that AMD took for machines
+    machines_of_agents: int = 0  #: connected calls that the agent said were machines
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            connected=self.connected + other.connected,
+            abandoned=self.abandoned + other.abandoned,
+            machines=self.machines + other.machines,
+            machines_of_agents=self.machines_of_agents + other.machines_of_agents,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Abandoned people among answered ones, as a profile counts both; fractions come from estimates."""
+
+    answered: float = 0
+    abandoned: float = 0
+
+    @property
+    def rate(self) -> float:
+        """Abandoned / answered; 0 if nobody has answered."""
+        return self.abandoned / self.answered if self.answered else 0.0
+
+    def at_most(self, deviations: float = 1.645) -> float:
+        """The rate that the true one does not exceed with a probability of 95 % (Wilson 1927, one-sided)."""
+        if not self.answered:
+            return 1.0
+        n, rate, z2 = self.answered, self.rate, deviations * deviations
+        return (rate + z2 / (2 * n) + deviations * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+
+
+def tally(profile: Profile, counts: Counts, *, amd: bool, false_machines: float = 0.0) -> Tally:
+    """Count as the profile does; ``false_machines``: the share of AMD's machines that are people."""
+    abandoned, connected = float(counts.abandoned), float(counts.connected)
+    if profile is Profile.ITALY:
+        return Tally(connected, abandoned)
+    if profile is Profile.UK and amd:
+        abandoned += false_machines * counts.machines
+    elif profile is Profile.UK and connected:  # some of the abandoned were machines, as of those that agents took
+        abandoned *= 1 - counts.machines_of_agents / (counts.abandoned + counts.connected)
+    return Tally(abandoned + connected, abandoned)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span over which the law counts: what it has seen, and how long it lasts still, if that is known."""
+
+    tally: Tally
+    dialed_s: float = 0  #: seconds in which the campaign has dialed since it began
+    left_s: float | None = None
+
+
+#: The risk that is taken when a window is on its way to the aim; good values for 5 to 500 agents and shares of answers
+#: of 10 to 50 % lie between 0.014 and 0.035.
+USUAL_RISK = 0.02
+#: No risk is taken beyond this one.
+_MOST_RISK = 0.6
+#: A window is planned no further ahead than half of what it has seen, and a hundred answers: agents may leave.
+_AHEAD_SHARE, _AHEAD_LEAST = 0.5, 100.0
+#: What a window has left is used up at so many times the aimed rate at most.
+_MOST_HASTE, _HASTE_POWER = 2.5, 1.5
+#: What is left of the risk when a window has used up what it had: practically one call for each free agent.
+_SPENT = exp(-6)
+
+
+def risk(windows: Sequence[Window], *, aim: float, usual: float = USUAL_RISK) -> float:
+    """The probability that an answer may find nobody free, so that the rate of every window ends at ``aim``."""
+    haste = min((_haste(window, aim) for window in windows), default=1.0)
+    if haste <= 0:
+        return usual * _SPENT
+    hasty: float = min(haste, _MOST_HASTE) ** _HASTE_POWER
+    return min(usual * hasty, _MOST_RISK)
+
+
+def _haste(window: Window, aim: float) -> float:
+    """The rate from now on that would end the window at the aim, in units of the aim."""
+    seen = window.tally
+    ahead = _AHEAD_SHARE * seen.answered + _AHEAD_LEAST
+    if window.left_s is not None:
+        pace = (seen.answered + 5) / (window.dialed_s + 60)
+        ahead = min(ahead, max(pace * window.left_s, 5.0))
+    return (aim * (seen.answered + ahead) - seen.abandoned) / (ahead * aim)

@@ -1,0 +1,80 @@
+"""The abandonment rate as the law counts it, and the risk that its windows leave room for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from astdialer.domain.abandonment import USUAL_RISK, Counts, Profile, Tally, Window, risk, tally
+
+COUNTS = Counts(connected=96, abandoned=4, machines=50, machines_of_agents=10)
+
+
+@pytest.mark.parametrize(
+    ("profile", "amd", "rate"),
+    [
+        (Profile.US, True, 4 / 100),
+        (Profile.CANADA, False, 4 / 100),
+        (Profile.ITALY, False, 4 / 96),
+        (Profile.UK, True, (4 + 0.02 * 50) / (100 + 0.02 * 50)),
+        (Profile.UK, False, 4 * 0.9 / (96 + 4 * 0.9)),
+    ],
+)
+def test_each_profile_counts_in_its_own_way(profile: Profile, amd: bool, rate: float) -> None:
+    found = tally(profile, COUNTS, amd=amd, false_machines=0.02)
+    assert found.rate == pytest.approx(rate)
+
+
+def test_nobody_has_answered() -> None:
+    empty = tally(Profile.UK, Counts(), amd=False)
+    assert (empty.rate, empty.at_most()) == (0.0, 1.0)
+
+
+def test_counts_add_up() -> None:
+    both = COUNTS + COUNTS
+    assert both == Counts(connected=192, abandoned=8, machines=100, machines_of_agents=20)
+
+
+def test_the_upper_bound_is_wilsons() -> None:
+    assert Tally(1000, 30).at_most() == pytest.approx(0.04014, abs=1e-4)
+    assert Tally(100_000, 3000).at_most() == pytest.approx(0.0309, abs=1e-4)
+
+
+# --- risk ------------------------------------------------------------------------------------------------------------
+
+
+def at(answered: float, abandoned: float, **known: float) -> Window:
+    return Window(Tally(answered, abandoned), **known)
+
+
+def allowed(*windows: Window) -> float:
+    return risk(windows, aim=0.0275)
+
+
+def test_a_window_that_is_on_its_way_gets_the_usual_risk() -> None:
+    assert allowed() == USUAL_RISK
+    assert allowed(at(1000, 27.5)) == pytest.approx(USUAL_RISK)
+    assert allowed(at(0, 0)) == pytest.approx(USUAL_RISK)
+
+
+def test_what_is_left_is_used_and_what_was_too_much_is_made_up_for() -> None:
+    assert allowed(at(1000, 20)) > 1.2 * USUAL_RISK
+    assert allowed(at(1000, 35)) < 0.8 * USUAL_RISK
+    assert allowed(at(1000, 80)) < USUAL_RISK / 100
+
+
+def test_the_strictest_window_counts() -> None:
+    assert allowed(at(20_000, 700), at(100, 0)) == allowed(at(20_000, 700))
+
+
+def test_near_its_end_a_window_is_planned_to_its_end_only() -> None:
+    early = allowed(at(500, 15, dialed_s=20_000, left_s=9_000))
+    late = allowed(at(500, 15, dialed_s=28_000, left_s=800))
+    assert late < early < USUAL_RISK
+
+
+@given(st.integers(0, 5000), st.integers(0, 5000), st.floats(0, 1e6))
+def test_one_more_abandoned_person_never_raises_the_risk(answered: int, abandoned: int, left_s: float) -> None:
+    abandoned = min(abandoned, answered)
+    windows = [at(answered + 1, n, dialed_s=3600, left_s=left_s) for n in (abandoned, abandoned + 1)]
+    more, less = (allowed(window) for window in windows)
+    assert 0 < less <= more <= 0.6
