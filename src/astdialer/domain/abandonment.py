@@ -1,6 +1,6 @@
 """The abandonment rate as the law counts it, and how much risk the dialing may take to use what is left of it.
 
-Sources: docs/explanation/predictive-dialing.md. Rates are shares, 0.03 is 3 %. Not legal advice: all values are settings.
+Sources: docs/explanation/predictive-dialing.md. Rates are shares, 0.03 is 3 %. Not legal advice: all are settings.
 """
 
 from __future__ import annotations
