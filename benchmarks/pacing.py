@@ -23,7 +23,8 @@ from baselines import Steady, UpTo, Vicidial, Webitel, tuned
 from scenarios import DAYS, SCENARIOS
 
 from astdialer.domain.abandonment import USUAL_RISK, Tally
-from astdialer.domain.pacer import Pace, Pacer
+from astdialer.domain.pace import Pace
+from astdialer.domain.pacer import Pacer
 from astdialer.simulator.bound import Exponentials, bound
 from astdialer.simulator.day import Day, Pacing, Record
 from astdialer.simulator.own import OwnPacing

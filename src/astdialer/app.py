@@ -14,8 +14,8 @@ from astdialer.agi.server import AgiServer
 from astdialer.ami.telephony import AmiTelephony
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.errors import Unavailable
+from astdialer.engine.answering import Answering
 from astdialer.engine.context import EngineOptions
-from astdialer.engine.engine import Engine
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.ports import Clock
 from astdialer.records.files import RecordingFiles
@@ -40,6 +40,8 @@ async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], 
 
     Raises ConfigError, and Unavailable when the store or the FastAGI port can't be had.
     """
+    from astdialer.engine.engine import Engine  # it brings arrays, which all other commands do without
+
     zone_of(config.engine.zone)
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config, clock))
@@ -47,20 +49,22 @@ async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], 
         telephony = AmiTelephony(config.asterisks, clock)
         engine = Engine(store, telephony, recordings, clock, engine_options(config))
         await engine.load()
-        await _listen(stack, config.agi, engine, clock)
+        await _listen(stack, config.agi, engine.answering, clock)
         await stack.enter_async_context(telephony.running())
         ready()
         await engine.run()
 
 
-async def _listen(stack: contextlib.AsyncExitStack, settings: configuration.Agi, engine: Engine, clock: Clock) -> None:
+async def _listen(
+    stack: contextlib.AsyncExitStack, settings: configuration.Agi, answering: Answering, clock: Clock
+) -> None:
     """Serve the scripts. The port may be held for a moment: by the engine before us, or by doctor."""
     for pause_s in LISTEN_PAUSES_S:
         with contextlib.suppress(Unavailable):
-            await stack.enter_async_context(AgiServer(settings, routes(engine.answering)))
+            await stack.enter_async_context(AgiServer(settings, routes(answering)))
             return
         await clock.sleep(pause_s)
-    await stack.enter_async_context(AgiServer(settings, routes(engine.answering)))
+    await stack.enter_async_context(AgiServer(settings, routes(answering)))
 
 
 def engine_options(config: configuration.Config) -> EngineOptions:

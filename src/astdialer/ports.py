@@ -349,6 +349,14 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What predictive dialing knows of a campaign, as text, and when that was written down."""
+
+    body: str
+    saved_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignEvent:
     """Something that was done to a campaign."""
 
@@ -524,6 +532,15 @@ class AttemptStore(Protocol):
 
     async def withdraw_live_view(self, engine: str) -> None:
         """The engine ends; nobody is to take its last view for the present."""
+
+    async def learned(self, campaign_id: int) -> Learned | None:
+        """What predictive dialing knew of a campaign when it was last written down; None: nothing."""
+
+    async def save_learned(self, campaign_id: int, body: str, now: int) -> None:
+        """Keep what predictive dialing knows of a campaign."""
+
+    async def first_call_at(self, campaign: str, from_at: int) -> int | None:
+        """When the first of the campaign's calls began that have ended, from an instant on."""
 
     def writes(self) -> bool:
         """Whether the last write went through (a full disk stops dialing)."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from astdialer.domain.campaign import CampaignState
-from astdialer.domain.pacing import Limit, Snapshot, decide
+from astdialer.domain.limit import Limit
+from astdialer.domain.pacing import Snapshot, decide
 from astdialer.domain.settings import Mode, Settings, parse_settings
 from astdialer.engine.rulebook import redial_rules
 
@@ -97,4 +98,4 @@ def test_a_trunk_of_no_channels_is_blocked() -> None:
         refused=False,
         open_zones=1,
     )
-    assert (decide(snapshot).calls, decide(snapshot).limit) == (0, Limit.TRUNK_FULL)
+    assert (decide(snapshot, 0.0).calls, decide(snapshot, 0.0).limit) == (0, Limit.TRUNK_FULL)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from math import exp, sqrt
 
@@ -70,6 +71,20 @@ def tally(profile: Profile, counts: Counts, *, amd: bool, false_machines: float 
     return Tally(abandoned + connected, abandoned)
 
 
+#: The law's blocks have so many days (16 CFR 310.4(b)(4)(i)).
+BLOCK_DAYS = 30
+
+
+def spans(profile: Profile, first: date, today: date) -> Sequence[date]:
+    """The days on which the windows of the law begin that today is in, the longest window first. ``first``: the
+    campaign's first day; the days are its local ones."""
+    if profile is Profile.UK:
+        return (today,)
+    if profile is Profile.CANADA:
+        return (today.replace(day=1), today)
+    return (today - timedelta(days=(today - first).days % BLOCK_DAYS), today)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A span over which the law counts: what it has seen, and how long it lasts still, if that is known."""
@@ -77,6 +92,12 @@ class Window:
     tally: Tally
     dialed_s: float = 0  #: seconds in which the campaign has dialed since it began
     left_s: float | None = None
+    since: str = ""  #: its first day, YYYY-MM-DD
+
+    def room(self, limit: float) -> int:
+        """How many more people could be abandoned now, and the rate be within the limit."""
+        seen = self.tally
+        return max(0, int((limit * seen.answered - seen.abandoned) / (1 - limit) + 1e-9)) if limit < 1 else 0
 
 
 #: The risk that is taken when a window is on its way to the aim; good values for 5 to 500 agents and shares of answers

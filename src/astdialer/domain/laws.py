@@ -48,6 +48,11 @@ class Lifetimes:
         self.spent_s[:step] += self.step_s
         self.spent_s[step] += age_s - step * self.step_s
 
+    @property
+    def count(self) -> float:
+        """Of the ends that are remembered."""
+        return float(self.ends.sum())
+
     def survival(self, lasting_s: Array) -> Array:
         """P(one lasts longer than 0, 1, … steps); ``lasting_s``: the ages of those that have not ended."""
         spent_s = self.spent_s + self._spent(lasting_s)
@@ -149,6 +154,13 @@ class Answering:
         ends = ages + np.rint(horizons_s / self.step_s).astype(np.int64)[None, :]
         later = np.concatenate([late, [0.0]])[np.minimum(ends, len(late))]
         return Chances((late[:, None] - later) / remaining[:, None], late / remaining, self.step_s)
+
+    def doubt(self) -> None:
+        """What is known is old, or of something alike: it counts no more than what is assumed at first."""
+        fewer = min(1.0, _ASSUMED_CALLS / self.seen)
+        self.seen, self.reached = self.seen * fewer, self.reached * fewer
+        self.reached_at *= min(1.0, _ASSUMED_TIMES / self.reached_at.sum())
+        self.failed_at *= min(1.0, _ASSUMED_TIMES / self.failed_at.sum())
 
     def kept(self) -> dict[str, Any]:
         """What is to be kept over a restart, for `restore`."""

@@ -12,10 +12,14 @@ from typing import Any
 
 from astdialer.domain.abandonment import Window, risk
 from astdialer.domain.laws import Answering, Lifetimes
-from astdialer.domain.prediction import Beliefs, Prediction, Traffic
+from astdialer.domain.limit import Limit
+from astdialer.domain.pace import Pace
+from astdialer.domain.prediction import Beliefs, Part, Prediction, Traffic
 
-#: Before so many answers nothing is predicted: one call for each free agent.
-LEAST_ANSWERS = 10
+#: What is learned is stale after so long without any news: seasons, lists and carriers change.
+STALE_S = 14 * 86400.0
+#: After nothing was seen for a while, so long nothing is predicted.
+BLIND_S = 30.0
 #: Before so many answers, the rate of the law's window says nothing.
 LEAST_COUNTED = 500
 #: How fast the usual risk is learned, for each answer, and how far it may go.
@@ -26,21 +30,8 @@ GROWTH, GROWTH_S = 1.3, 5.0
 _FADES = 0.99
 #: So many calls for each agent are no flood, once so many people have answered.
 _FREELY, _KNOWN_ANSWERS = 2, 50
-#: A talk is assumed to last so long before any has ended.
-_TALK_S = 120.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How predictive dialing is to go, from the campaign's settings."""
-
-    ring_s: float
-    patience_s: float
-    wrap_up_s: float
-    aim: float  #: the rate of abandoned people that is aimed at
-    limit: float  #: at or above it, one call for each free agent
-    usual_risk: float
-    memory: float = 1000  #: calls after which a call counts 1/e for the share of answers
+#: A talk is assumed to last so long before any has ended, and so many calls to lead to a person.
+_TALK_S, _SHARE = 120.0, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +39,10 @@ class Advice:
     """How many calls may be placed now, and why not more."""
 
     calls: int
+    limit: Limit
     risk: float  #: P(an answer to one call more finds nobody free)
     allowed: float  #: the risk that the abandonment windows leave room for
-    share: float  #: of calls that lead to a person
-    thin: bool = False  #: too little is known: one call for each free agent
+    share: float  #: of calls that lead to a person, as believed
 
 
 class Pacer:
@@ -60,7 +51,7 @@ class Pacer:
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self.beliefs = Beliefs(
-            answers=Answering(step_s=0.5, longest_s=pace.ring_s + 3, share=0.2, memory=pace.memory),
+            make=self._calls_by_a_new_trunk,
             verdicts=Answering(step_s=0.25, longest_s=6.0, share=0.5, memory=pace.memory),
             talks=Lifetimes(step_s=5.0, steps=300, mean_s=_TALK_S, memory=3000),
             rests=Lifetimes(step_s=1.0, steps=240, mean_s=max(pace.wrap_up_s, 0.01), memory=3000),
@@ -71,17 +62,25 @@ class Pacer:
         self.lean = 0.0
         self._prediction = Prediction(self.beliefs, pace.patience_s)
         self._most, self._looked_at, self._someone_answered = 0.0, float("-inf"), False
+        self._blind_until_s = float("-inf")
+
+    def _calls_by_a_new_trunk(self, alike: Answering | None) -> Answering:
+        new = Answering(step_s=0.5, longest_s=self.pace.ring_s + 3, share=_SHARE, memory=self.pace.memory)
+        if alike:
+            new.restore(alike.kept())
+            new.doubt()
+        return new
 
     # --- facts -------------------------------------------------------------------------------------------------------
 
-    def call_ended(self, age_s: float, *, reached: bool) -> None:
+    def call_ended(self, age_s: float, *, reached: bool, trunk: str = "") -> None:
         """A call was answered by a person who needs an agent, or ended without."""
-        self.beliefs.answers.ended(age_s, reached=reached)
+        self.beliefs.of(trunk).ended(age_s, reached=reached)
         self.answers += reached
         self._someone_answered |= reached
 
     def served(self, *, in_time: bool) -> None:
-        """A person got an agent, or was abandoned."""
+        """A person whom predictive dialing has called got an agent, or was abandoned."""
         self.lean += LEANING * (self.pace.aim - (not in_time))
         self.lean = min(max(self.lean, -MOST_LEAN), MOST_LEAN)
 
@@ -97,54 +96,76 @@ class Pacer:
         """An agent was free again so long after its talk."""
         self.beliefs.rests.ended(age_s)
 
+    def went_blind(self, now_s: float) -> None:
+        """For a while nothing was seen: how long the talks under way have lasted is not known."""
+        self._blind_until_s = now_s + BLIND_S
+
+    def look(self, traffic: Traffic, now_s: float) -> None:
+        """See how many calls are under way: it bounds how many more there may be soon."""
+        if now_s - self._looked_at >= GROWTH_S:
+            # Without an answer there is no growth: while a carrier is down, more calls are no help.
+            grown = traffic.under_way if self._someone_answered else min(traffic.under_way, self._most)
+            self._most, self._looked_at = max(grown, self._most * _FADES), now_s
+            self._someone_answered = False
+
     # --- the question ------------------------------------------------------------------------------------------------
+
+    def part(self, traffic: Traffic, now_s: float) -> Part:
+        """What this campaign's calls and talks are to others that dial for the same agents."""
+        return self._prediction.part(traffic, now_s)
 
     def advise(self, traffic: Traffic, windows: Sequence[Window], now_s: float) -> Advice:
         """How many calls may be placed now. ``windows``: those of the law, the longest first."""
-        under_way = len(traffic.dialing_s) + len(traffic.analysed_s)
-        one_each = traffic.free - traffic.waiting - under_way
         allowed = risk(windows, aim=self.pace.aim, usual=self.pace.usual_risk * exp(self.lean))
-        agents = traffic.free + len(traffic.talking_s) + len(traffic.resting_s)
-        room = self._growth(under_way, _FREELY * agents if self._knows else traffic.free, now_s)
+        room = self._room(traffic)
         calls, of_one_more = self._prediction.calls(traffic, allowed, now_s, max(room, 1))
-        thin = self.answers < LEAST_ANSWERS
-        if thin or self._is_spent(windows):
-            calls = one_each
-        return Advice(min(calls, room), of_one_more, allowed, self.beliefs.answers.share, thin)
+        limit = self._keeps_to_one_each(windows, now_s)
+        if limit:
+            others = sum(other.under_way for other in traffic.others)
+            calls = traffic.free - traffic.waiting - traffic.under_way - others
+        elif room <= calls:
+            limit = Limit.GROWTH
+        share = self._prediction.share(traffic.trunk)
+        return Advice(min(calls, room), limit or Limit.RISK, of_one_more, allowed, share)
+
+    def _keeps_to_one_each(self, windows: Sequence[Window], now_s: float) -> Limit | None:
+        """Why nothing is predicted: one call for each free agent."""
+        if not self.pace.usual_risk:
+            return Limit.AGENTS_COVERED
+        if self.answers < max(self.pace.least_answers, 1) or now_s < self._blind_until_s:
+            return Limit.LEARNING
+        return Limit.ABANDONMENT if self._is_spent(windows) else None
 
     def _is_spent(self, windows: Sequence[Window]) -> bool:
         """Whether the law's window is at its limit; of a few answers, a single one makes more than that."""
         spans = windows[:1]
         return any(w.tally.answered >= LEAST_COUNTED and w.tally.rate >= self.pace.limit for w in spans)
 
-    @property
-    def _knows(self) -> bool:
-        return self.answers >= _KNOWN_ANSWERS
-
-    def _growth(self, under_way: int, freely: int, now_s: float) -> int:
-        """How many calls more there may be, so that a wrong belief can't flood the trunks; ``freely``: in any case.
-
-        Without an answer there is no growth: while a carrier is down, nobody answers, and more calls are no help.
-        """
-        if now_s - self._looked_at >= GROWTH_S:
-            grown = under_way if self._someone_answered else min(under_way, self._most)
-            self._most, self._looked_at = max(grown, self._most * _FADES), now_s
-            self._someone_answered = False
-        return int(GROWTH * max(self._most, freely, 3)) - under_way
+    def _room(self, traffic: Traffic) -> int:
+        """How many calls more there may be, so that a wrong belief can't flood the trunks."""
+        agents = traffic.free + traffic.busy + sum(other.busy for other in traffic.others)
+        freely = _FREELY * agents if self.answers >= _KNOWN_ANSWERS else traffic.free
+        return int(GROWTH * max(self._most, freely, 3)) - traffic.under_way
 
     # --- over restarts -----------------------------------------------------------------------------------------------
 
     def kept(self) -> dict[str, Any]:
         """What is to be kept over a restart."""
-        parts = self._parts()
-        return {"count": self.answers, "lean": self.lean} | {name: part.kept() for name, part in parts.items()}
+        answers = {trunk: answers.kept() for trunk, answers in self.beliefs.answers.items()}
+        parts = {name: part.kept() for name, part in self._parts().items()}
+        return {"count": self.answers, "lean": self.lean, "answers": answers} | parts
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
-        """Go on from what was kept."""
+    def restore(self, kept: Mapping[str, Any], *, age_s: float = 0.0) -> None:
+        """Go on from what was kept so long ago. What is too old is only the best guess until there are new answers."""
         self.answers, self.lean = int(kept["count"]), float(kept["lean"])
         for name, part in self._parts().items():
             part.restore(kept[name])
+        for trunk, of_trunk in kept["answers"].items():
+            self.beliefs.of(trunk).restore(of_trunk)
+        if age_s > STALE_S:
+            self.answers = 0
+            for answers in self.beliefs.answers.values():
+                answers.doubt()
 
     def _parts(self) -> Mapping[str, Answering | Lifetimes]:
-        b = self.beliefs
-        return {"answers": b.answers, "verdicts": b.verdicts, "talks": b.talks, "rests": b.rests}
+        return {"verdicts": self.beliefs.verdicts, "talks": self.beliefs.talks, "rests": self.beliefs.rests}

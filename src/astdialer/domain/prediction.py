@@ -12,7 +12,7 @@ factor for each agent and call; for large ones from its first three cumulants, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,48 +23,79 @@ from astdialer.domain.laws import Answering, Array, Lifetimes
 #: The seconds that are looked ahead at, each for the two around it.
 AHEAD_S: Array = np.arange(1.0, 30.0, 2.0)
 _N, _LAST_S = len(AHEAD_S), 30
-#: The law is computed exactly on so many points around 0, when no more agents and calls than half of them are there.
-_POINTS = 128
-#: Tables are made anew so often: laws change slowly.
-_TABLES_S = 5.0
+#: The law is computed exactly when no more than so many agents and calls are there.
+_FEW = 63
+_HORIZONS_S = np.concatenate([AHEAD_S, AHEAD_S + 1])
+#: Tables are made anew so often, for laws change slowly; while little is known and more comes in, sooner.
+_TABLES_S, _NEW_TABLES_S, _NEWS = 30.0, 5.0, 1.03
 #: And when the believed share of answers has moved by so much.
 _SHARE_MOVED = 0.01
 #: Ages of talks and rests beyond these are taken as these; talks in steps of so many seconds.
 _TALK_STEPS, _TALK_STEP_S, _REST_STEPS = 300, 5, 200
 _NOTHING: Array = np.empty(0)
 _DENSITY_AT_0 = 0.3989422804014327
-#: e to the power of i times each frequency; the others are conjugates of these. And what each counts for in the
-#: probability that a sum of -64 to 63 is 0 or less.
-_FREQUENCIES = np.arange(_POINTS // 2 + 1)
-_TURNS = np.exp(2j * np.pi * _FREQUENCIES / _POINTS)
-_NONE_FREE = (
-    np.where((_FREQUENCIES == 0) | (_FREQUENCIES == _POINTS // 2), 1, 2)
-    / _POINTS
-    * (_TURNS[None, :] ** np.arange(_POINTS // 2 + 1)[:, None]).sum(0)
-)
 _A = (0.319381530, -0.356563782, 1.781477937, -1.821255978, 1.330274429)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What a dialer sees of a campaign's calls and agents at one instant. Arrays are ages in seconds."""
+    """What a dialer sees at one instant of the agents of a queue, and of a campaign's calls for them.
+
+    Arrays are ages in seconds. Calls and talks of other campaigns are in ``others``.
+    """
 
     free: int  #: agents without a call
-    waiting: int = 0  #: persons without an agent
-    dialing_s: Array = field(default_factory=lambda: _NOTHING)  #: calls that nobody has answered, since placed
+    waiting: int = 0  #: persons without an agent, over all campaigns
+    dialing: Mapping[str, Array] = field(default_factory=dict)  #: calls that nobody has answered, by trunk, since then
     analysed_s: Array = field(default_factory=lambda: _NOTHING)  #: answered calls that AMD listens to, since the answer
     talking_s: Array = field(default_factory=lambda: _NOTHING)  #: agents in a talk, since they were reserved for it
     resting_s: Array = field(default_factory=lambda: _NOTHING)  #: agents in wrap-up, since their talk ended
+    others: Sequence[Part] = ()
+    trunk: str = ""  #: by which the next call leaves
+
+    @property
+    def under_way(self) -> int:
+        """The campaign's calls without an agent."""
+        return sum(map(len, self.dialing.values())) + len(self.analysed_s)
+
+    @property
+    def busy(self) -> int:
+        """Agents in the campaign's talks, or in wrap-up after them."""
+        return len(self.talking_s) + len(self.resting_s)
 
 
 @dataclass(frozen=True, slots=True)
-class Beliefs:
-    """What a campaign has learned. All are mutable and learn on."""
+class Part:
+    """What one campaign's calls and talks add to the number of free agents."""
 
-    answers: Answering  #: of calls, until a person needs an agent
-    verdicts: Answering  #: of answered calls, until AMD says that it is a person
-    talks: Lifetimes
-    rests: Lifetimes
+    rows: Sequence[tuple[_Chances, NDArray[np.int64]]]
+    under_way: int
+    busy: int
+
+
+class Beliefs:
+    """What a campaign has learned. Everything is mutable and learns on.
+
+    ``make``: what is assumed of a trunk of which nothing is known, given what is known of another one.
+    """
+
+    def __init__(
+        self, *, make: Callable[[Answering | None], Answering], verdicts: Answering, talks: Lifetimes, rests: Lifetimes
+    ) -> None:
+        self._make, self.answers = make, dict[str, Answering]()  #: by trunk: of calls, until a person needs an agent
+        self.verdicts = verdicts  #: of answered calls, until AMD says that it is a person
+        self.talks, self.rests = talks, rests
+
+    def of(self, trunk: str) -> Answering:
+        """Of calls by a trunk."""
+        if trunk not in self.answers:
+            self.answers[trunk] = self._make(max(self.answers.values(), key=lambda a: a.seen, default=None))
+        return self.answers[trunk]
+
+    @property
+    def count(self) -> float:
+        """How much has been learned that is not forgotten: calls and talks."""
+        return self.talks.count + sum(answers.seen for answers in self.answers.values())
 
 
 class Prediction:
@@ -72,14 +103,22 @@ class Prediction:
 
     def __init__(self, beliefs: Beliefs, patience_s: float) -> None:
         self.beliefs, self.patience_s = beliefs, patience_s
-        self.share = beliefs.answers.share  #: of calls that lead to a person, as last reckoned with
-        self._made_at = -_TABLES_S
+        self._made_at, self._made_of = float("-inf"), 0.0
         self._tables: _Tables | None = None
+
+    def share(self, trunk: str) -> float:
+        """Of calls by a trunk that lead to a person, as last reckoned with."""
+        return self._tables.share(trunk) if self._tables else self.beliefs.of(trunk).share
+
+    def part(self, traffic: Traffic, now_s: float) -> Part:
+        """What the campaign's traffic adds to the number of agents who will be free."""
+        tables = self._up_to_date(traffic, now_s)
+        return Part(tables.rows(traffic), traffic.under_way, traffic.busy)
 
     def calls(self, traffic: Traffic, risk: float, now_s: float, most: int) -> tuple[int, float]:
         """How many calls may be placed now, up to ``most``, so that an answer to the last of them finds nobody free
         with a probability of ``risk`` at most; and that probability for the first one."""
-        net = self._up_to_date(traffic, now_s).net(traffic)
+        net = self._net(traffic, now_s)
         first = net.risk(0)
         if first > risk:
             return 0, first
@@ -95,17 +134,24 @@ class Prediction:
                 beyond = middle
         return fits, first
 
+    def _net(self, traffic: Traffic, now_s: float) -> _Exact | _Approximate:
+        """The law of the number of free agents, less the persons without one."""
+        tables = self._up_to_date(traffic, now_s)
+        rows = [*tables.rows(traffic), *(row for other in traffic.others for row in other.rows)]
+        free = traffic.free - traffic.waiting
+        span = sum(len(ages) for _, ages in rows) + abs(free)
+        if span > _FEW:
+            return _Approximate(free, rows, *tables.call(traffic.trunk))
+        return _Exact(free, rows, _GRIDS[max(32, 2 << span.bit_length())], *tables.call(traffic.trunk))
+
     def _up_to_date(self, traffic: Traffic, now_s: float) -> _Tables:
-        answers, tables = self.beliefs.answers, self._tables
-        answers.believed(traffic.dialing_s)
-        share = answers.cautious(len(traffic.dialing_s))
-        if tables is None or now_s - self._made_at >= _TABLES_S:
-            tables = _Tables(self.beliefs, traffic, self.patience_s)
-            self._made_at, self.share = now_s, 0.0
-        if abs(share - self.share) > _SHARE_MOVED * share:
-            tables.of_calls(answers, share)
-            self.share = share
-        self._tables = tables
+        tables, ends = self._tables, self.beliefs.count
+        old_s = now_s - self._made_at
+        if tables is None or old_s >= _TABLES_S or (old_s >= _NEW_TABLES_S and ends > self._made_of * _NEWS):
+            tables = self._tables = _Tables(self.beliefs, traffic, self.patience_s)
+            self._made_at, self._made_of = now_s, ends
+        for trunk in {traffic.trunk, *traffic.dialing}:
+            tables.look_at(trunk, traffic.dialing.get(trunk, _NOTHING))
         return tables
 
 
@@ -120,32 +166,54 @@ class _Tables:
         in_time = AHEAD_S.astype(np.int64) + late_s
         ages = np.arange(_REST_STEPS)[:, None]
         verdicts = beliefs.verdicts.chances(AHEAD_S, beliefs.verdicts.believed(traffic.analysed_s))
+        self._beliefs = beliefs
         self._talking = _Chances(_free_after_talk(talks, rests, in_time), _TALK_STEP_S)
         self._resting = _Chances(1 - rests[ages + in_time] / rests[ages], 1.0)
         self._analysed = _Chances(verdicts.reaching, verdicts.step_s, -1)
-        self._dialing = self._analysed
-        self._answer_at: Array = _NOTHING
+        self._calls: dict[str, tuple[float, _Chances, Array]] = {}
 
-    def of_calls(self, answers: Answering, share: float) -> None:
-        """Reckon with this share of calls that lead to a person."""
-        chances = answers.chances(AHEAD_S + 1, share).reaching[0]
-        at = np.diff(np.concatenate([[0.0], chances]))
-        self._answer_at = at / at.sum()
-        chances_of = answers.chances(AHEAD_S, share)
-        self._dialing = _Chances(chances_of.reaching, chances_of.step_s, -1)
+    def share(self, trunk: str) -> float:
+        """Of calls by the trunk that lead to a person."""
+        return self._calls[trunk][0] if trunk in self._calls else self._beliefs.of(trunk).share
 
-    def net(self, traffic: Traffic) -> _Exact | _Approximate:
-        """The law of the number of free agents, less the persons without one."""
-        groups = (
-            (self._dialing, traffic.dialing_s),
-            (self._analysed, traffic.analysed_s),
-            (self._talking, traffic.talking_s),
-            (self._resting, traffic.resting_s),
-        )
-        rows = [(chances, chances.rows(ages_s)) for chances, ages_s in groups if len(ages_s)]
-        free = traffic.free - traffic.waiting
-        law = _Exact if sum(len(r) for _, r in rows) + abs(free) < _POINTS // 2 else _Approximate
-        return law(free, rows, self._dialing, self._answer_at)
+    def look_at(self, trunk: str, dialing_s: Array) -> None:
+        """Reckon with the share of answers that the calls now under way make likely."""
+        answers = self._beliefs.of(trunk)
+        answers.believed(dialing_s)
+        share = answers.cautious(len(dialing_s))
+        known = self._calls.get(trunk)
+        if known is None or abs(share - known[0]) > _SHARE_MOVED * share:
+            chances = answers.chances(_HORIZONS_S, share)
+            at = np.diff(chances.reaching[0, _N:], prepend=0.0)
+            self._calls[trunk] = share, _Chances(chances.reaching[:, :_N], chances.step_s, -1), at / at.sum()
+
+    def call(self, trunk: str) -> tuple[_Chances, Array]:
+        """Of a call by the trunk: what it takes at each age, and when it is answered if it is."""
+        return self._calls[trunk][1:]
+
+    def rows(self, traffic: Traffic) -> _Rows:
+        """Of each call and agent."""
+        groups = [(self._calls[trunk][1], ages_s) for trunk, ages_s in traffic.dialing.items()]
+        groups += [(self._analysed, traffic.analysed_s), (self._talking, traffic.talking_s)]
+        groups += [(self._resting, traffic.resting_s)]
+        return [(chances, chances.rows(ages_s)) for chances, ages_s in groups if len(ages_s)]
+
+
+class _Grid:
+    """Where a characteristic function is needed for a sum from -``points`` / 2 to ``points`` / 2 - 1.
+
+    ``turns``: e to the power of i times each frequency; the others are conjugates of these. ``none_free``: what each
+    counts for in the probability that the sum is 0 or less.
+    """
+
+    def __init__(self, points: int) -> None:
+        frequencies = np.arange(points // 2 + 1)
+        self.turns = np.exp(2j * np.pi * frequencies / points)
+        twice = np.where((frequencies == 0) | (frequencies == points // 2), 1, 2)
+        self.none_free = twice / points * (self.turns[None, :] ** frequencies[:, None]).sum(0)
+
+
+_GRIDS = {points: _Grid(points) for points in (32, 64, 128)}
 
 
 class _Chances:
@@ -169,9 +237,9 @@ class _Chances:
             self._cumulants = np.concatenate([self._sign * self._chances, spread, third], axis=-1)
         return self._cumulants
 
-    def product(self, rows: NDArray[np.int64]) -> NDArray[np.complex128]:
+    def product(self, rows: NDArray[np.int64], grid: _Grid) -> NDArray[np.complex128]:
         """The characteristic function of the sum of the yes and no of these rows: second ahead, frequency."""
-        turn = _TURNS if self._sign > 0 else _TURNS.conj()
+        turn = grid.turns if self._sign > 0 else grid.turns.conj()
         product: NDArray[np.complex128] = np.multiply.reduce(1 + self._chances[rows][:, :, None] * (turn - 1), axis=0)
         return product
 
@@ -182,12 +250,12 @@ _Rows = Sequence[tuple[_Chances, NDArray[np.int64]]]
 class _Exact:
     """The law of a sum, from the product of characteristic functions."""
 
-    def __init__(self, free: int, rows: _Rows, call: _Chances, answer_at: Array) -> None:
-        product = np.broadcast_to(_TURNS**free, (_N, len(_TURNS)))
+    def __init__(self, free: int, rows: _Rows, grid: _Grid, call: _Chances, answer_at: Array) -> None:
+        weighted = grid.turns**free * grid.none_free * answer_at[:, None]
         for chances, ages in rows:
-            product = product * chances.product(ages)
-        self._weighted = product * _NONE_FREE * answer_at[:, None]
-        self._call = call.product(np.zeros(1, np.int64))
+            weighted *= chances.product(ages, grid)
+        self._weighted = weighted
+        self._call = call.product(np.zeros(1, np.int64), grid)
 
     def risk(self, more: int) -> float:
         """P(nobody is free when a call is answered | it is, and so many more were placed at the same time)."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from astdialer.domain import setting_forms as form
+from astdialer.domain.abandonment import USUAL_RISK, Profile
 from astdialer.domain.agent import parse_strategy
 from astdialer.domain.amd import AmdParameters
 from astdialer.domain.calendar import CallingWindow, parse_hours, parse_weekdays
@@ -21,6 +22,7 @@ from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import InvalidSetting
 from astdialer.domain.names import parse_names
 from astdialer.domain.outcome import OutcomeRules
+from astdialer.domain.pace import Pace
 from astdialer.domain.ranges import parse_ranges
 from astdialer.domain.retry import DEFAULTS, Retry
 from astdialer.domain.typification import parse_outcomes
@@ -30,6 +32,7 @@ class Mode(StrEnum):
     """How a campaign decides how many calls to place, and who is rung first."""
 
     BROADCAST = "broadcast"  #: no agents: the person hears a sound file
+    PREDICTIVE = "predictive"  #: as many as the abandonment limit allows: calls for agents who are about to be free
     POWER = "power"  #: a fixed number of lines for each free agent
     PROGRESSIVE = "progressive"  #: one line for each free agent; the called person is rung first
     AGENT_FIRST = "agent-first"  #: one line for each free agent, who is reserved and rung first
@@ -93,6 +96,8 @@ def _causes(doc: str) -> Any:
 
 D = Disposition
 DAY_S = 86400
+#: Webitel's start value of predictAdjust: it stands for the usual risk.
+USUAL_ADJUST = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,7 @@ class Settings:
     mode: Mode = _setting(
         Mode.PROGRESSIVE,
         form.choice(Mode),
-        "How many calls to place, and who is rung first: progressive, power, broadcast, agent-first or preview.",
+        "How many calls, and who is rung first: progressive, predictive, power, broadcast, agent-first or preview.",
     )
     priority: int = _setting(
         0, form.whole(-1000, 1000), "Share of shared trunks and agents: a higher one gets more, the lowest some."
@@ -116,6 +121,28 @@ class Settings:
         "What the called person sees: NUMBER or Name <NUMBER>, several joined by |, a range 1234567-89, or pool:NAME.",
     )
     lines_per_agent: float = _setting(2.0, form.number(1, 10), "Power: calls placed for each free agent.")
+    abandonment_target: float = _setting(
+        2.75, form.number(0.1, 100), "Predictive: percent of the people who answer that may be abandoned, to aim at."
+    )
+    abandonment_limit: float = _setting(
+        3.0, form.number(0.1, 100), "Predictive: from so many percent on, one call for each free agent."
+    )
+    abandonment_profile: Profile = _setting(
+        Profile.US,
+        form.choice(Profile),
+        "Predictive: whose formula and windows count: us, uk, it, ca (docs/explanation/predictive-dialing.md).",
+    )
+    predict_adjust: int = _setting(
+        150,
+        form.whole(0, 1000),
+        "Predictive: how boldly it begins, 150 is usual; 0: one call for each free agent.",
+    )
+    predict_after_answers: int = _setting(
+        10, form.whole(1, 10000), "Predictive: before so many answers, one call for each free agent."
+    )
+    predict_memory: int = _setting(
+        1000, form.whole(50, 100_000), "Predictive: calls after which a call counts a third for the share of answers."
+    )
     max_calls: int = _setting(30, form.whole(1, 10000), "Calls of this campaign at a time, talks included.")
     originate_timeout_s: int = _setting(30, form.whole(1, 600), "How long a number may ring.")
     min_ring_s: int = _setting(15, form.whole(0, 120), "A number rings at least so long before the call is given up.")
@@ -137,6 +164,11 @@ class Settings:
     goto: str = _setting("", form.goto, "Own dialplan for answered persons, in place of queue or sound.")
     record: bool = _setting(True, form.flag, "Record talks.")
     amd: bool = _setting(False, form.flag, "Run answering-machine detection on answered calls.")
+    amd_false_machines: float = _setting(
+        0.0,
+        form.number(0, 100),
+        "Percent of AMD's machines that are people, by your own test; for the uk profile.",
+    )
     amd_not_sure: NotSure = _setting(NotSure.PERSON, form.choice(NotSure), "What AMD's NOTSURE counts as.")
     amd_initial_silence_ms: int = _amd("initial_silence_ms", "Silence before the greeting that makes a machine.")
     amd_greeting_ms: int = _amd("greeting_ms", "A greeting longer than this makes a machine.")
@@ -254,6 +286,20 @@ class Settings:
         return max(self.originate_timeout_s, self.min_ring_s)
 
     @property
+    def pace(self) -> Pace:
+        """How predictive dialing is to go."""
+        return Pace(
+            ring_s=self.ring_s,
+            patience_s=self.agent_wait_s,
+            wrap_up_s=self.wrap_up_s,
+            aim=self.abandonment_target / 100,
+            limit=self.abandonment_limit / 100,
+            usual_risk=USUAL_RISK * self.predict_adjust / USUAL_ADJUST,
+            least_answers=self.predict_after_answers,
+            memory=self.predict_memory,
+        )
+
+    @property
     def window(self) -> CallingWindow:
         """When numbers may be dialed."""
         start, end = parse_hours(self.calling_hours)
@@ -288,6 +334,9 @@ def check_together(settings: Settings) -> Settings:
     if settings.originate_timeout_s < settings.min_ring_s:
         expected = f"at least min_ring_s, {settings.min_ring_s}: raise it, or lower min_ring_s"
         raise InvalidSetting("originate_timeout_s", settings.originate_timeout_s, expected)
+    if settings.abandonment_target > settings.abandonment_limit:
+        expected = f"at most abandonment_limit, {settings.abandonment_limit:g}: lower it, or raise abandonment_limit"
+        raise InvalidSetting("abandonment_target", settings.abandonment_target, expected)
     check_causes(settings.cause_rules)
     return settings
 

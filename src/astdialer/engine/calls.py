@@ -35,15 +35,22 @@ class Call:
         return self.attempt.state >= State.GONE
 
     @property
+    def may_need_agent(self) -> bool:
+        """Whether an agent may have to take it: nobody has or is reserved for it, and no machine answered."""
+        elsewhere = self.attempt.action in (Action.MESSAGE, Action.HANGUP)
+        return not (self.has_agent or self.is_gone or self.attempt.reserved_agent or elsewhere)
+
+    @property
     def waits_in_queue(self) -> bool:
         """Answered, in the queue, and without an agent."""
         return self.attempt.action is Action.QUEUE and not self.has_agent and not self.is_gone
 
 
 class LiveCalls:
-    """Every open attempt of this engine, by id. ``on_change`` is called after each fact."""
+    """Every open attempt of this engine, by id. ``on_change`` is called after each fact that was news, with the
+    call and its attempt as it was before."""
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[Call, Attempt], None]) -> None:
         self._calls: dict[str, Call] = {}
         self._on_change = on_change
 
@@ -74,7 +81,7 @@ class LiveCalls:
         call.attempt = life.apply(before, event)
         if call.attempt != before:
             call.unsaved = True
-            self._on_change()
+            self._on_change(call, before)
 
     def unsaved(self) -> list[Call]:
         """Calls whose attempt knows more than the store."""

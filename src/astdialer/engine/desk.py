@@ -69,25 +69,26 @@ class Desk:
 
     def is_free(self, member: QueueMember) -> bool:
         """Whether a call may be placed for the agent now."""
-        return self._is_free(member, self._reserved(member.server))
+        return self._is_free(member, self.reserved(member.server))
 
     def _is_free(self, member: QueueMember, reserved: Collection[str]) -> bool:
-        return member.interface not in reserved and self._is_idle(member)
+        return member.interface not in reserved and self.is_idle(member)
 
-    def _is_idle(self, member: QueueMember) -> bool:
+    def is_idle(self, member: QueueMember) -> bool:
+        """Whether the agent could take a call, unless it is reserved for one."""
         now = self._clock.now()
         return self.rests_until(member) <= now and member.is_free(now, self._wrap_up_s(member))
 
     def is_still_idle(self, member: QueueMember) -> bool:
         """Whether the agent, as the mirror has it now, may take the call that it is promised to."""
         current = self._current(member)
-        return current is not None and self._is_idle(current)
+        return current is not None and self.is_idle(current)
 
     def _current(self, member: QueueMember) -> QueueMember | None:
         found = (m for m in self._agents.members(member.server, member.queue) if m.interface == member.interface)
         return next(found, None)
 
-    def _reserved(self, server: str) -> set[str]:
+    def reserved(self, server: str) -> set[str]:
         """Who is promised to a call, or in one; after its end until it is closed, for only then the rest begins."""
         in_calls = {call.attempt.reserved_agent for call in self._calls if call.attempt.server == server}
         return in_calls | {interface for on, interface in self._promised if on == server}
@@ -106,9 +107,15 @@ class Desk:
         seat = self._seats.get((member.server, member.interface))
         return seat.rests_until if seat else 0
 
+    def is_resting(self, member: QueueMember) -> bool:
+        """Whether the agent is in wrap-up, or rests after a call that it missed."""
+        now = self._clock.now()
+        in_wrap_up = member.status_at(now, self._wrap_up_s(member)) is AgentStatus.WRAPUP
+        return in_wrap_up or (not member.is_away and self.rests_until(member) > now)
+
     def is_reserved(self, member: QueueMember) -> bool:
         """Whether the agent is promised to a call, or in one that is not closed yet."""
-        return member.interface in self._reserved(member.server)
+        return member.interface in self.reserved(member.server)
 
     def _wrap_up_s(self, member: QueueMember) -> int:
         own = self._directory.profile(member.interface, member.name).wrap_up_s
@@ -116,12 +123,12 @@ class Desk:
 
     def free_in(self, server: str, queue: str) -> int:
         """How many agents of a queue a call may be placed for."""
-        reserved = self._reserved(server)
+        reserved = self.reserved(server)
         return sum(self._is_free(member, reserved) for member in self._agents.members(server, queue))
 
     def free_for(self, campaign: Campaign) -> list[QueueMember]:
         """The free agents that a campaign may reserve, whose turn it is first."""
-        reserved = self._reserved(self._directory.server_of(campaign))
+        reserved = self.reserved(self._directory.server_of(campaign))
         free = {m.interface: m for m in self.team(campaign) if self._is_free(m, reserved)}
         strategy = parse_strategy(campaign.settings.agent_strategy)
         records = [self._record(member, position) for position, member in enumerate(free.values())]

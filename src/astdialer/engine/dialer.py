@@ -13,14 +13,17 @@ from astdialer.domain.agent import QueueMember
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Conflict, Unavailable
 from astdialer.domain.events import Canceled, Refused
-from astdialer.domain.pacing import SHARED_LIMITS, Decision, Demand, Limit, decide, share, weights
+from astdialer.domain.limit import SHARED_LIMITS, Limit
+from astdialer.domain.pacing import Decision
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Mode
+from astdialer.domain.sharing import Demand, share, weights
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.agentfirst import AGENT_MISSED_S, AgentFirst
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk, buckets_of
+from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.obstacles import Obstacles
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
@@ -49,7 +52,8 @@ class Standing:
     idle_until: int = 0  #: nothing is due before
     bound_idle_until: int = 0  #: nothing is due before that only some agents may have
     is_idle: bool = False  #: it waits for nothing that campaigns share
-    served: float = 0  #: calls, each divided by the campaign's weight, see pacing.share
+    served: float = 0  #: calls, each divided by the campaign's weight, see sharing.share
+    decision: Decision | None = None  #: what pacing last said
     #: Where the last claim gave up, by the buckets it was for: those in front could not be called.
     stopped_at: dict[tuple[str, ...], Place] = field(default_factory=dict)
 
@@ -63,6 +67,7 @@ class Parts:
     desk: Desk
     router: Router
     agent_first: AgentFirst
+    forecaster: Forecaster
 
 
 class Dialer:
@@ -72,6 +77,7 @@ class Dialer:
         self._context = context
         self._desk, self._router, self._agent_first = parts.desk, parts.router, parts.agent_first
         self._outlook, self._obstacles = parts.outlook, Obstacles(context, parts.router)
+        self._forecaster = parts.forecaster
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._directory, self._placer = context.calls, context.directory, parts.placer
         self._wake = asyncio.Event()
@@ -117,6 +123,7 @@ class Dialer:
     async def _turn(self) -> None:
         if await self._directory.refresh():
             self._forget_idleness()
+        self._forecaster.look()
         running: list[tuple[Campaign, Decision]] = []
         for campaign in list(self._directory.campaigns.values()):
             standing = self.standings.setdefault(campaign.id, Standing())
@@ -125,7 +132,7 @@ class Dialer:
             if campaign.state is CampaignState.RUNNING:
                 await self._look(campaign, standing, running)
             else:
-                standing.limit, standing.until, standing.detail = Limit.NOT_RUNNING, None, ""
+                standing.limit, standing.until, standing.detail, standing.decision = Limit.NOT_RUNNING, None, "", None
         await self._serve(running)
 
     def _forget_idleness(self) -> None:
@@ -138,7 +145,8 @@ class Dialer:
             if self._has_ended(campaign):
                 await self.move(campaign, CampaignState.FINISHED, "its calendar has ended")
                 return
-            decision = decide(self._outlook.snapshot(campaign))
+            await self._forecaster.take_up(campaign)
+            decision = standing.decision = self._outlook.decide(campaign)
             standing.limit, standing.until, standing.detail = decision.limit, None, ""
             running.append((campaign, decision))
 
@@ -161,7 +169,7 @@ class Dialer:
     async def _serve(self, running: Sequence[tuple[Campaign, Decision]]) -> None:
         """Divide what campaigns share by their priorities, and dial."""
         demands = [self._demand(campaign, decision) for campaign, decision in running]
-        shares = share(demands, self._outlook.rooms([campaign for campaign, _ in running]))
+        shares = share(demands, self._outlook.rooms(running))
         weight = weights(demands)
         for campaign, decision in running:
             standing, calls = self.standings[campaign.id], shares[campaign.id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from astdialer.domain.attempt import Attempt
 from astdialer.domain.errors import AstdialerError
 from astdialer.domain.events import AttemptEvent, Refused, Sent, Vanished
 from astdialer.engine.agentfirst import AGENT_MISSED_S, AgentFirst
@@ -17,6 +18,7 @@ from astdialer.engine.context import Context, EngineOptions
 from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
+from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.liveview import PERIOD_S, LiveView
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.outlook import Outlook
@@ -56,7 +58,7 @@ class Engine:
             recordings=recordings,
             clock=clock,
             options=options,
-            calls=LiveCalls(self._changed),
+            calls=LiveCalls(self._call_changed),
             agents=AgentMirror(self._changed),
             directory=Directory(store, options.zone),
             trouble=Trouble(),
@@ -67,9 +69,17 @@ class Engine:
         self._agent_first = AgentFirst(self._context, self._desk, caller_ids, self._placer.place)
         self._recovery = Recovery(self._context, self._agent_first)
         router = Router(self._context)
-        outlook = Outlook(self._context, self._placer, self._recovery, self._desk, router)
+        self._forecaster = Forecaster(self._context, self._desk)
+        outlook = Outlook(
+            self._context, self._placer, self._recovery, self._desk, router=router, forecaster=self._forecaster
+        )
         parts = Parts(
-            outlook=outlook, placer=self._placer, desk=self._desk, router=router, agent_first=self._agent_first
+            outlook=outlook,
+            placer=self._placer,
+            desk=self._desk,
+            router=router,
+            agent_first=self._agent_first,
+            forecaster=self._forecaster,
         )
         self._dialer = Dialer(self._context, parts)
         self._bookkeeper = Bookkeeper(self._context, self._closed)
@@ -81,7 +91,12 @@ class Engine:
     def _changed(self) -> None:
         self._dialer.wake()
 
+    def _call_changed(self, call: Call, before: Attempt) -> None:
+        self._forecaster.call_changed(call, before)
+        self._changed()
+
     def _closed(self, closing: Closing) -> None:
+        self._forecaster.closed(closing)
         if closing.attempt.reserved_agent:
             self._desk.released(
                 closing.attempt, self._context.directory.campaigns[closing.attempt.campaign_id].settings
@@ -121,6 +136,7 @@ class Engine:
                 tasks.create_task(self._dialer.run())
                 tasks.create_task(self._orders.run())
                 tasks.create_task(self._sweeps.run())
+                tasks.create_task(self._forecaster.run())
                 tasks.create_task(convert_due(self._context.store, self._context.recordings, self._context.clock))
                 tasks.create_task(self._publish())
         finally:
@@ -129,6 +145,7 @@ class Engine:
             self._desk.dismiss()
             await self._desk.settle()
             await self._bookkeeper.flush()
+            await self._forecaster.save()
             await self._context.store.withdraw_live_view(self._context.options.name)
 
     async def _follow(self, server: str, tasks: asyncio.TaskGroup) -> None:

@@ -11,7 +11,7 @@ from astdialer.domain.calendar import local_day
 from astdialer.domain.campaign import Campaign, CampaignState, phase_of
 from astdialer.domain.contact import Contact, ContactState, Number
 from astdialer.domain.disposition import NOT_COUNTED, Disposition
-from astdialer.domain.pacing import Limit
+from astdialer.domain.limit import Limit
 from astdialer.domain.route import look_up, may_lead
 from astdialer.domain.selection import (
     NO_FACTS,

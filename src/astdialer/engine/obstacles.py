@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.pacing import Limit
+from astdialer.domain.limit import Limit
 from astdialer.engine.context import Context
 from astdialer.engine.routing import Router
 from astdialer.engine.words import UNBIND

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import ceil
 
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.pacing import Decision, Demand, Snapshot, agent_room
+from astdialer.domain.pacing import Decision, Snapshot, decide
+from astdialer.domain.settings import Mode
+from astdialer.domain.sharing import Demand
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
+from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.placing import Placer
 from astdialer.engine.recovery import Recovery
 from astdialer.engine.routing import HORIZON_S, Router
@@ -23,11 +28,29 @@ CLAIM = 100
 class Outlook:
     """One look at everything that calls draw on."""
 
-    def __init__(self, context: Context, placer: Placer, recovery: Recovery, desk: Desk, router: Router) -> None:
+    def __init__(
+        self,
+        context: Context,
+        placer: Placer,
+        recovery: Recovery,
+        desk: Desk,
+        *,
+        router: Router,
+        forecaster: Forecaster,
+    ) -> None:
+        self._context = context
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
         self._options, self._trouble = context.options, context.trouble
         self._placer, self._recovery, self._desk, self._router = placer, recovery, desk, router
+        self._forecaster = forecaster
+
+    def decide(self, campaign: Campaign) -> Decision:
+        """How many calls the campaign would place now if it were alone. Raises Conflict when its calendar is gone."""
+        snapshot = self.snapshot(campaign)
+        if campaign.settings.mode is Mode.PREDICTIVE:
+            snapshot = replace(snapshot, forecast=self._forecaster.forecast(campaign))
+        return decide(snapshot, self._clock.now() / 1000)
 
     def snapshot(self, campaign: Campaign) -> Snapshot:
         """What pacing may know. Raises Conflict when the campaign's calendar is gone."""
@@ -41,7 +64,7 @@ class Outlook:
             lines_per_agent=settings.lines_per_agent,
             max_calls=settings.max_calls,
             calls=sum(not call.is_gone for call in self._calls.of_campaign(campaign.id)),
-            waiting_calls=self._calls_without_agent(server, settings.queue),
+            waiting_calls=self._calls_without_agent(campaign, server),
             logged_in_agents=self._agents.logged_in(server, settings.queue),
             free_agents=self._free_agents(campaign, server),
             trunk_usable=bool(usable),
@@ -63,19 +86,23 @@ class Outlook:
             return len(self._desk.free_for(campaign))
         return self._desk.free_in(server, campaign.settings.queue)
 
-    def _calls_without_agent(self, server: str, queue: str) -> int:
-        """Calls of every campaign that will need an agent of the queue and have none: not even a ringing one."""
-        calls = [
-            call
-            for call in self._calls
-            if not call.has_agent
-            and not call.is_gone
-            and not call.attempt.reserved_agent
-            and self._queue_of(call) == (server, queue)
-        ]
+    def _calls_without_agent(self, campaign: Campaign, server: str) -> int:
+        """Calls of every campaign that will need an agent of the queue and have none: not even a ringing one.
+
+        Predictive calls of others count as many as will find a person, as believed: there are more of them than agents.
+        """
+        queue, calls, fewer = campaign.settings.queue, [], 0.0
+        for call in self._calls:
+            if not call.may_need_agent or self._queue_of(call) != (server, queue):
+                continue
+            of = self._context.campaign_of(call)
+            if of.id == campaign.id or of.settings.mode is not Mode.PREDICTIVE or call.attempt.was_answered:
+                calls.append(call)
+            else:
+                fewer += self._forecaster.share(of, call.attempt.trunk)
         in_queue = sum(call.waits_in_queue for call in calls)
         ours = self._calls.reserved_agents(server)  # a telephone that rings for an agent-first call takes no other
-        return len(calls) - min(in_queue, self._agents.ringing(server, queue, ours))
+        return len(calls) + ceil(fewer) - min(in_queue, self._agents.ringing(server, queue, ours))
 
     def _queue_of(self, call: Call) -> tuple[str, str]:
         return call.attempt.server, self._directory.campaigns[call.attempt.campaign_id].settings.queue
@@ -108,18 +135,18 @@ class Outlook:
             draws.append(f"queue {self._directory.server_of(campaign)} {campaign.settings.queue}")
         return tuple(draws)
 
-    def rooms(self, campaigns: Sequence[Campaign]) -> dict[str, int]:
+    def rooms(self, running: Sequence[tuple[Campaign, Decision]]) -> dict[str, int]:
         """How much there is of everything that calls draw on."""
         queued = self._placer.queued()
         engine = min(self._options.max_calls - len(self._calls), self._placer.rate_room(HORIZON_S))
         rooms = {ENGINE: engine}
-        for campaign in campaigns:
+        for campaign, decision in running:
             trunks = self._router.rested(campaign)
             room = {trunk.name: self._trunk_room(trunk, queued) for trunk in trunks}
             rooms |= {f"trunk {name}": n for name, n in room.items()}
             if campaign.settings.mode.needs_agents:
                 queue = f"queue {self._directory.server_of(campaign)} {campaign.settings.queue}"
-                rooms[queue] = max(rooms.get(queue, 0), agent_room(self.snapshot(campaign)))
+                rooms[queue] = max(rooms.get(queue, 0), decision.agent_room or 0)
         return rooms
 
     def _trunk_room(self, trunk: Trunk, queued: Mapping[str, int]) -> int:

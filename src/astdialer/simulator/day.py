@@ -83,7 +83,7 @@ class Day:
         return Traffic(
             free=self.free,
             waiting=len(self.waiting),
-            dialing_s=self._ages(self.dialing),
+            dialing={"": self._ages(self.dialing)},
             analysed_s=self._ages(self.analysed),
             talking_s=self._ages(self.talking),
             resting_s=self._ages(self.resting),

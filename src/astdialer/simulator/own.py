@@ -2,29 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from astdialer.domain.abandonment import Tally, Window
+from astdialer.domain.campaign import CampaignState
 from astdialer.domain.pacer import Pacer
+from astdialer.domain.pacing import Forecast, Snapshot, decide
+from astdialer.domain.settings import Mode
 from astdialer.simulator.day import Day
 from astdialer.simulator.world import End
 
 
+@dataclass(slots=True)
 class OwnPacing:
-    """Predictive; the block of days before this one has seen ``block``."""
+    """A campaign of any mode that calls for agents; the block of days before this one has seen ``block``."""
 
-    def __init__(self, pacer: Pacer, block: Tally | None = None) -> None:
-        self._pacer = pacer
-        self._block = block or Tally()
-        self.served, self.verdict = pacer.served, pacer.verdict
-        self.talk_ended, self.rest_ended = pacer.talk_ended, pacer.rest_ended
-
-    def call_ended(self, age_s: float, end: End) -> None:
-        """A call has led to a person who needs an agent, or has ended without."""
-        self._pacer.call_ended(age_s, reached=end is End.PERSON)
+    pacer: Pacer
+    block: Tally = field(default_factory=Tally)
+    mode: Mode = Mode.PREDICTIVE
+    lines_per_agent: float = 1.0
+    max_calls: int = 1_000_000
 
     def decide(self, day: Day) -> int:
         """Calls to place now."""
+        traffic = day.traffic()
+        self.pacer.look(traffic, day.now)
+        return decide(self._snapshot(day, Forecast(self.pacer, traffic, self._windows(day))), day.now).calls
+
+    def _windows(self, day: Day) -> tuple[Window, Window]:
         record = day.record
         today = Tally(record.answered, record.abandoned)
-        block = Tally(self._block.answered + today.answered, self._block.abandoned + today.abandoned)
-        windows = (Window(block), Window(today, day.now, day.world.ends_s - day.now))
-        return self._pacer.advise(day.traffic(), windows, day.now).calls
+        block = Tally(self.block.answered + today.answered, self.block.abandoned + today.abandoned)
+        return Window(block), Window(today, day.now, day.world.ends_s - day.now)
+
+    def _snapshot(self, day: Day, forecast: Forecast) -> Snapshot:
+        traffic, lines = forecast.traffic, day.world.max_lines
+        calls = traffic.under_way + traffic.waiting + len(traffic.talking_s)
+        return Snapshot(
+            state=CampaignState.RUNNING,
+            mode=self.mode,
+            lines_per_agent=self.lines_per_agent,
+            max_calls=self.max_calls,
+            calls=calls,
+            waiting_calls=traffic.under_way + traffic.waiting,
+            logged_in_agents=day.logged_in,
+            free_agents=traffic.free,
+            trunk_usable=True,
+            trunk_max_calls=lines,
+            trunk_calls=calls,
+            trunk_rate_room=lines,
+            engine_room=lines,
+            server_up=True,
+            store_writes=True,
+            refused=False,
+            open_zones=1,
+            forecast=forecast,
+        )
+
+    # --- facts -------------------------------------------------------------------------------------------------------
+
+    def call_ended(self, age_s: float, end: End) -> None:
+        """A call has led to a person who needs an agent, or has ended without."""
+        self.pacer.call_ended(age_s, reached=end is End.PERSON)
+
+    def served(self, *, in_time: bool) -> None:
+        """A person got an agent, or was abandoned."""
+        self.pacer.served(in_time=in_time)
+
+    def verdict(self, age_s: float, *, person: bool) -> None:
+        """AMD took so long to say who has answered."""
+        self.pacer.verdict(age_s, person=person)
+
+    def talk_ended(self, age_s: float) -> None:
+        """An agent was so long in a call."""
+        self.pacer.talk_ended(age_s)
+
+    def rest_ended(self, age_s: float) -> None:
+        """An agent was free again so long after its talk."""
+        self.pacer.rest_ended(age_s)

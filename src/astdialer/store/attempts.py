@@ -12,7 +12,7 @@ from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.retry import ended
 from astdialer.domain.selection import NumberFacts
-from astdialer.ports import CampaignCounts, Claim, Claimed, ClaimRequest, Closing, Converted, Recording
+from astdialer.ports import CampaignCounts, Claim, Claimed, ClaimRequest, Closing, Converted, Learned, Recording
 from astdialer.store.claim import barred_until, claim, facts_of, with_numbers
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Database, Writing
@@ -119,6 +119,21 @@ class Attempts:
     async def withdraw_live_view(self, engine: str) -> None:
         """The engine ends."""
         await self._db.write(lambda tx: tx.execute("withdraw_live_view", {"engine": engine}))
+
+    async def learned(self, campaign_id: int) -> Learned | None:
+        """What predictive dialing knew of a campaign when it was last written down."""
+        rows = await self._db.read("learned", {"campaign_id": campaign_id})
+        return Learned(**rows[0]) if rows else None
+
+    async def save_learned(self, campaign_id: int, body: str, now: int) -> None:
+        """Keep what predictive dialing knows of a campaign."""
+        row = {"campaign_id": campaign_id, "body": body, "now": now}
+        await self._db.write(lambda tx: tx.execute("save_learned", row))
+
+    async def first_call_at(self, campaign: str, from_at: int) -> int | None:
+        """When the first of the campaign's calls began that have ended, from an instant on."""
+        rows = await self._db.read("first_call_at", {"campaign": campaign, "from_at": from_at})
+        return int(rows[0]["at"]) if rows[0]["at"] is not None else None
 
     def writes(self) -> bool:
         """Whether the last write went through."""

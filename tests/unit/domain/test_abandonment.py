@@ -42,8 +42,8 @@ def test_the_upper_bound_is_wilsons() -> None:
 # --- risk ------------------------------------------------------------------------------------------------------------
 
 
-def at(answered: float, abandoned: float, **known: float) -> Window:
-    return Window(Tally(answered, abandoned), **known)
+def at(answered: float, abandoned: float, dialed_s: float = 0, left_s: float | None = None) -> Window:
+    return Window(Tally(answered, abandoned), dialed_s, left_s)
 
 
 def allowed(*windows: Window) -> float:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from astdialer.domain.abandonment import Tally, Window
-from astdialer.domain.pacer import GROWTH, LEAST_ANSWERS, MOST_LEAN, Pace, Pacer
+from astdialer.domain.limit import Limit
+from astdialer.domain.pace import Pace
+from astdialer.domain.pacer import GROWTH, MOST_LEAN, Pacer
 from astdialer.domain.prediction import Traffic
 
 PACE = Pace(ring_s=28, patience_s=2, wrap_up_s=20, aim=0.0275, limit=0.03, usual_risk=0.02)
@@ -28,19 +30,19 @@ def taught(calls: int = 2000) -> Pacer:
 def test_before_anything_is_known_there_is_one_call_for_each_free_agent() -> None:
     pacer = Pacer(PACE)
     assert pacer.advise(Traffic(free=7), [DAY], 0.0).calls == 7
-    two_under_way = Traffic(free=7, dialing_s=np.array([1.0]), analysed_s=np.array([1.0]), waiting=1)
+    two_under_way = Traffic(free=7, dialing={"": np.array([1.0])}, analysed_s=np.array([1.0]), waiting=1)
     advice = pacer.advise(two_under_way, [DAY], 1.0)
-    assert (advice.calls, advice.thin) == (4, True)
+    assert (advice.calls, advice.limit) == (4, Limit.LEARNING)
 
 
 def test_with_enough_answers_it_predicts() -> None:
     pacer = Pacer(PACE)
-    for _ in range(LEAST_ANSWERS * 4):
+    for _ in range(PACE.least_answers * 4):
         pacer.call_ended(10.0, reached=False)
-    for _ in range(LEAST_ANSWERS):
+    for _ in range(PACE.least_answers):
         pacer.call_ended(10.0, reached=True)
     advice = pacer.advise(Traffic(free=20), [DAY], 0.0)
-    assert not advice.thin
+    assert advice.limit in (Limit.RISK, Limit.GROWTH)
     assert advice.calls > 20
 
 
@@ -54,7 +56,9 @@ def grown(pacer: Pacer, free: int, *, someone_answers: bool = True) -> list[int]
     """The calls under way second by second."""
     under_way, grown = 0, []
     for second in range(12):
-        advice = pacer.advise(Traffic(free=free, dialing_s=np.full(under_way, 1.0)), [DAY], float(second))
+        traffic = Traffic(free=free, dialing={"": np.full(under_way, 1.0)})
+        pacer.look(traffic, float(second))
+        advice = pacer.advise(traffic, [DAY], float(second))
         under_way += max(0, advice.calls)
         grown.append(under_way)
         if someone_answers:

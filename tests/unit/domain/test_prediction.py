@@ -19,14 +19,14 @@ def learned(share: float = 0.25) -> Beliefs:
     """As after a day: people answer after 5 to 20 s, talks last 150 s, rests exactly 20 s."""
     rng = np.random.default_rng(2)
     beliefs = Beliefs(
-        answers=Answering(step_s=0.5, longest_s=28.0, share=share),
+        make=lambda alike: Answering(step_s=0.5, longest_s=28.0, share=alike.share if alike else share),
         verdicts=Answering(step_s=0.25, longest_s=6.0, share=0.5),
         talks=Lifetimes(step_s=5.0, steps=300, mean_s=120.0, memory=3000),
         rests=Lifetimes(step_s=1.0, steps=240, mean_s=20.0, memory=3000),
     )
     for _ in range(3000):
         reached = rng.random() < share
-        beliefs.answers.ended(rng.uniform(5, 20) if reached else rng.choice([4.0, 26.0]), reached=reached)
+        beliefs.of("").ended(rng.uniform(5, 20) if reached else rng.choice([4.0, 26.0]), reached=reached)
         beliefs.verdicts.ended(2.5, reached=rng.random() < 0.4)
         beliefs.talks.ended(rng.exponential(150))
         beliefs.rests.ended(20.0)
@@ -69,8 +69,9 @@ def law_of(free: int, ends: Sequence[float], answers: Sequence[float], *, exact:
     groups = [rows(chances, sign) for chances, sign in ((ends, 1), (answers, -1)) if chances]
     call = prediction._Chances(np.full((1, len(AHEAD_S)), 0.5), 1.0, -1)
     answer_at = np.full(len(AHEAD_S), 1 / len(AHEAD_S))
-    law = prediction._Exact if exact else prediction._Approximate
-    return law(free, groups, call, answer_at).risk(0)
+    if exact:
+        return prediction._Exact(free, groups, prediction._GRIDS[128], call, answer_at).risk(0)
+    return prediction._Approximate(free, groups, call, answer_at).risk(0)
 
 
 @given(st.integers(-5, 5), CHANCES, CHANCES)
@@ -88,8 +89,8 @@ def test_both_ways_agree_where_one_takes_over_from_the_other() -> None:
     """Sixty-three calls and agents, and one more."""
     many = np.linspace(1, 20, 12)
     talks = np.linspace(5, 600, 50)
-    exact = first_risk(Traffic(free=1, dialing_s=many, talking_s=talks))
-    approximate = first_risk(Traffic(free=1, dialing_s=np.append(many, 27.9), talking_s=talks))
+    exact = first_risk(Traffic(free=1, dialing={"": many}, talking_s=talks))
+    approximate = first_risk(Traffic(free=1, dialing={"": np.append(many, 27.9)}, talking_s=talks))
     assert approximate == pytest.approx(exact, abs=0.01)
 
 
@@ -103,17 +104,17 @@ def test_the_normal_distribution_is_right_to_seven_digits() -> None:
 
 
 def test_what_helps_lowers_the_risk_and_what_hurts_raises_it() -> None:
-    usual = Traffic(free=1, dialing_s=ages(2, 5, 9, 14), talking_s=ages(20, 80, 200), resting_s=ages(3))
+    usual = Traffic(free=1, dialing={"": ages(2, 5, 9, 14)}, talking_s=ages(20, 80, 200), resting_s=ages(3))
     risk = first_risk(usual)
     assert 0.01 < risk < 0.99
-    assert first_risk(Traffic(free=2, dialing_s=usual.dialing_s, talking_s=usual.talking_s)) < risk
+    assert first_risk(Traffic(free=2, dialing=usual.dialing, talking_s=usual.talking_s)) < risk
     for worse in (
-        Traffic(free=1, waiting=1, dialing_s=usual.dialing_s, talking_s=usual.talking_s, resting_s=usual.resting_s),
-        Traffic(free=1, dialing_s=ages(2, 5, 9, 14, 9), talking_s=usual.talking_s, resting_s=usual.resting_s),
-        Traffic(free=1, dialing_s=usual.dialing_s, talking_s=usual.talking_s),
+        Traffic(free=1, waiting=1, dialing=usual.dialing, talking_s=usual.talking_s, resting_s=usual.resting_s),
+        Traffic(free=1, dialing={"": ages(2, 5, 9, 14, 9)}, talking_s=usual.talking_s, resting_s=usual.resting_s),
+        Traffic(free=1, dialing=usual.dialing, talking_s=usual.talking_s),
         Traffic(
             free=1,
-            dialing_s=usual.dialing_s,
+            dialing=usual.dialing,
             analysed_s=ages(1, 1),
             talking_s=usual.talking_s,
             resting_s=usual.resting_s,
@@ -124,12 +125,12 @@ def test_what_helps_lowers_the_risk_and_what_hurts_raises_it() -> None:
 
 def test_a_rest_that_is_nearly_over_is_worth_an_agent_and_one_that_begins_is_not_yet() -> None:
     calls = ages(8, 9)
-    assert first_risk(Traffic(free=0, dialing_s=calls, resting_s=ages(19, 19, 19))) < 0.1
-    assert first_risk(Traffic(free=0, dialing_s=calls, resting_s=ages(0, 0, 0))) > 0.5
+    assert first_risk(Traffic(free=0, dialing={"": calls}, resting_s=ages(19, 19, 19))) < 0.1
+    assert first_risk(Traffic(free=0, dialing={"": calls}, resting_s=ages(0, 0, 0))) > 0.5
 
 
 def test_a_call_that_rings_for_long_will_hardly_be_answered() -> None:
-    early, late = (first_risk(Traffic(free=1, dialing_s=np.full(6, age_s))) for age_s in (8.0, 21.0))
+    early, late = (first_risk(Traffic(free=1, dialing={"": np.full(6, age_s)})) for age_s in (8.0, 21.0))
     assert late < early / 2
 
 
@@ -148,7 +149,7 @@ def test_as_many_calls_as_the_risk_allows_and_no_more(share: float, free: int) -
     expected = found * share
     assert expected < 1.1 * free
     assert free < 20 or expected > 0.6 * free
-    again, _ = Prediction(learned(share), 2.0).calls(Traffic(free=free, dialing_s=np.zeros(found)), 0.02, 0.0, MANY)
+    again, _ = Prediction(learned(share), 2.0).calls(Traffic(free=free, dialing={"": np.zeros(found)}), 0.02, 0.0, MANY)
     assert again <= 0.2 * found + 1, "but for the caution, which fades as more calls are seen"
 
 
@@ -157,7 +158,7 @@ def test_what_is_believed_is_asked_anew_as_it_changes() -> None:
     asked = Prediction(beliefs, 2.0)
     before, _ = asked.calls(Traffic(free=10), 0.02, 0.0, MANY)
     for _ in range(500):
-        beliefs.answers.ended(10.0, reached=True)
+        beliefs.of("").ended(10.0, reached=True)
     after, _ = asked.calls(Traffic(free=10), 0.02, 1.0, MANY)
     assert after < before / 1.5
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from astdialer.domain.abandonment import Profile
 from astdialer.domain.agent import AgentStrategy
 from astdialer.domain.amd import AmdParameters
 from astdialer.domain.cause import CauseRules
@@ -39,7 +40,9 @@ CHOICES = {
     "amd_not_sure": NotSure,
     "number_strategy": NumberStrategy,
     "contact_strategy": ContactStrategy,
+    "abandonment_profile": Profile,
 }
+NUMBERS = {"abandonment_target": (0.1, 100), "abandonment_limit": (0.1, 100), "amd_false_machines": (0, 100)}
 WHOLE = {
     "priority": (-1000, 1000),
     "max_calls": (1, 10000),
@@ -63,6 +66,9 @@ WHOLE = {
     "no_answer_delay_s": (0, 3600),
     "preview_s": (5, 3600),
     "preview_skip_delay_s": (0, 99_999_999),
+    "predict_adjust": (0, 1000),
+    "predict_after_answers": (1, 10_000),
+    "predict_memory": (50, 100_000),
     **dict.fromkeys(AMD, (0, 32767)),
 }
 
@@ -74,6 +80,7 @@ plain = st.text(st.characters(codec="utf-8", exclude_characters=",;|\"'\\$`{}\x7
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     **{key: st.sampled_from(kind) for key, kind in CHOICES.items()},
     **{key: st.integers(low, high) for key, (low, high) in WHOLE.items()},
+    **{key: st.integers(int(low * 100), high * 100).map(lambda n: n / 100) for key, (low, high) in NUMBERS.items()},
     **dict.fromkeys(FLAGS, st.booleans()),
     **dict.fromkeys(RETRIES, retries),
     **dict.fromkeys(("trunk", "queue", "calendar"), st.just("") | names),
@@ -116,7 +123,9 @@ BAD: dict[str, list[str]] = {
     **{key: ["a b", "-x", "x" * 70, "a\n", "a/b"] for key in ("trunk", "queue", "calendar")},
     **{key: ["a b", "a,-x", "a;b", "a/b", "x" * 70] for key in ("routes", "skills")},
     **{key: ["USER_BUSI", "0", "128", "486", "sip_200", "17;18"] for key in CAUSES},
-    "mode": ["", "predictive", "POWER"],
+    **{key: ["", "-1", "100.1", "nan", "3 %", "1e1"] for key in NUMBERS},
+    "abandonment_profile": ["", "US", "de"],
+    "mode": ["", "predictiv", "POWER"],
     "amd_not_sure": ["", "maybe"],
     "number_strategy": ["", "by_priority"],
     "contact_strategy": ["", "random"],

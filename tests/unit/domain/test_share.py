@@ -1,4 +1,4 @@
-"""Dividing what campaigns share, over many turns: by priority, and nobody starves. One turn is in test_pacing.py."""
+"""Dividing what campaigns share, over many turns: by priority, and nobody starves."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astdialer.domain.pacing import Demand, share, weights
+from astdialer.domain.sharing import Demand, share, weights
 
 THINGS = ("engine", "trunk a", "trunk b", "queue x", "queue y")
 TINY = 1e-6  #: what adding many fractions may make of a sum

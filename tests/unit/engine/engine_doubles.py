@@ -30,6 +30,7 @@ from astdialer.engine.context import Context, EngineOptions
 from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
+from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.engine.outlook import Outlook
@@ -223,6 +224,7 @@ class Rig:
     sweeps: Sweeps
     router: Router
     caller_ids: CallerIds
+    forecaster: Forecaster
     closed: list[Closing] = field(default_factory=list)
 
     @property
@@ -364,6 +366,10 @@ async def rig(
         campaign = await store.create_campaign("demo", Settings(**USUAL), NOON)
         await store.set_state(campaign.id, CampaignState.RUNNING, now=NOON)
         telephony = FakeTelephony(clock)
+
+        def changed(call: Call, before: Attempt) -> None:
+            made.forecaster.call_changed(call, before)
+
         context = Context(
             store=store,
             telephony=telephony,
@@ -374,7 +380,7 @@ async def rig(
                 calls_per_second=engine_calls_per_second,
                 **options,
             ),
-            calls=LiveCalls(lambda: None),
+            calls=LiveCalls(changed),
             agents=AgentMirror(lambda: None),
             directory=Directory(store),
             trouble=Trouble(),
@@ -385,13 +391,17 @@ async def rig(
         agent_first = AgentFirst(context, desk, caller_ids, placer.place)
         recovery = Recovery(context, agent_first)
         recovery.synced.add("default")
-        outlook = Outlook(context, placer, recovery, desk, router)
-        parts = Parts(outlook=outlook, placer=placer, desk=desk, router=router, agent_first=agent_first)
+        forecaster = Forecaster(context, desk)
+        outlook = Outlook(context, placer, recovery, desk, router=router, forecaster=forecaster)
+        parts = Parts(
+            outlook=outlook, placer=placer, desk=desk, router=router, agent_first=agent_first, forecaster=forecaster
+        )
         dialer = Dialer(context, parts)
         closed: list[Closing] = []
 
         def on_closed(closing: Closing) -> None:
             closed.append(closing)
+            forecaster.closed(closing)
             if closing.attempt.reserved_agent:
                 desk.released(closing.attempt, context.directory.campaigns[closing.attempt.campaign_id].settings)
             dialer.closed(closing)
@@ -413,6 +423,7 @@ async def rig(
             sweeps=Sweeps(context, desk, dialer),
             router=router,
             caller_ids=caller_ids,
+            forecaster=forecaster,
             closed=closed,
         )
         telephony.on_pause = made.paused

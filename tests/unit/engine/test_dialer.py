@@ -8,7 +8,7 @@ from astdialer.domain.agent import AgentStatus
 from astdialer.domain.amd import Action
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.errors import OriginateRefused
-from astdialer.domain.pacing import Limit
+from astdialer.domain.limit import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.dialer import Standing

@@ -29,7 +29,7 @@ from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.contact import Contact
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import NotFound
-from astdialer.domain.pacing import Limit
+from astdialer.domain.limit import Limit
 from astdialer.domain.route import Destination, Route
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.explain import ContactExplanation, Explanation, explain, explain_contact

@@ -4,8 +4,8 @@ from engine_doubles import NOON, Rig
 
 from astdialer.domain import events as ev
 from astdialer.domain.amd import Action
-from astdialer.domain.attempt import LATE_FACT_S
-from astdialer.engine.calls import LiveCalls
+from astdialer.domain.attempt import LATE_FACT_S, Attempt
+from astdialer.engine.calls import Call, LiveCalls
 
 pytest_plugins = ("engine_fixtures",)
 
@@ -30,8 +30,8 @@ async def test_an_attempt_is_followed_once(engine: Rig) -> None:
 
 async def test_only_what_says_something_new_is_a_change(engine: Rig) -> None:
     (call,) = await engine.claim(1)
-    changes: list[None] = []
-    calls = LiveCalls(lambda: changes.append(None))
+    changes: list[tuple[Call, Attempt]] = []
+    calls = LiveCalls(lambda call, before: changes.append((call, before)))
     calls.add(await engine.store.open_attempts())
     event = ev.Ringing(attempt_id=call.attempt.id, at=NOON)
     calls.handle(event)

@@ -10,7 +10,7 @@ from astdialer.domain import events as ev
 from astdialer.domain import route as patterns
 from astdialer.domain.cause import Cause
 from astdialer.domain.contact import ContactState, Number, NumberType
-from astdialer.domain.pacing import Limit
+from astdialer.domain.limit import Limit
 from astdialer.domain.route import Destination, Lookup, Problem, Route
 from astdialer.domain.selection import NO_OPEN_ROUTE_MS, NoOpenRoute, NoRoute, Why
 from astdialer.domain.settings import Mode

@@ -10,7 +10,7 @@ from engine_doubles import NOON, Rig, phone, rig, until
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.pacing import Limit
+from astdialer.domain.limit import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.ports import BlacklistEntry, Claim, ClaimRequest

@@ -13,7 +13,7 @@ from astdialer.domain.amd import Action
 from astdialer.domain.campaign import Campaign, CampaignState, Phase
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Unavailable
-from astdialer.domain.pacing import Limit
+from astdialer.domain.limit import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESTS

@@ -6,7 +6,8 @@ from itertools import count
 import pytest
 
 from astdialer.domain.abandonment import USUAL_RISK
-from astdialer.domain.pacer import Pace, Pacer
+from astdialer.domain.pace import Pace
+from astdialer.domain.pacer import Pacer
 from astdialer.simulator.bound import Exponentials, bound
 from astdialer.simulator.day import Day, Record
 from astdialer.simulator.own import OwnPacing

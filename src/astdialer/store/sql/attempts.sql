@@ -228,6 +228,16 @@ WHERE attempt_id = :attempt_id
 INSERT INTO live_views VALUES (:engine, :now, :body)
 ON CONFLICT (engine) DO UPDATE SET written_at = excluded.written_at, body = excluded.body
 
+-- name: learned
+SELECT body, saved_at FROM learned WHERE campaign_id = :campaign_id
+
+-- name: save_learned
+INSERT INTO learned VALUES (:campaign_id, :now, :body)
+ON CONFLICT (campaign_id) DO UPDATE SET saved_at = excluded.saved_at, body = excluded.body
+
+-- name: first_call_at
+SELECT min(calldate) AS at FROM cdrs WHERE campaign = :campaign AND calldate >= :from_at
+
 -- name: withdraw_live_view
 DELETE FROM live_views WHERE engine = :engine
 

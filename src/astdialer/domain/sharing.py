@@ -1,0 +1,50 @@
+"""Who of several campaigns gets the agents and trunks that all of them want."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a campaign would place if it were alone, and how much it has had already.
+
+    ``draws``: the shared things that each of its calls takes one of. ``served`` is its calls so far, each divided by
+    its weight, see `share`.
+    """
+
+    campaign_id: int
+    wants: int
+    priority: int
+    served: float
+    draws: tuple[str, ...]
+
+
+def weights(demands: Sequence[Demand]) -> Mapping[int, int]:
+    """How many calls each campaign gets for one of the lowest: one more for each step of priority above it."""
+    lowest = min((d.priority for d in demands), default=0)
+    return {d.campaign_id: 1 + d.priority - lowest for d in demands}
+
+
+def share(demands: Sequence[Demand], rooms: Mapping[str, int]) -> dict[int, int]:
+    """How many calls each campaign may place now, by campaign.
+
+    Stride scheduling (Waldspurger and Weihl 1995): one call after the other goes to whoever has been served least for
+    its weight, so that shares follow the priorities and the lowest is never starved.
+    """
+    weight = weights(demands)
+    left = dict(rooms)
+    given = {d.campaign_id: 0 for d in demands}
+    served = {d.campaign_id: d.served for d in demands}
+    hungry = [d for d in demands if d.wants > 0]
+    while hungry:
+        first = min(hungry, key=lambda d: (served[d.campaign_id], -d.priority, d.campaign_id))
+        if given[first.campaign_id] >= first.wants or any(left[draw] <= 0 for draw in first.draws):
+            hungry.remove(first)
+            continue
+        for draw in first.draws:
+            left[draw] -= 1
+        given[first.campaign_id] += 1
+        served[first.campaign_id] += 1 / weight[first.campaign_id]
+    return given

@@ -1,0 +1,246 @@
+"""What predictive dialing reckons with: learned from every fact, of each campaign, and kept over restarts.
+
+Every campaign with agents learns, whatever its mode: one that becomes predictive knows its numbers and its agents.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from astdialer.domain.amd import Action
+from astdialer.domain.attempt import Attempt, State
+from astdialer.domain.calendar import local_day
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.disposition import Disposition
+from astdialer.domain.errors import Unavailable
+from astdialer.domain.laws import Array
+from astdialer.domain.pacer import Pacer
+from astdialer.domain.pacing import Forecast
+from astdialer.domain.prediction import Part, Traffic
+from astdialer.domain.settings import Mode
+from astdialer.engine.calls import Call
+from astdialer.engine.context import Context
+from astdialer.engine.desk import Desk
+from astdialer.engine.floor import Floor, Stage
+from astdialer.engine.legalcount import LegalCount
+from astdialer.ports import Closing
+
+logger = logging.getLogger(__name__)
+
+#: What was learned is written down so often.
+SAVE_S = 10.0
+#: A machine is told something, or hung up; with anything else it is a person who is served.
+_FOR_MACHINES = (Action.MESSAGE, Action.HANGUP)
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A campaign's calls that have no agent."""
+
+    dialing: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  #: since when, by trunk
+    analysed: list[int] = field(default_factory=list)
+    talks: int = 0
+
+
+class Forecaster:
+    """``look`` once a turn, before any campaign is asked about."""
+
+    def __init__(self, context: Context, desk: Desk) -> None:
+        self._context, self._desk = context, desk
+        self._store, self._clock, self._directory = context.store, context.clock, context.directory
+        self._floor = Floor(context, desk, self)
+        self._pacers: dict[int, Pacer] = {}
+        self._counts: dict[int, LegalCount] = {}
+        self._news: set[int] = set()  #: campaigns that have learned since it was written down
+        self._under_way: Mapping[int, _UnderWay] = {}
+
+    # --- of each campaign, over restarts -----------------------------------------------------------------------------
+
+    async def take_up(self, campaign: Campaign) -> None:
+        """Read what was learned and counted of a campaign, if it is new here. Raises Unavailable."""
+        if campaign.id in self._counts or not campaign.settings.mode.needs_agents:
+            return
+        kept = await self._store.learned(campaign.id)
+        rows = await self._store.days(campaign.id, "")
+        zone, now = self._directory.zone_of(campaign), self._clock.now()
+        midnight = now - local_day(zone, now)[1] * 60_000
+        self._counts[campaign.id] = LegalCount(rows, await self._store.first_call_at(campaign.name, midnight))
+        if kept:
+            self._restore(campaign, kept.body, (now - kept.saved_at) / 1000)
+
+    def _restore(self, campaign: Campaign, body: str, age_s: float) -> None:
+        try:
+            self._pacer(campaign).restore(json.loads(body), age_s=age_s)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # of another version: learn anew
+            logger.warning("forecast.not_restored", extra={"campaign": campaign.name, "error": repr(error)})
+            del self._pacers[campaign.id]
+
+    async def run(self) -> None:
+        """Write down what is learned, until canceled."""
+        while True:
+            await self._clock.sleep(SAVE_S)
+            try:
+                await self.save()
+            except Unavailable as error:
+                logger.error("forecast.not_saved", extra={"error": str(error)})
+
+    async def save(self) -> None:
+        """Write down what is new. Raises Unavailable."""
+        for campaign_id in list(self._news):
+            self._news.discard(campaign_id)
+            body = json.dumps(self._pacers[campaign_id].kept(), separators=(",", ":"))
+            await self._store.save_learned(campaign_id, body, self._clock.now())
+
+    def _pacer(self, campaign: Campaign) -> Pacer:
+        """The campaign's, with the settings that it has now."""
+        pace, known = campaign.settings.pace, self._pacers.get(campaign.id)
+        if known is None or known.pace != pace:
+            known, before = Pacer(pace), known
+            if before:
+                known.restore(before.kept())
+            self._pacers[campaign.id] = known
+        return known
+
+    def _pacer_of(self, campaign_id: int) -> Pacer:
+        self._news.add(campaign_id)
+        return self._pacer(self._directory.campaigns[campaign_id])
+
+    # --- facts -------------------------------------------------------------------------------------------------------
+
+    def call_changed(self, call: Call, before: Attempt) -> None:
+        """A fact about a call has come in."""
+        attempt, settings = call.attempt, self._context.campaign_of(call).settings
+        says_nothing = attempt.manual or attempt.canceled or attempt.refusal or attempt.vanished
+        if says_nothing or not attempt.dialed_at or not settings.mode.needs_agents:
+            return
+        if not _has_ended(before, amd=settings.amd) and _has_ended(attempt, amd=settings.amd):
+            self._call_ended(attempt, attempt.dialed_at)
+        is_news = before.connected_at is None and attempt.connected_at is not None
+        if is_news and settings.mode is Mode.PREDICTIVE and not attempt.reserved_agent:
+            self._pacer_of(attempt.campaign_id).served(in_time=True)
+
+    def _call_ended(self, attempt: Attempt, dialed_at: int) -> None:
+        """It led to a person who needs an agent, or it did not."""
+        ended_at = attempt.answered_at or attempt.gone_at or self._clock.now()
+        decided_at = attempt.action_at or attempt.gone_at or ended_at
+        by_person = attempt.was_answered and attempt.action not in _FOR_MACHINES
+        person = by_person and (attempt.action is not None or attempt.state < State.GONE)
+        pacer = self._pacer_of(attempt.campaign_id)
+        pacer.call_ended(max(0, ended_at - dialed_at) / 1000, reached=person, trunk=attempt.trunk)
+        if attempt.was_answered and (attempt.amd_verdict or not person):
+            pacer.verdict(max(0, decided_at - ended_at) / 1000, person=person)
+
+    def closed(self, closing: Closing) -> None:
+        """A call was closed: it counts, for the law as well."""
+        campaign = self._directory.campaigns[closing.attempt.campaign_id]
+        if campaign.id in self._counts:
+            self._counts[campaign.id].add(closing.day, closing.disposition)
+        if closing.disposition is Disposition.ABANDONED and campaign.settings.mode is Mode.PREDICTIVE:
+            self._pacer_of(campaign.id).served(in_time=False)
+
+    def talk_ended(self, campaign_id: int, lasted_s: float) -> None:
+        """See floor.Listener."""
+        self._pacer_of(campaign_id).talk_ended(lasted_s)
+
+    def rest_ended(self, campaign_id: int, lasted_s: float) -> None:
+        """See floor.Listener."""
+        self._pacer_of(campaign_id).rest_ended(lasted_s)
+
+    def surprised(self, server: str, queue: str) -> None:
+        """See floor.Listener: how long the talks of the queue have lasted is not known."""
+        for campaign in self._directory.campaigns.values():
+            if self._is_for(campaign, server, queue):
+                self._pacer(campaign).went_blind(self._clock.now() / 1000)
+
+    # --- what pacing asks --------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """See where agents and calls are."""
+        self._floor.look()
+        under_way: dict[int, _UnderWay] = defaultdict(_UnderWay)
+        for call in self._context.calls:
+            self._place(call, under_way[call.attempt.campaign_id])
+        self._under_way = under_way
+
+    def _place(self, call: Call, under_way: _UnderWay) -> None:
+        attempt = call.attempt
+        if call.has_agent and not call.is_gone:
+            under_way.talks += 1
+        elif call.may_need_agent and not attempt.was_answered:
+            under_way.dialing[attempt.trunk].append(attempt.dialed_at or self._clock.now())
+        elif call.may_need_agent and attempt.action is None and self._context.campaign_of(call).settings.amd:
+            under_way.analysed.append(attempt.answered_at or self._clock.now())
+
+    def forecast(self, campaign: Campaign) -> Forecast:
+        """What is known now."""
+        now_s, server = self._clock.now() / 1000, self._directory.server_of(campaign)
+        pacer = self._pacer(campaign)
+        traffic = self._traffic(campaign, server, (campaign.id, None), tuple(self._others(campaign, server)))
+        pacer.look(traffic, now_s)
+        settings, zone = campaign.settings, self._directory.zone_of(campaign)
+        talks = self._under_way[campaign.id].talks if campaign.id in self._under_way else 0
+        counts = self._counts.setdefault(campaign.id, LegalCount((), None))
+        return Forecast(pacer, traffic, counts.windows(settings, zone, self._clock.now(), talks))
+
+    def share(self, campaign: Campaign, trunk: str) -> float:
+        """Of the campaign's calls by a trunk that lead to a person, as believed."""
+        return self._pacer(campaign).beliefs.of(trunk).share
+
+    def _others(self, campaign: Campaign, server: str) -> Iterable[Part]:
+        """Campaigns whose calls are for the same agents."""
+        queue = campaign.settings.queue
+        for other in self._directory.campaigns.values():
+            if other.id != campaign.id and self._is_for(other, server, queue):
+                traffic = self._traffic(other, server, (other.id,))
+                if traffic.under_way or traffic.busy:
+                    yield self._pacer(other).part(traffic, self._clock.now() / 1000)
+
+    def _is_for(self, campaign: Campaign, server: str, queue: str) -> bool:
+        settings = campaign.settings
+        return settings.mode.needs_agents and settings.queue == queue and self._directory.server_of(campaign) == server
+
+    def _traffic(
+        self, campaign: Campaign, server: str, owners: Collection[int | None], others: tuple[Part, ...] = ()
+    ) -> Traffic:
+        """The campaign's calls, and the agents who talk for one of the ``owners``; None: for nobody that is known."""
+        now, queue = self._clock.now(), campaign.settings.queue
+        under_way = self._under_way.get(campaign.id) or _UnderWay()
+        everybody = self._floor.posts(server, queue)
+        posts, trunks = [post for post in everybody if post.campaign_id in owners], self._directory.trunks_of(campaign)
+        return Traffic(
+            free=sum(post.stage is Stage.FREE for post in everybody),
+            waiting=self._waiting(server, queue),
+            dialing={trunk: _ages_s(since, now) for trunk, since in under_way.dialing.items()},
+            analysed_s=_ages_s(under_way.analysed, now),
+            talking_s=_ages_s([post.since for post in posts if post.stage is Stage.TALKING], now),
+            resting_s=_ages_s([post.since for post in posts if post.stage is Stage.RESTING], now),
+            others=others,
+            trunk=trunks[0].name if trunks else "",
+        )
+
+    def _waiting(self, server: str, queue: str) -> int:
+        """People in the queue for whom not even a telephone rings."""
+        in_queue = sum(
+            call.waits_in_queue and not call.attempt.reserved_agent
+            for call in self._context.calls.of_server(server)
+            if self._context.campaign_of(call).settings.queue == queue
+        )
+        reserved = self._context.calls.reserved_agents(server)
+        return max(0, in_queue - self._context.agents.ringing(server, queue, reserved))
+
+
+def _has_ended(attempt: Attempt, *, amd: bool) -> bool:
+    """Whether it is known if the call leads to a person: with AMD not before that has judged."""
+    if attempt.state >= State.GONE:
+        return True
+    return attempt.was_answered and (not amd or attempt.action is not None)
+
+
+def _ages_s(since: list[int], now: int) -> Array:
+    return np.maximum(now - np.array(since, np.float64), 0.0) / 1000
