@@ -27,6 +27,8 @@ NUMBER_COLUMNS = (
     "tries",
     "ended",
 )
+#: ``true_rate_at_most``: with a confidence of 95 %; ``room``: how many more may be abandoned now.
+WINDOW_COLUMNS = ("since", "people", "abandoned", "rate", "true_rate_at_most", "limit", "room")
 ATTEMPT_COLUMNS = ("began", "number", "disposition", "what_it_did", "agent", "trunk", "refusal", "id")
 
 
@@ -81,6 +83,7 @@ def show_explanation(found: Explanation) -> None:
         click.echo(found.detail)
     emit_record({key: value for key, value in _facts(found.facts).items() if value not in (None, {})})
     rules = found.rules
+    _table("Abandonment, as the law counts it", map(window_cells, found.facts.get("windows", ())), WINDOW_COLUMNS)
     _calendar(rules.get("calendar"))
     show_closed(rules["closed_zones"])
     show_waiting(rules["put_off"])
@@ -95,10 +98,31 @@ def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     shown["next_due_at"] = local_time(shown.get("next_due_at"))
     if shown.get("abandonment") is not None:
         shown["abandonment"] = f"{shown['abandonment']:.1%} of the calls that people answered"
+    shown.pop("windows", None)
+    if shown.get("prediction"):
+        shown["prediction"] = prediction_words(shown["prediction"])
     month = shown.pop("abandonment_30_days")
     if month["rate"] is not None:
         shown["last 30 days"] = f"{month['rate']:.1%} abandoned, {month['abandoned']} of {month['people']} people"
     return shown
+
+
+def prediction_words(found: Mapping[str, Any]) -> str:
+    """What predictive dialing reckons."""
+    return (
+        f"risk of one call more {found['risk']:.1%}, allowed {found['allowed_risk']:.1%}; "
+        f"{found['answer_rate']:.1%} of calls lead to a person ({found['answers_learned']} did)"
+    )
+
+
+def window_cells(window: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the windows of the law."""
+    return {
+        **window,
+        "rate": "" if window["rate"] is None else f"{window['rate']:.2%}",
+        "true_rate_at_most": f"{window['at_most']:.2%}",
+        "limit": f"{window['limit']:.2%}",
+    }
 
 
 def _calendar(calendar: Mapping[str, Any] | None) -> None:

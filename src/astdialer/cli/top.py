@@ -54,6 +54,7 @@ def screen(view: Mapping[str, Any]) -> RenderableType:
         Text(),
         _limits(view),
         Text(),
+        *_predictions(view),
         _results(view),
         Text(),
         _agents(view),
@@ -98,6 +99,22 @@ def _limits(view: Mapping[str, Any]) -> Table:
         until = f", until {local_time(row['until'])}" if row["until"] else ""
         table.add_row(row["campaign"], row["limit"] + until)
     return table
+
+
+def _predictions(view: Mapping[str, Any]) -> list[RenderableType]:
+    """Predictive campaigns: the live probability, the share believed, and what the law leaves today."""
+    rows = [row for row in view["campaigns"] if row.get("prediction")]
+    if not rows:
+        return []
+    table = _table("predictive", "risk", "allowed", "answers", "window", "people", "abandoned", "rate", "room")
+    for row in rows:
+        found = row["prediction"]
+        risks = (f"{found['risk']:.1%}", f"{found['allowed_risk']:.1%}", f"{found['answer_rate']:.1%}")
+        for n, window in enumerate(row["windows"]):
+            cells = (window["since"], f"{window['people']:g}", f"{window['abandoned']:g}")
+            rate = "" if window["rate"] is None else f"{window['rate']:.2%}"
+            table.add_row(*((row["campaign"], *risks) if n == 0 else ("",) * 4), *cells, rate, str(window["room"]))
+    return [table, Text()]
 
 
 def _results(view: Mapping[str, Any]) -> Table:

@@ -390,5 +390,5 @@ class Dialer:
     def _explain(self, campaign: Campaign, standing: Standing) -> None:
         if standing.limit is Limit.OUTSIDE_HOURS and not self._directory.zones(campaign.id):
             standing.limit = Limit.LIST_EMPTY
-        until, detail = self._obstacles.explain(campaign, standing.limit)
+        until, detail = self._obstacles.explain(campaign, standing.limit, standing.decision)
         standing.until, standing.detail = until or standing.until, detail

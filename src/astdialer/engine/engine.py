@@ -85,7 +85,9 @@ class Engine:
         self._bookkeeper = Bookkeeper(self._context, self._closed)
         self._orders = OrderDesk(self._context, self._desk, self._dialer)
         self._sweeps = Sweeps(self._context, self._desk, self._dialer)
-        self._view = LiveView(self._context, self._dialer, outlook, self._desk, self._sweeps)
+        self._view = LiveView(
+            self._context, self._dialer, outlook, self._desk, sweeps=self._sweeps, forecaster=self._forecaster
+        )
         self.answering = CallAnswering(self._context, self._agent_first)
 
     def _changed(self) -> None:

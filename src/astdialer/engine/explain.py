@@ -29,7 +29,8 @@ from astdialer.domain.selection import (
 from astdialer.engine.campaigns import loaded
 from astdialer.engine.check import closed_by, closed_pools, zones_words
 from astdialer.engine.directory import Directory
-from astdialer.engine.liveview import STALE_S, progress
+from astdialer.engine.legalcount import LegalCount
+from astdialer.engine.progress import STALE_S, progress, window_row
 from astdialer.engine.rulebook import dialing_rules
 from astdialer.engine.statistics import abandonment_of
 from astdialer.engine.words import UNBIND
@@ -44,6 +45,7 @@ LIVE_FACTS = (
     "logged_in_agents",
     "free_agents",
     "waiting_calls",
+    "prediction",
 )
 #: A contact's last attempts that are told.
 TOLD = 10
@@ -77,6 +79,10 @@ async def explain(store: Store, clock: Clock, name: str, engine_zone: str = "UTC
     facts = progress(await store.counts(campaign.id))
     facts["abandonment_30_days"] = dataclasses.asdict(await abandonment_of(store, clock, engine_zone, campaign))
     facts["abandonment_30_days"].pop("days")
+    if campaign.settings.mode.needs_agents:
+        counted = LegalCount(await store.days(campaign.id, ""), None)
+        windows = counted.windows(campaign.settings, rules.default_zone, now, 0)
+        facts["windows"] = [window_row(campaign.settings, window) for window in windows]
     if view is None or is_stale(view, now):
         standing = _without_engine(campaign)
     else:

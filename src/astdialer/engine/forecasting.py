@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from astdialer.domain.abandonment import Window
 from astdialer.domain.amd import Action
 from astdialer.domain.attempt import Attempt, State
 from astdialer.domain.calendar import local_day
@@ -183,14 +184,23 @@ class Forecaster:
         pacer = self._pacer(campaign)
         traffic = self._traffic(campaign, server, (campaign.id, None), tuple(self._others(campaign, server)))
         pacer.look(traffic, now_s)
-        settings, zone = campaign.settings, self._directory.zone_of(campaign)
-        talks = self._under_way[campaign.id].talks if campaign.id in self._under_way else 0
-        counts = self._counts.setdefault(campaign.id, LegalCount((), None))
-        return Forecast(pacer, traffic, counts.windows(settings, zone, self._clock.now(), talks))
+        return Forecast(pacer, traffic, self.windows(campaign))
+
+    def windows(self, campaign: Campaign) -> Sequence[Window]:
+        """Those of the law that now is in, the longest first; none before the campaign was taken up."""
+        counts, under_way = self._counts.get(campaign.id), self._under_way.get(campaign.id)
+        if counts is None:
+            return ()
+        zone, talks = self._directory.zone_of(campaign), under_way.talks if under_way else 0
+        return counts.windows(campaign.settings, zone, self._clock.now(), talks)
 
     def share(self, campaign: Campaign, trunk: str) -> float:
         """Of the campaign's calls by a trunk that lead to a person, as believed."""
         return self._pacer(campaign).beliefs.of(trunk).share
+
+    def answers(self, campaign: Campaign) -> int:
+        """How many answers it has learned from."""
+        return self._pacer(campaign).answers
 
     def _others(self, campaign: Campaign, server: str) -> Iterable[Part]:
         """Campaigns whose calls are for the same agents."""

@@ -7,46 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.disposition import abandonment
 from astdialer.domain.errors import Conflict
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
-from astdialer.engine.dialer import Dialer
+from astdialer.engine.dialer import Dialer, Standing
+from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.outlook import Outlook
+from astdialer.engine.progress import progress, window_row
 from astdialer.engine.sweeps import Sweeps
-from astdialer.ports import CampaignCounts
 
 #: How often the view is published.
 PERIOD_S = 1.0
-#: A view older than this comes from an engine that does not run any more.
-STALE_S = 5.0
-
-
-def progress(counts: CampaignCounts) -> dict[str, Any]:
-    """How far a campaign has come."""
-    return {
-        "contacts": {
-            "ready": counts.ready,
-            "waiting": counts.waiting,
-            "in_call": counts.in_call,
-            "held": counts.held,
-            "done": counts.done,
-        },
-        "next_due_at": counts.next_due_at,
-        "dispositions": dict(counts.dispositions),
-        "abandonment": abandonment(counts.dispositions),
-    }
 
 
 class LiveView:
     """Builds the view; publishing goes through the store."""
 
-    def __init__(self, context: Context, dialer: Dialer, outlook: Outlook, desk: Desk, sweeps: Sweeps) -> None:
+    def __init__(
+        self, context: Context, dialer: Dialer, outlook: Outlook, desk: Desk, *, sweeps: Sweeps, forecaster: Forecaster
+    ) -> None:
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
         self._dialer, self._outlook, self._desk, self._sweeps = dialer, outlook, desk, sweeps
-        self._trouble = context.trouble
+        self._trouble, self._forecaster = context.trouble, forecaster
 
     async def build(self) -> Mapping[str, Any]:
         """The view now."""
@@ -95,7 +79,21 @@ class LiveView:
             "waiting_calls": snapshot.waiting_calls,
             "free_agents": snapshot.free_agents,
             "logged_in_agents": snapshot.logged_in_agents,
+            "prediction": self._prediction(campaign, standing),
+            "windows": [window_row(campaign.settings, window) for window in self._forecaster.windows(campaign)],
             **progress(counts),
+        }
+
+    def _prediction(self, campaign: Campaign, standing: Standing | None) -> dict[str, Any] | None:
+        """What predictive dialing last reckoned; None in other modes, and while it does not dial."""
+        advice = standing.decision.advice if standing and standing.decision else None
+        if advice is None:
+            return None
+        return {
+            "risk": round(advice.risk, 5),
+            "allowed_risk": round(advice.allowed, 5),
+            "answer_rate": round(advice.share, 4),
+            "answers_learned": self._forecaster.answers(campaign),
         }
 
     def _agent_rows(self) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.limit import Limit
+from astdialer.domain.pacer import Advice
+from astdialer.domain.pacing import Decision
 from astdialer.engine.context import Context
 from astdialer.engine.routing import Router
 from astdialer.engine.words import UNBIND
@@ -18,8 +20,10 @@ class Obstacles:
     def __init__(self, context: Context, router: Router) -> None:
         self._context, self._router, self._directory = context, router, context.directory
 
-    def explain(self, campaign: Campaign, limit: Limit) -> Words:
+    def explain(self, campaign: Campaign, limit: Limit, decision: Decision | None = None) -> Words:
         """When the limit ends, and in whose words. Raises Conflict when the campaign's calendar is gone."""
+        if decision and decision.advice and limit is decision.advice.limit:
+            return None, _why_no_more(decision.advice)
         if limit is Limit.OUTSIDE_HOURS:
             return min((at for at in self._opens_at(campaign) if at is not None), default=None), ""
         if limit is Limit.REFUSED:
@@ -61,3 +65,13 @@ class Obstacles:
         if self._context.agents.members(server, queue):
             return ""
         return f"Asterisk ({server}) has no queue {queue}, or nobody is a member of it"
+
+
+def _why_no_more(advice: Advice) -> str:
+    """The figures of predictive dialing."""
+    if advice.limit is not Limit.RISK:
+        return ""
+    return (
+        f"an answer to one call more would meet no free agent with {advice.risk:.1%}, {advice.allowed:.1%} are "
+        f"allowed; {advice.share:.1%} of the calls lead to a person"
+    )

@@ -12,7 +12,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astdialer.domain.agent import OUR_PAUSE, QueueMember
 from astdialer.domain.campaign import Campaign
@@ -23,10 +23,12 @@ from astdialer.domain.selection import Judgement
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
-from astdialer.engine.dialer import Dialer
 from astdialer.engine.explain import is_stale
 from astdialer.engine.words import local_words
 from astdialer.ports import Claim, ClaimRequest, Clock, NewTask, Order, Store
+
+if TYPE_CHECKING:  # it brings arrays, and commands only give orders
+    from astdialer.engine.dialer import Dialer
 
 logger = logging.getLogger(__name__)
 

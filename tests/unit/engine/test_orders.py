@@ -21,8 +21,8 @@ from astdialer.domain.selection import Judgement
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESERVED
-from astdialer.engine.liveview import STALE_S
 from astdialer.engine.orders import GRACE_S, ORDER_S, ask
+from astdialer.engine.progress import STALE_S
 from astdialer.ports import BlacklistEntry, Claim, ClaimRequest, NewTask, Order
 from astdialer.store.database import Write
 
