@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import ceil, exp
 from typing import Any
 
 from astdialer.domain.abandonment import Window, risk
@@ -145,7 +145,7 @@ class Pacer:
         """How many calls more there may be, so that a wrong belief can't flood the trunks."""
         agents = traffic.free + traffic.busy + sum(other.busy for other in traffic.others)
         freely = _FREELY * agents if self.answers >= _KNOWN_ANSWERS else traffic.free
-        return int(GROWTH * max(self._most, freely, 3)) - traffic.under_way
+        return ceil(GROWTH * max(self._most, freely)) - traffic.under_way
 
     # --- over restarts -----------------------------------------------------------------------------------------------
 

@@ -37,8 +37,9 @@ class Call:
     @property
     def may_need_agent(self) -> bool:
         """Whether an agent may have to take it: nobody has or is reserved for it, and no machine answered."""
-        elsewhere = self.attempt.action in (Action.MESSAGE, Action.HANGUP)
-        return not (self.has_agent or self.is_gone or self.attempt.reserved_agent or elsewhere)
+        attempt = self.attempt
+        taken = attempt.connected_at is not None or attempt.reserved_agent or attempt.state >= State.GONE
+        return not taken and attempt.action not in (Action.MESSAGE, Action.HANGUP)
 
     @property
     def waits_in_queue(self) -> bool:

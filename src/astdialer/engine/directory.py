@@ -32,6 +32,9 @@ class Directory:
         self._zones: dict[int, tuple[str, ...]] = {}
         self._bound: dict[int, frozenset[str]] = {}
         self._rates: dict[str, CallRate] = {}
+        #: Asked for each agent at each look: kept until something is set anew.
+        self._known_profiles: dict[tuple[str, str], AgentProfile] = {}
+        self._known_rests: dict[tuple[str, str], int] = {}
         self.changed_rules: set[int] = set()  #: campaigns whose rules have changed since somebody looked
 
     async def load(self) -> None:
@@ -49,6 +52,8 @@ class Directory:
             self._bound[campaign.id] = frozenset(await self._store.bound_buckets(campaign.id))
             if before.get(campaign.id) not in (None, self._fingerprint(campaign)):
                 self.changed_rules.add(campaign.id)
+        self._known_profiles.clear()
+        self._known_rests.clear()
         for trunk in self.trunks.values():
             self.rate(trunk).per_second = trunk.calls_per_second
 
@@ -59,6 +64,7 @@ class Directory:
     def require(self, campaign: Campaign) -> None:
         """Take up a campaign that was made this very moment."""
         self._campaigns[campaign.id] = campaign
+        self._known_rests.clear()
 
     async def refresh(self) -> bool:
         """Read again if another process has written; whether it had."""
@@ -101,11 +107,19 @@ class Directory:
 
     def profile(self, interface: str, name: str = "") -> AgentProfile:
         """What is known about an agent; an empty profile if nothing is."""
-        found = (profile for profile in self.profiles if is_agent(profile.agent, interface, name))
-        return next(found, AgentProfile(agent=interface))
+        known = self._known_profiles.get((interface, name))
+        if known is None:
+            found = (profile for profile in self.profiles if is_agent(profile.agent, interface, name))
+            known = self._known_profiles[interface, name] = next(found, AgentProfile(agent=interface))
+        return known
 
     def wrap_up_s(self, server: str, queue: str) -> int:
         """Rest after a talk in a queue: the longest that its active campaigns ask for, or all if none is active."""
+        if (server, queue) not in self._known_rests:
+            self._known_rests[server, queue] = self._longest_rest_s(server, queue)
+        return self._known_rests[server, queue]
+
+    def _longest_rest_s(self, server: str, queue: str) -> int:
         of_queue = [
             campaign
             for campaign in self._campaigns.values()

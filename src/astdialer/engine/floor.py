@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -81,14 +81,17 @@ class Floor:
     def _stages(self, members: Mapping[_Key, QueueMember]) -> Iterator[tuple[_Key, Stage]]:
         reserved = {server: self._desk.reserved(server) for server in {key[0] for key in members}}
         for key, member in members.items():
-            if member.status in _NOT_HERE or member.is_away:
-                yield key, Stage.AWAY
-            elif member.interface in reserved[key[0]]:
-                yield key, Stage.TALKING
-            elif self._desk.is_resting(member):
-                yield key, Stage.RESTING
-            else:
-                yield key, Stage.FREE if self._desk.is_idle(member) else Stage.TALKING
+            yield key, self._stage(member, reserved[key[0]])
+
+    def _stage(self, member: QueueMember, reserved: Collection[str]) -> Stage:
+        if member.status in _NOT_HERE or member.is_away:
+            return Stage.AWAY
+        if member.interface in reserved:
+            return Stage.TALKING
+        idle = member.status is AgentStatus.NOT_INUSE and not member.in_call
+        if not idle or self._desk.is_resting(member):
+            return Stage.RESTING if idle else Stage.TALKING
+        return Stage.FREE if self._desk.is_idle(member) else Stage.TALKING
 
     def _move(self, key: _Key, stage: Stage, now: int, owner: Call | None) -> None:
         post = self._posts.get(key)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -60,6 +60,7 @@ class Forecaster:
         self._counts: dict[int, LegalCount] = {}
         self._news: set[int] = set()  #: campaigns that have learned since it was written down
         self._under_way: Mapping[int, _UnderWay] = {}
+        self._in_queue: Counter[tuple[str, str]] = Counter()  #: people without an agent, by server and queue
 
     # --- of each campaign, over restarts -----------------------------------------------------------------------------
 
@@ -164,6 +165,7 @@ class Forecaster:
     def look(self) -> None:
         """See where agents and calls are."""
         self._floor.look()
+        self._in_queue.clear()
         under_way: dict[int, _UnderWay] = defaultdict(_UnderWay)
         for call in self._context.calls:
             self._place(call, under_way[call.attempt.campaign_id])
@@ -171,12 +173,14 @@ class Forecaster:
 
     def _place(self, call: Call, under_way: _UnderWay) -> None:
         attempt = call.attempt
-        if call.has_agent and not call.is_gone:
-            under_way.talks += 1
-        elif call.may_need_agent and not attempt.was_answered:
+        if not call.may_need_agent:
+            under_way.talks += call.has_agent and not call.is_gone
+        elif attempt.answered_at is None:
             under_way.dialing[attempt.trunk].append(attempt.dialed_at or self._clock.now())
-        elif call.may_need_agent and attempt.action is None and self._context.campaign_of(call).settings.amd:
-            under_way.analysed.append(attempt.answered_at or self._clock.now())
+        elif attempt.action is Action.QUEUE:
+            self._in_queue[attempt.server, self._context.campaign_of(call).settings.queue] += 1
+        elif attempt.action is None and self._context.campaign_of(call).settings.amd:
+            under_way.analysed.append(attempt.answered_at)
 
     def forecast(self, campaign: Campaign) -> Forecast:
         """What is known now."""
@@ -236,11 +240,7 @@ class Forecaster:
 
     def _waiting(self, server: str, queue: str) -> int:
         """People in the queue for whom not even a telephone rings."""
-        in_queue = sum(
-            call.waits_in_queue and not call.attempt.reserved_agent
-            for call in self._context.calls.of_server(server)
-            if self._context.campaign_of(call).settings.queue == queue
-        )
+        in_queue = self._in_queue[server, queue]
         reserved = self._context.calls.reserved_agents(server)
         return max(0, in_queue - self._context.agents.ringing(server, queue, reserved))
 

@@ -11,7 +11,6 @@ from astdialer.domain.pacing import Decision, Snapshot, decide
 from astdialer.domain.settings import Mode
 from astdialer.domain.sharing import Demand
 from astdialer.domain.trunk import Trunk
-from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
 from astdialer.engine.forecasting import Forecaster
@@ -93,9 +92,11 @@ class Outlook:
         """
         queue, calls, fewer = campaign.settings.queue, [], 0.0
         for call in self._calls:
-            if not call.may_need_agent or self._queue_of(call) != (server, queue):
+            if not call.may_need_agent or call.attempt.server != server:
                 continue
             of = self._context.campaign_of(call)
+            if of.settings.queue != queue:
+                continue
             if of.id == campaign.id or of.settings.mode is not Mode.PREDICTIVE or call.attempt.was_answered:
                 calls.append(call)
             else:
@@ -103,9 +104,6 @@ class Outlook:
         in_queue = sum(call.waits_in_queue for call in calls)
         ours = self._calls.reserved_agents(server)  # a telephone that rings for an agent-first call takes no other
         return len(calls) + ceil(fewer) - min(in_queue, self._agents.ringing(server, queue, ours))
-
-    def _queue_of(self, call: Call) -> tuple[str, str]:
-        return call.attempt.server, self._directory.campaigns[call.attempt.campaign_id].settings.queue
 
     def open_zones(self, campaign: Campaign) -> list[str]:
         """Zones of the campaign's contacts in which somebody may be dialed now. Raises Conflict."""

@@ -1,10 +1,12 @@
 """The abandonment rate as the law counts it, and the risk that its windows leave room for."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astdialer.domain.abandonment import USUAL_RISK, Counts, Profile, Tally, Window, risk, tally
+from astdialer.domain.abandonment import USUAL_RISK, Counts, Profile, Tally, Window, risk, spans, tally
 
 COUNTS = Counts(connected=96, abandoned=4, machines=50, machines_of_agents=10)
 
@@ -78,3 +80,33 @@ def test_one_more_abandoned_person_never_raises_the_risk(answered: int, abandone
     windows = [at(answered + 1, n, dialed_s=3600, left_s=left_s) for n in (abandoned, abandoned + 1)]
     more, less = (allowed(window) for window in windows)
     assert 0 < less <= more <= 0.6
+
+
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+TODAY = date(2026, 11, 21)
+
+
+@pytest.mark.parametrize(
+    ("profile", "first", "begins"),
+    [
+        (Profile.US, date(2026, 11, 21), [date(2026, 11, 21)] * 2),
+        (Profile.US, date(2026, 10, 23), [date(2026, 10, 23), TODAY]),
+        (Profile.US, date(2026, 10, 22), [TODAY, TODAY]),
+        (Profile.US, date(2026, 1, 1), [date(2026, 10, 28), TODAY]),
+        (Profile.ITALY, date(2026, 11, 1), [date(2026, 11, 1), TODAY]),
+        (Profile.CANADA, date(2026, 1, 7), [date(2026, 11, 1), TODAY]),
+        (Profile.UK, date(2026, 1, 7), [TODAY]),
+    ],
+)
+def test_the_windows_that_a_day_is_in(profile: Profile, first: date, begins: list[date]) -> None:
+    """Successive blocks of 30 days from the campaign's first day on, not the last 30; a calendar month; the day."""
+    assert list(spans(profile, first, TODAY)) == begins
+
+
+@given(st.integers(0, 5000), st.integers(0, 300))
+def test_the_room_of_a_window_is_what_may_still_be_abandoned_and_no_more(connected: int, abandoned: int) -> None:
+    window = Window(Tally(connected + abandoned, abandoned))
+    room = window.room(0.03)
+    assert room == 0 or Tally(connected + abandoned + room, abandoned + room).rate <= 0.03 + 1e-9
+    assert Tally(connected + abandoned + room + 1, abandoned + room + 1).rate > 0.03 - 1e-9

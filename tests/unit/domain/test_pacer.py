@@ -1,6 +1,8 @@
 """Predictive pacing of a campaign: thin data, the limit, growth, restarts."""
 
+import dataclasses
 import json
+from math import ceil
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from astdialer.domain.abandonment import Tally, Window
 from astdialer.domain.limit import Limit
 from astdialer.domain.pace import Pace
-from astdialer.domain.pacer import GROWTH, MOST_LEAN, Pacer
+from astdialer.domain.pacer import BLIND_S, GROWTH, MOST_LEAN, STALE_S, Pacer
 from astdialer.domain.prediction import Traffic
 
 PACE = Pace(ring_s=28, patience_s=2, wrap_up_s=20, aim=0.0275, limit=0.03, usual_risk=0.02)
@@ -68,17 +70,17 @@ def grown(pacer: Pacer, free: int, *, someone_answers: bool = True) -> list[int]
 
 def test_at_first_calls_grow_by_steps() -> None:
     found = grown(taught(120), 100)
-    assert found[0] == found[4] == int(GROWTH * 100)
-    assert found[5] == int(GROWTH * found[4])
+    assert found[0] == found[4] == ceil(GROWTH * 100)
+    assert found[5] == ceil(GROWTH * found[4])
 
 
 def test_without_an_answer_calls_do_not_grow() -> None:
     found = grown(taught(120), 100, someone_answers=False)
-    assert found[0] == found[-1] == int(GROWTH * 100)
+    assert found[0] == found[-1] == ceil(GROWTH * 100)
 
 
 def test_what_is_known_may_be_used_at_once() -> None:
-    assert grown(taught(), 100)[0] == int(GROWTH * 200)
+    assert grown(taught(), 100)[0] == ceil(GROWTH * 200)
 
 
 def test_the_risk_is_learned_from_what_comes_of_it() -> None:
@@ -106,3 +108,76 @@ def test_what_was_learned_survives_a_restart() -> None:
     after.restore(json.loads(json.dumps(before.kept())))
     traffic = Traffic(free=5, talking_s=np.array([10.0, 100.0]), resting_s=np.array([5.0]))
     assert after.advise(traffic, [DAY], 0.0) == before.advise(traffic, [DAY], 0.0)
+
+
+# --- what keeps it to one call for each free agent -------------------------------------------------------------------
+
+
+def test_after_nothing_was_seen_for_a_while_it_does_not_predict() -> None:
+    pacer = taught()
+    pacer.went_blind(1000.0)
+    blind = pacer.advise(Traffic(free=4), [DAY], 1000.0 + BLIND_S - 1)
+    assert (blind.calls, blind.limit) == (4, Limit.LEARNING)
+    assert pacer.advise(Traffic(free=4), [DAY], 1000.0 + BLIND_S).calls > 4
+
+
+def test_what_is_stale_is_only_the_best_guess_until_there_are_new_answers() -> None:
+    kept = taught().kept()
+    fresh, stale = Pacer(PACE), Pacer(PACE)
+    fresh.restore(kept, age_s=STALE_S)
+    stale.restore(kept, age_s=STALE_S + 1)
+    assert fresh.advise(Traffic(free=4), [DAY], 0.0).limit is not Limit.LEARNING
+    assert stale.advise(Traffic(free=4), [DAY], 0.0).limit is Limit.LEARNING
+    assert stale.beliefs.of("").seen == pytest.approx(10)
+    assert stale.beliefs.of("").share == pytest.approx(fresh.beliefs.of("").share, abs=0.01)
+
+
+def test_without_any_risk_there_is_one_call_for_each_free_agent() -> None:
+    careful = Pacer(dataclasses.replace(PACE, usual_risk=0.0))
+    careful.restore(taught().kept())
+    advice = careful.advise(Traffic(free=4, dialing={"": np.array([3.0])}), [DAY], 0.0)
+    assert (advice.calls, advice.limit) == (3, Limit.AGENTS_COVERED)
+
+
+def test_a_spent_window_is_named() -> None:
+    assert taught().advise(Traffic(free=4), [Window(Tally(1000, 30))], 0.0).limit is Limit.ABANDONMENT
+
+
+# --- trunks, and campaigns that share agents -------------------------------------------------------------------------
+
+
+def test_each_trunk_has_its_own_share_and_a_new_one_begins_with_the_best_known() -> None:
+    pacer = taught()
+    for _ in range(400):
+        pacer.call_ended(6.0, reached=False, trunk="poor")
+    pacer.call_ended(6.0, reached=True)
+    pacer.look(Traffic(free=0, dialing={"": np.full(300, 5.0)}), 0.0)  # growth is not what binds
+    usual = pacer.advise(Traffic(free=20), [DAY], 0.0)
+    poor = pacer.advise(Traffic(free=20, trunk="poor"), [DAY], 0.0)
+    new = pacer.advise(Traffic(free=20, trunk="new"), [DAY], 0.0)
+    assert poor.share < 0.1 < usual.share
+    assert poor.calls > usual.calls, "fewer people answer: more calls are needed"
+    assert pacer.beliefs.of("new").share == pytest.approx(pacer.beliefs.of("").share, abs=0.03)
+    assert new.calls <= usual.calls, "and it is taken with caution"
+
+
+def test_calls_and_talks_of_another_campaign_take_and_give_agents() -> None:
+    mine, other = taught(), taught()
+    alone = mine.advise(Traffic(free=6), [DAY], 0.0)
+    calls = other.part(Traffic(free=6, dialing={"": np.full(12, 4.0)}), 0.0)
+    crowded = mine.advise(Traffic(free=6, others=[calls]), [DAY], 0.0)
+    assert crowded.calls < alone.calls
+    assert crowded.risk > alone.risk
+    rests = other.part(Traffic(free=6, resting_s=np.full(4, 15.0)), 0.0)
+    assert mine.advise(Traffic(free=6, others=[rests]), [DAY], 0.0).calls > alone.calls
+    thin = Pacer(PACE)
+    thin.look(Traffic(free=20), 0.0)
+    assert thin.advise(Traffic(free=20, others=[calls]), [DAY], 0.0).calls == 8, "each of the twelve has an agent"
+
+
+def test_calls_of_others_are_as_good_as_its_own_to_the_law() -> None:
+    pacer = taught()
+    ages = np.array([2.0, 8.0, 14.0])
+    own = pacer.advise(Traffic(free=2, dialing={"": ages}), [DAY], 0.0)
+    others = pacer.advise(Traffic(free=2, others=[pacer.part(Traffic(free=2, dialing={"": ages}), 0.0)]), [DAY], 0.0)
+    assert others.risk == pytest.approx(own.risk, abs=0.02)

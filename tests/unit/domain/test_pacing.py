@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from astdialer.domain.abandonment import Tally, Window
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.disposition import abandonment
 from astdialer.domain.limit import Limit
-from astdialer.domain.pacing import Snapshot, decide
-from astdialer.domain.settings import Mode
+from astdialer.domain.pacer import Pacer
+from astdialer.domain.pacing import Forecast, Snapshot, decide
+from astdialer.domain.prediction import Traffic
+from astdialer.domain.settings import Mode, Settings
 
 ROOMY = Snapshot(
     state=CampaignState.RUNNING,
@@ -131,3 +134,47 @@ def test_the_limit_is_named(change: dict[str, Any], calls: int, limit: Limit) ->
 )
 def test_abandonment_is_measured_among_calls_that_people_answered(attempts: dict[str, int], rate: float | None) -> None:
     assert abandonment(attempts) == rate
+
+
+# --- predictive ------------------------------------------------------------------------------------------------------
+
+PREDICTIVE = dataclasses.replace(ROOMY, mode=Mode.PREDICTIVE)
+
+
+def forecast(*, answers: int, free: int = 3) -> Forecast:
+    pacer = Pacer(Settings().pace)
+    for n in range(4 * answers):
+        pacer.call_ended(8.0, reached=n % 4 == 0)
+    return Forecast(pacer, Traffic(free=free), [Window(Tally(1000, 27))])
+
+
+def test_predictive_dialing_says_which_probability_binds() -> None:
+    decision = decide(dataclasses.replace(PREDICTIVE, forecast=forecast(answers=500)), 0.0)
+    assert decision.limit is Limit.RISK
+    assert decision.advice is not None
+    assert decision.calls == decision.agent_room == decision.advice.calls > 3
+    assert decision.advice.risk <= decision.advice.allowed
+
+
+def test_predictive_dialing_keeps_to_every_other_limit() -> None:
+    known = forecast(answers=500)
+    few = decide(dataclasses.replace(PREDICTIVE, forecast=known, trunk_rate_room=1), 0.0)
+    assert (few.calls, few.limit) == (1, Limit.TRUNK_RATE)
+    assert few.agent_room is not None
+    assert few.agent_room > 1
+    nobody = decide(dataclasses.replace(PREDICTIVE, forecast=known, logged_in_agents=0, free_agents=0), 0.0)
+    assert (nobody.calls, nobody.limit) == (0, Limit.NO_AGENTS)
+    down = decide(dataclasses.replace(PREDICTIVE, forecast=known, server_up=False), 0.0)
+    assert (down.calls, down.limit, down.advice) == (0, Limit.ASTERISK_DOWN, None)
+
+
+def test_predictive_dialing_that_knows_too_little_is_progressive() -> None:
+    thin = decide(dataclasses.replace(PREDICTIVE, forecast=forecast(answers=5)), 0.0)
+    assert (thin.calls, thin.limit) == (3, Limit.LEARNING)
+    unknown = decide(PREDICTIVE, 0.0)
+    assert (unknown.calls, unknown.limit) == (3, Limit.AGENTS_COVERED)
+
+
+def test_asking_twice_gives_the_same_answer() -> None:
+    asked = dataclasses.replace(PREDICTIVE, forecast=forecast(answers=100))
+    assert decide(asked, 7.0) == decide(asked, 7.0)

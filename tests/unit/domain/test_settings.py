@@ -33,7 +33,7 @@ KEYS = tuple(f.name for f in dataclasses.fields(Settings))
 DEFAULT = Settings()
 FLAGS = tuple(key for key in KEYS if isinstance(getattr(DEFAULT, key), bool))
 RETRIES = tuple(key for key in KEYS if isinstance(getattr(DEFAULT, key), Retry))
-AMD = tuple(key for key in KEYS if key.startswith("amd_") and key != "amd_not_sure")
+AMD = tuple(key for key in KEYS if key.startswith("amd_") and isinstance(getattr(DEFAULT, key), int))
 CAUSES = ("causes_ok", "causes_retry", "causes_error", "causes_minus")
 CHOICES = {
     "mode": Mode,
@@ -273,6 +273,12 @@ def test_settings_that_agree_are_kept() -> None:
 def test_a_ring_that_is_shorter_than_the_shortest_is_refused_with_both_remedies() -> None:
     settings = parse_settings({"originate_timeout_s": "14"})
     with pytest.raises(InvalidSetting, match=r"originate_timeout_s = 14: .*raise it, or lower min_ring_s"):
+        check_together(settings)
+
+
+def test_a_target_above_the_limit_is_refused_with_both_remedies() -> None:
+    settings = parse_settings({"abandonment_target": "3.5"})
+    with pytest.raises(InvalidSetting, match=r"abandonment_target = 3.5: .*lower it, or raise abandonment_limit"):
         check_together(settings)
 
 
