@@ -31,7 +31,7 @@ from astdialer.simulator.day import Day, Record
 from astdialer.simulator.own import OwnPacing
 from astdialer.simulator.world import Draws, End, Lognormal, World
 
-RING_S, WRAP_UP_S, HANDOFF_S = 25, 1, 0.3
+RING_S, WRAP_UP_S, HANDOFF_S = 25, 1, 0.2
 #: A call that lasts so long without an answer rings until we give it up.
 RINGS_ON_S = 24
 SETTINGS = {

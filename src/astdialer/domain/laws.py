@@ -116,11 +116,13 @@ class Answering:
         # At first: people answer in the first half, and calls fail at any time, half of them for want of an answer.
         self.reached_at = _ASSUMED_TIMES * _normed(np.exp(-(((middle - 0.4) / 0.25) ** 2) / 2))
         self.failed_at = _ASSUMED_TIMES / 2 * (_normed(middle < 1) + _normed((middle > 0.93) & (middle < 1)))
+        self._left: tuple[Array, Array] | None = None
 
     def ended(self, age_s: float, *, reached: bool) -> None:
         """A call has led to a person, or has failed, at this age."""
         keep = 1 - 1 / self.memory
         self.seen, self.reached = self.seen * keep + 1, self.reached * keep + reached
+        self._left = None
         law = self.reached_at if reached else self.failed_at
         law *= 1 - 1 / self.law_memory
         law[min(int(age_s / self.step_s), len(law) - 1)] += 1
@@ -134,7 +136,8 @@ class Answering:
         expected = 0.0
         if len(under_way_s):
             rows = np.minimum((under_way_s / self.step_s).astype(np.int64), len(self.reached_at) - 1)
-            late, failing = self.share * _left(self.reached_at)[rows], (1 - self.share) * _left(self.failed_at)[rows]
+            reaching, failing = self._left_at()
+            late, failing = self.share * reaching[rows], (1 - self.share) * failing[rows]
             expected = float((late / (late + failing + 1e-12)).sum())
         calls = self.seen + len(under_way_s)
         self.share = min(max((self.reached + expected) / calls, 0.005), 0.97)
@@ -148,15 +151,23 @@ class Answering:
 
     def chances(self, horizons_s: Array, share: float) -> Chances:
         """What becomes of calls of each age within these horizons, if ``share`` of all lead to a person."""
-        late, failing = share * _left(self.reached_at), (1 - share) * _left(self.failed_at)
+        reaching, failing = self._left_at()
+        late, failing = share * reaching, (1 - share) * failing
         remaining = late + failing + 1e-12
         ages = np.arange(len(late))[:, None]
         ends = ages + np.rint(horizons_s / self.step_s).astype(np.int64)[None, :]
         later = np.concatenate([late, [0.0]])[np.minimum(ends, len(late))]
         return Chances((late[:, None] - later) / remaining[:, None], late / remaining, self.step_s)
 
+    def _left_at(self) -> tuple[Array, Array]:
+        """Of calls that lead to a person, and of others, the share that has not ended at each age."""
+        if self._left is None:
+            self._left = _left(self.reached_at), _left(self.failed_at)
+        return self._left
+
     def doubt(self) -> None:
         """What is known is old, or of something alike: it counts no more than what is assumed at first."""
+        self._left = None
         fewer = min(1.0, _ASSUMED_CALLS / self.seen)
         self.seen, self.reached = self.seen * fewer, self.reached * fewer
         self.reached_at *= min(1.0, _ASSUMED_TIMES / self.reached_at.sum())
@@ -177,7 +188,7 @@ class Answering:
         self.share = self.reached / self.seen
         reached_at, failed_at = np.array(kept["reached_at"], float), np.array(kept["failed_at"], float)
         if reached_at.shape == failed_at.shape == self.reached_at.shape:
-            self.reached_at, self.failed_at = reached_at, failed_at
+            self.reached_at, self.failed_at, self._left = reached_at, failed_at, None
 
 
 def _left(weights: Array) -> Array:
