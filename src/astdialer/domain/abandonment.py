@@ -5,7 +5,7 @@ Sources: docs/explanation/predictive-dialing.md. Rates are shares, 0.03 is 3 %. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -71,6 +71,10 @@ def tally(profile: Profile, counts: Counts, *, amd: bool, false_machines: float 
     return Tally(abandoned + connected, abandoned)
 
 
+#: What each profile is known for, in percent (docs/explanation/predictive-dialing.md).
+LIMITS_PERCENT: Mapping[Profile, float] = {Profile.US: 3, Profile.UK: 3, Profile.ITALY: 3, Profile.CANADA: 5}
+#: A person must have an agent within so many seconds.
+LEGAL_WAIT_S = 2
 #: The law's blocks have so many days (16 CFR 310.4(b)(4)(i)).
 BLOCK_DAYS = 30
 

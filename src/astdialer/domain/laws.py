@@ -8,7 +8,6 @@ start of what lasts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,23 +80,6 @@ class Lifetimes:
             self.ends, self.spent_s = ends, spent_s
 
 
-@dataclass(frozen=True, slots=True)
-class Chances:
-    """What becomes of a call, by its age in steps: row = age, column = horizon.
-
-    ``reaching``: P(it has led to a person within the horizon | it is under way at this age). ``ever``: the same without
-    a horizon.
-    """
-
-    reaching: Array
-    ever: Array
-    step_s: float
-
-    def rows(self, ages_s: Array) -> NDArray[np.int64]:
-        """The row of each age."""
-        return np.minimum((ages_s / self.step_s).astype(np.int64), len(self.ever) - 1)
-
-
 class Answering:
     """Whether calls lead to a person, and how long that takes.
 
@@ -127,9 +109,10 @@ class Answering:
         law *= 1 - 1 / self.law_memory
         law[min(int(age_s / self.step_s), len(law) - 1)] += 1
 
-    def believed(self, under_way_s: Array) -> float:
+    def believed(self, under_way_s: Array, beyond: Array | None = None) -> float:
         """The share of calls that lead to a person, given those that are under way at these ages.
 
+        ``beyond``: the log-odds of each beyond what is usual.
         They count with what is expected of them. Leaving them out, or counting them as failed, goes wrong whenever
         their number changes: of calls placed at the same time the quick failures end first.
         """
@@ -137,7 +120,8 @@ class Answering:
         if len(under_way_s):
             rows = np.minimum((under_way_s / self.step_s).astype(np.int64), len(self.reached_at) - 1)
             reaching, failing = self._left_at()
-            late, failing = self.share * reaching[rows], (1 - self.share) * failing[rows]
+            share = self.share if beyond is None else shifted(self.share, beyond)
+            late, failing = share * reaching[rows], (1 - share) * failing[rows]
             expected = float((late / (late + failing + 1e-12)).sum())
         calls = self.seen + len(under_way_s)
         self.share = min(max((self.reached + expected) / calls, 0.005), 0.97)
@@ -149,15 +133,17 @@ class Answering:
         higher: float = _CAUTION * error * min(1.0, _CAUTIOUS_CALLS / self.seen)
         return min(self.share + higher, 0.97)
 
-    def chances(self, horizons_s: Array, share: float) -> Chances:
-        """What becomes of calls of each age within these horizons, if ``share`` of all lead to a person."""
+    def chances(self, horizons_s: Array, shares: Array) -> Array:
+        """What becomes of calls, if these shares of them lead to a person: P(it has done so within the horizon | it is
+        under way at this age), by share, age in steps, and horizon."""
         reaching, failing = self._left_at()
-        late, failing = share * reaching, (1 - share) * failing
-        remaining = late + failing + 1e-12
-        ages = np.arange(len(late))[:, None]
-        ends = ages + np.rint(horizons_s / self.step_s).astype(np.int64)[None, :]
-        later = np.concatenate([late, [0.0]])[np.minimum(ends, len(late))]
-        return Chances((late[:, None] - later) / remaining[:, None], late / remaining, self.step_s)
+        steps = len(reaching)
+        late = shares[:, None] * reaching
+        remaining = late + (1 - shares[:, None]) * failing + 1e-12
+        ends = np.arange(steps)[:, None] + np.rint(horizons_s / self.step_s).astype(np.int64)[None, :]
+        later = np.concatenate([late, np.zeros((len(shares), 1))], axis=1)[:, np.minimum(ends, steps)]
+        found: Array = (late[:, :, None] - later) / remaining[:, :, None]
+        return found
 
     def _left_at(self) -> tuple[Array, Array]:
         """Of calls that lead to a person, and of others, the share that has not ended at each age."""
@@ -189,6 +175,13 @@ class Answering:
         reached_at, failed_at = np.array(kept["reached_at"], float), np.array(kept["failed_at"], float)
         if reached_at.shape == failed_at.shape == self.reached_at.shape:
             self.reached_at, self.failed_at, self._left = reached_at, failed_at, None
+
+
+def shifted(share: float, beyond: Array) -> Array:
+    """The share with its log-odds moved by so much."""
+    odds = share / (1 - share) * np.exp(beyond)
+    moved: Array = odds / (1 + odds)
+    return moved
 
 
 def _left(weights: Array) -> Array:

@@ -5,7 +5,8 @@ The engine and the simulator feed it the same facts, and ask it the same questio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, exp
 from typing import Any
@@ -15,6 +16,7 @@ from astdialer.domain.laws import Answering, Lifetimes
 from astdialer.domain.limit import Limit
 from astdialer.domain.pace import Pace
 from astdialer.domain.prediction import Beliefs, Part, Prediction, Traffic
+from astdialer.domain.propensity import Propensities
 
 #: What is learned is stale after so long without any news: seasons, lists and carriers change.
 STALE_S = 14 * 86400.0
@@ -30,6 +32,8 @@ GROWTH, GROWTH_S = 1.3, 5.0
 _FADES = 0.99
 #: So many calls for each agent are no flood, once so many people have answered.
 _FREELY, _KNOWN_ANSWERS = 2, 50
+#: What was expected at so many calls is remembered, to know what is much and what is little; below so many nothing is.
+_REMEMBERED, _RANKED = 500, 20
 #: A talk is assumed to last so long before any has ended, and so many calls to lead to a person.
 _TALK_S, _SHARE = 120.0, 0.2
 
@@ -56,6 +60,7 @@ class Pacer:
             talks=Lifetimes(step_s=5.0, steps=300, mean_s=_TALK_S, memory=3000),
             rests=Lifetimes(step_s=1.0, steps=240, mean_s=max(pace.wrap_up_s, 0.01), memory=3000),
         )
+        self.propensities = Propensities()
         self.answers = 0
         #: The logarithm of what the usual risk is multiplied with: what rate comes of a risk differs with the number of
         #: agents, and is learned by stochastic approximation (Robbins and Monro 1951).
@@ -63,6 +68,7 @@ class Pacer:
         self._prediction = Prediction(self.beliefs, pace.patience_s)
         self._most, self._looked_at, self._someone_answered = 0.0, float("-inf"), False
         self._blind_until_s = float("-inf")
+        self._expected = deque[float](maxlen=_REMEMBERED)
 
     def _calls_by_a_new_trunk(self, alike: Answering | None) -> Answering:
         new = Answering(step_s=0.5, longest_s=self.pace.ring_s + 3, share=_SHARE, memory=self.pace.memory)
@@ -73,9 +79,11 @@ class Pacer:
 
     # --- facts -------------------------------------------------------------------------------------------------------
 
-    def call_ended(self, age_s: float, *, reached: bool, trunk: str = "") -> None:
-        """A call was answered by a person who needs an agent, or ended without."""
-        self.beliefs.of(trunk).ended(age_s, reached=reached)
+    def call_ended(self, age_s: float, *, reached: bool, trunk: str = "", features: Iterable[str] = ()) -> None:
+        """A call was answered by a person who needs an agent, or ended without; ``features``: of the contact."""
+        answers = self.beliefs.of(trunk)
+        self.propensities.ended(features, reached=reached, level=answers.share)
+        answers.ended(age_s, reached=reached)
         self.answers += reached
         self._someone_answered |= reached
 
@@ -128,6 +136,19 @@ class Pacer:
         share = self._prediction.share(traffic.trunk)
         return Advice(min(calls, room), limit or Limit.RISK, of_one_more, allowed, share)
 
+    def wish(self, traffic: Traffic, now_s: float) -> float:
+        """Which contact fits now, as asked before each call: from 0, the least likely to answer, to 1, the most.
+
+        One who is likely to answer fits when agents are short, one who is not when many will be free: then the answers
+        vary less. By the rank of the agents who are expected to be free among what was expected at the last calls, so
+        that everybody is called in the end.
+        """
+        free = self._prediction.expected_free(traffic, now_s)
+        more = sum(before > free for before in self._expected)
+        wish = more / len(self._expected) if len(self._expected) >= _RANKED else 0.5
+        self._expected.append(free)
+        return wish
+
     def _keeps_to_one_each(self, windows: Sequence[Window], now_s: float) -> Limit | None:
         """Why nothing is predicted: one call for each free agent."""
         if not self.pace.usual_risk:
@@ -153,13 +174,15 @@ class Pacer:
         """What is to be kept over a restart."""
         answers = {trunk: answers.kept() for trunk, answers in self.beliefs.answers.items()}
         parts = {name: part.kept() for name, part in self._parts().items()}
-        return {"count": self.answers, "lean": self.lean, "answers": answers} | parts
+        propensities = self.propensities.kept()
+        return {"count": self.answers, "lean": self.lean, "answers": answers, "propensities": propensities} | parts
 
     def restore(self, kept: Mapping[str, Any], *, age_s: float = 0.0) -> None:
         """Go on from what was kept so long ago. What is too old is only the best guess until there are new answers."""
         self.answers, self.lean = int(kept["count"]), float(kept["lean"])
         for name, part in self._parts().items():
             part.restore(kept[name])
+        self.propensities.restore(kept["propensities"])
         for trunk, of_trunk in kept["answers"].items():
             self.beliefs.of(trunk).restore(of_trunk)
         if age_s > STALE_S:

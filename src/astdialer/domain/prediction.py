@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from astdialer.domain.laws import Answering, Array, Lifetimes
+from astdialer.domain.laws import Answering, Array, Lifetimes, shifted
+from astdialer.domain.propensity import MOST_STEPS, STEP
 
 #: The seconds that are looked ahead at, each for the two around it.
 AHEAD_S: Array = np.arange(1.0, 30.0, 2.0)
@@ -33,6 +34,8 @@ _SHARE_MOVED = 0.01
 #: Ages of talks and rests beyond these are taken as these; talks in steps of so many seconds.
 _TALK_STEPS, _TALK_STEP_S, _REST_STEPS = 300, 5, 200
 _NOTHING: Array = np.empty(0)
+_STEPS = np.arange(-MOST_STEPS, MOST_STEPS + 1.0)
+_USUAL = np.zeros(1)
 _DENSITY_AT_0 = 0.3989422804014327
 _A = (0.319381530, -0.356563782, 1.781477937, -1.821255978, 1.330274429)
 
@@ -47,6 +50,7 @@ class Traffic:
     free: int  #: agents without a call
     waiting: int = 0  #: persons without an agent, over all campaigns
     dialing: Mapping[str, Array] = field(default_factory=dict)  #: calls that nobody has answered, by trunk, since then
+    steps: Mapping[str, Array] = field(default_factory=dict)  #: and how likely each is to be, see propensity
     analysed_s: Array = field(default_factory=lambda: _NOTHING)  #: answered calls that AMD listens to, since the answer
     talking_s: Array = field(default_factory=lambda: _NOTHING)  #: agents in a talk, since they were reserved for it
     resting_s: Array = field(default_factory=lambda: _NOTHING)  #: agents in wrap-up, since their talk ended
@@ -134,6 +138,14 @@ class Prediction:
                 beyond = middle
         return fits, first
 
+    def expected_free(self, traffic: Traffic, now_s: float) -> float:
+        """How many agents are expected to be free when a call that is placed now is answered, less those who wait."""
+        tables = self._up_to_date(traffic, now_s)
+        rows = [*tables.rows(traffic), *(row for other in traffic.others for row in other.rows)]
+        _, answer_at = tables.call(traffic.trunk)
+        more = sum((chances.mean(ages) for chances, ages in rows), np.zeros(_N))
+        return float(traffic.free - traffic.waiting + more @ answer_at)
+
     def _net(self, traffic: Traffic, now_s: float) -> _Exact | _Approximate:
         """The law of the number of free agents, less the persons without one."""
         tables = self._up_to_date(traffic, now_s)
@@ -151,7 +163,7 @@ class Prediction:
             tables = self._tables = _Tables(self.beliefs, traffic, self.patience_s)
             self._made_at, self._made_of = now_s, ends
         for trunk in {traffic.trunk, *traffic.dialing}:
-            tables.look_at(trunk, traffic.dialing.get(trunk, _NOTHING))
+            tables.look_at(trunk, traffic.dialing.get(trunk, _NOTHING), traffic.steps.get(trunk))
         return tables
 
 
@@ -165,27 +177,29 @@ class _Tables:
         rests = _by_second(beliefs.rests, traffic.resting_s, _REST_STEPS + until_s)
         in_time = AHEAD_S.astype(np.int64) + late_s
         ages = np.arange(_REST_STEPS)[:, None]
-        verdicts = beliefs.verdicts.chances(AHEAD_S, beliefs.verdicts.believed(traffic.analysed_s))
+        verdicts = beliefs.verdicts
+        judged = np.array([verdicts.believed(traffic.analysed_s)])
         self._beliefs = beliefs
         self._talking = _Chances(_free_after_talk(talks, rests, in_time), _TALK_STEP_S)
         self._resting = _Chances(1 - rests[ages + in_time] / rests[ages], 1.0)
-        self._analysed = _Chances(verdicts.reaching, verdicts.step_s, -1)
+        self._analysed = _Chances(verdicts.chances(AHEAD_S, judged)[0], verdicts.step_s, -1)
         self._calls: dict[str, tuple[float, _Chances, Array]] = {}
 
     def share(self, trunk: str) -> float:
         """Of calls by the trunk that lead to a person."""
         return self._calls[trunk][0] if trunk in self._calls else self._beliefs.of(trunk).share
 
-    def look_at(self, trunk: str, dialing_s: Array) -> None:
+    def look_at(self, trunk: str, dialing_s: Array, steps: Array | None) -> None:
         """Reckon with the share of answers that the calls now under way make likely."""
         answers = self._beliefs.of(trunk)
-        answers.believed(dialing_s)
+        answers.believed(dialing_s, None if steps is None else steps * STEP)
         share = answers.cautious(len(dialing_s))
         known = self._calls.get(trunk)
         if known is None or abs(share - known[0]) > _SHARE_MOVED * share:
-            chances = answers.chances(_HORIZONS_S, share)
-            at = np.diff(chances.reaching[0, _N:], prepend=0.0)
-            self._calls[trunk] = share, _Chances(chances.reaching[:, :_N], chances.step_s, -1), at / at.sum()
+            chances = answers.chances(_HORIZONS_S, shifted(share, _STEPS * STEP))
+            at = np.diff(chances[MOST_STEPS, 0, _N:], prepend=0.0)
+            table = _Chances(chances[:, :, :_N].reshape(-1, _N), answers.step_s, -1, len(answers.reached_at))
+            self._calls[trunk] = share, table, at / at.sum()
 
     def call(self, trunk: str) -> tuple[_Chances, Array]:
         """Of a call by the trunk: what it takes at each age, and when it is answered if it is."""
@@ -193,10 +207,14 @@ class _Tables:
 
     def rows(self, traffic: Traffic) -> _Rows:
         """Of each call and agent."""
-        groups = [(self._calls[trunk][1], ages_s) for trunk, ages_s in traffic.dialing.items()]
-        groups += [(self._analysed, traffic.analysed_s), (self._talking, traffic.talking_s)]
-        groups += [(self._resting, traffic.resting_s)]
-        return [(chances, chances.rows(ages_s)) for chances, ages_s in groups if len(ages_s)]
+        rows = [
+            (self._calls[trunk][1], self._calls[trunk][1].rows(ages_s, traffic.steps.get(trunk, _USUAL)))
+            for trunk, ages_s in traffic.dialing.items()
+        ]
+        rows.append((self._analysed, self._analysed.rows(traffic.analysed_s)))
+        rows.append((self._talking, self._talking.rows(traffic.talking_s)))
+        rows.append((self._resting, self._resting.rows(traffic.resting_s)))
+        return [(chances, of) for chances, of in rows if len(of)]
 
 
 class _Grid:
@@ -218,15 +236,22 @@ _GRIDS = {points: _Grid(points) for points in (32, 64, 128)}
 
 class _Chances:
     """Of something at each age (rows) to have happened by each second ahead (columns); ``sign`` -1: it takes an agent
-    rather than giving one."""
+    rather than giving one. Of calls there are ``ages`` rows for each step of how likely an answer is."""
 
-    def __init__(self, chances: Array, step_s: float, sign: int = 1) -> None:
+    def __init__(self, chances: Array, step_s: float, sign: int = 1, ages: int = 0) -> None:
         self._chances, self._step_s, self._sign = chances, step_s, sign
+        self._ages = ages or len(chances)
         self._cumulants: Array | None = None
 
-    def rows(self, ages_s: Array) -> NDArray[np.int64]:
-        """The row of each age."""
-        return np.minimum((ages_s / self._step_s).astype(np.int64), len(self._chances) - 1)
+    def rows(self, ages_s: Array, steps: Array | None = None) -> NDArray[np.int64]:
+        """The row of each age, and of each call's step."""
+        ages = np.minimum((ages_s / self._step_s).astype(np.int64), self._ages - 1)
+        return ages if steps is None else ages + (steps.astype(np.int64) + MOST_STEPS) * self._ages
+
+    def mean(self, rows: NDArray[np.int64]) -> Array:
+        """The expected number of free agents more, at each second ahead."""
+        mean: Array = self._sign * self._chances[rows].sum(0)
+        return mean
 
     @property
     def cumulants(self) -> Array:
@@ -255,7 +280,7 @@ class _Exact:
         for chances, ages in rows:
             weighted *= chances.product(ages, grid)
         self._weighted = weighted
-        self._call = call.product(np.zeros(1, np.int64), grid)
+        self._call = call.product(call.rows(_USUAL, _USUAL), grid)
 
     def risk(self, more: int) -> float:
         """P(nobody is free when a call is answered | it is, and so many more were placed at the same time)."""
@@ -272,7 +297,7 @@ class _Approximate:
         net[:_N] = free
         for chances, ages in rows:
             net += chances.cumulants[ages].sum(0)
-        self._net, self._call, self._answer_at = net, call.cumulants[0], answer_at
+        self._net, self._call, self._answer_at = net, call.cumulants[call.rows(_USUAL, _USUAL)[0]], answer_at
 
     def risk(self, more: int) -> float:
         """See _Exact."""

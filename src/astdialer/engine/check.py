@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from astdialer.domain.abandonment import LEGAL_WAIT_S, LIMITS_PERCENT, Profile
 from astdialer.domain.calendar import WorkingCalendar, local_day, split_zones
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.route import Route, look_up, may_lead
 from astdialer.domain.selection import ANY_ZONE, DialingRules
+from astdialer.domain.settings import Mode, Settings
 from astdialer.engine.campaigns import lacks, loaded
 from astdialer.engine.directory import Directory
 from astdialer.engine.rulebook import dialing_rules
@@ -97,7 +99,11 @@ async def check(store: Store, clock: Clock, engine_zone: str, name: str) -> Pref
         trunks=dict(routed.by_trunk.most_common()) or _one_trunk(campaign, contacts),
         without_route=routed.numbers,
         obstacles=[*lacks(directory, campaign), *_obstacles(subject, contacts)],
-        warnings=[*_setup_warnings(subject), *_contact_warnings(subject, contacts, bound, routed)],
+        warnings=[
+            *_setup_warnings(subject),
+            *_abandonment_warnings(subject.campaign.settings),
+            *_contact_warnings(subject, contacts, bound, routed),
+        ],
     )
 
 
@@ -321,6 +327,21 @@ def _setup_warnings(subject: Subject) -> Iterator[str]:
     for route in subject.directory.routes_of(subject.campaign):
         if not route.enabled:
             yield f"route {route.name} is disabled: astdialer route set {route.name} --enabled"
+
+
+def _abandonment_warnings(settings: Settings) -> Iterator[str]:
+    """What a predictive campaign is set to that its profile's law hardly means. No legal advice."""
+    if settings.mode is not Mode.PREDICTIVE:
+        return
+    profile = settings.abandonment_profile
+    usual = LIMITS_PERCENT[profile]
+    if settings.abandonment_limit > usual:
+        yield f"abandonment_limit is {settings.abandonment_limit:g} %; profile {profile} is known for {usual:g} %"
+    if settings.agent_wait_s > LEGAL_WAIT_S:
+        wait = f"agent_wait_s is {settings.agent_wait_s}"
+        yield f"{wait}: a person who waits longer than {LEGAL_WAIT_S} s for an agent is abandoned by most laws"
+    if profile is Profile.UK and settings.amd and not settings.amd_false_machines:
+        yield "profile uk counts people whom AMD takes for machines: set amd_false_machines by a test of your own"
 
 
 def _contact_warnings(

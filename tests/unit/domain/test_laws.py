@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from astdialer.domain.laws import Answering, Lifetimes
+from astdialer.domain.laws import Answering, Lifetimes, shifted
 
 NOBODY = np.empty(0)
 
@@ -121,14 +121,30 @@ def test_chances_are_those_of_the_call_s_age() -> None:
     for turn in range(3000):
         reached = turn % 4 == 0
         calls.ended(10.0 + turn % 5 if reached else 26.0, reached=reached)
-    chances = calls.chances(np.array([1.0, 5.0, 30.0]), 0.25)
-    now, ringing, late = chances.rows(np.array([0.0, 9.0, 16.0]))
-    assert chances.ever[now] == pytest.approx(0.25, abs=1e-6)
-    assert chances.reaching[now, 2] == pytest.approx(0.25, abs=0.01)
-    assert chances.reaching[now, 0] < 0.005
-    assert chances.reaching[ringing, 1] > 0.15
-    assert chances.ever[late] < 0.01, "whoever has not answered by now will not"
-    assert (np.diff(chances.reaching, axis=1) >= 0).all()
+    shares = np.array([0.25, 0.5])
+    found = calls.chances(np.array([1.0, 5.0, 30.0]), shares)
+    now, ringing, late = 0, 18, 32  # 0, 9 and 16 s, in steps of half a second
+    chances = found[0]
+    assert chances[now, 2] == pytest.approx(0.25, abs=0.01)
+    assert chances[now, 0] < 0.005
+    assert chances[ringing, 1] > 0.15
+    assert chances[late, 2] < 0.01, "whoever has not answered by now will not"
+    assert (np.diff(chances, axis=1) >= 0).all()
+    assert found[1][now, 2] == pytest.approx(0.5, abs=0.01)
+    assert (found[1] >= found[0]).all()
+
+
+def test_calls_that_are_likely_to_be_answered_weigh_more_while_they_ring() -> None:
+    """Of forty calls that have rung for 10 s nobody has answered yet; what is likely for each is expected of them."""
+    calls = answering(share=0.25)
+    for turn in range(400):
+        calls.ended(10.0 if turn % 4 == 0 else 26.0, reached=turn % 4 == 0)
+    ages = np.full(40, 5.0)
+    usual = calls.believed(ages)
+    likely = calls.believed(ages, np.full(40, 1.0))
+    unlikely = calls.believed(ages, np.full(40, -1.0))
+    assert unlikely < usual < likely
+    assert shifted(0.25, np.array([0.0, 1.0])) == pytest.approx([0.25, 0.4754], abs=1e-3)
 
 
 def test_answers_survive_a_restart_and_another_ring_time() -> None:

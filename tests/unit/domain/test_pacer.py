@@ -181,3 +181,26 @@ def test_calls_of_others_are_as_good_as_its_own_to_the_law() -> None:
     own = pacer.advise(Traffic(free=2, dialing={"": ages}), [DAY], 0.0)
     others = pacer.advise(Traffic(free=2, others=[pacer.part(Traffic(free=2, dialing={"": ages}), 0.0)]), [DAY], 0.0)
     assert others.risk == pytest.approx(own.risk, abs=0.02)
+
+
+# --- which contact ---------------------------------------------------------------------------------------------------
+
+
+def test_the_shorter_agents_are_the_likelier_a_contact_is_wanted() -> None:
+    pacer = taught()
+    assert [pacer.wish(Traffic(free=free), 0.0) for free in range(3)] == [0.5] * 3, "nothing is known yet"
+    for free in range(20):
+        pacer.wish(Traffic(free=free), 0.0)
+    assert pacer.wish(Traffic(free=30), 0.0) == 0
+    assert pacer.wish(Traffic(free=0), 0.0) > 0.8
+    assert 0.2 < pacer.wish(Traffic(free=10), 0.0) < 0.8
+
+
+def test_what_is_known_of_contacts_is_learned_and_kept() -> None:
+    pacer, again = taught(), Pacer(PACE)
+    for turn in range(2000):
+        kind = "type M" if turn % 2 else "type W"
+        pacer.call_ended(10.0, reached=turn % (3 if kind == "type M" else 11) == 0, features=[kind])
+    assert pacer.propensities.steps(["type M"]) > pacer.propensities.steps(["type W"])
+    again.restore(json.loads(json.dumps(pacer.kept())))
+    assert again.propensities.kept() == pacer.propensities.kept()

@@ -67,7 +67,7 @@ def law_of(free: int, ends: Sequence[float], answers: Sequence[float], *, exact:
         return prediction._Chances(table, 1.0, sign), np.arange(len(chances))
 
     groups = [rows(chances, sign) for chances, sign in ((ends, 1), (answers, -1)) if chances]
-    call = prediction._Chances(np.full((1, len(AHEAD_S)), 0.5), 1.0, -1)
+    call = prediction._Chances(np.full((13, len(AHEAD_S)), 0.5), 1.0, -1, ages=1)
     answer_at = np.full(len(AHEAD_S), 1 / len(AHEAD_S))
     if exact:
         return prediction._Exact(free, groups, prediction._GRIDS[128], call, answer_at).risk(0)
@@ -166,3 +166,21 @@ def test_what_is_believed_is_asked_anew_as_it_changes() -> None:
 @pytest.mark.parametrize("most", [1, 2, 5, 16, 17])
 def test_no_more_than_there_is_room_for(most: int) -> None:
     assert Prediction(BELIEFS, 2.0).calls(Traffic(free=30), 0.02, 0.0, most)[0] == most
+
+
+def test_a_call_that_is_likely_to_be_answered_takes_an_agent_sooner() -> None:
+    def with_steps(steps: int) -> float:
+        traffic = Traffic(free=2, dialing={"": ages(3, 5, 7)}, steps={"": np.full(3, steps)})
+        return Prediction(learned(), 2.0).calls(traffic, 0.0, 0.0, MANY)[1]
+
+    unlikely, usual, likely = with_steps(-4), with_steps(0), with_steps(4)
+    assert unlikely < usual < likely
+    assert usual == pytest.approx(first_risk(Traffic(free=2, dialing={"": ages(3, 5, 7)})), abs=1e-3)
+
+
+def test_how_many_agents_are_expected_to_be_free() -> None:
+    asked = Prediction(BELIEFS, 2.0)
+    assert asked.expected_free(Traffic(free=3, waiting=1), 0.0) == 2
+    fewer = asked.expected_free(Traffic(free=3, dialing={"": ages(*[8.0] * 8)}), 0.0)
+    assert 0.5 < fewer < 2.5
+    assert asked.expected_free(Traffic(free=3, resting_s=ages(19, 19)), 0.0) == pytest.approx(5, abs=0.1)

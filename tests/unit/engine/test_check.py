@@ -364,6 +364,28 @@ async def test_a_route_that_is_switched_off_is_told(store: Store, clock: Clock) 
     assert "no number has a route" in found.obstacles[0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, []),
+        ({"abandonment_limit": "5", "abandonment_profile": "ca"}, []),
+        ({"abandonment_limit": "5"}, ["abandonment_limit is 5 %; profile us is known for 3 %"]),
+        ({"agent_wait_s": "4"}, ["agent_wait_s is 4: a person who waits longer than 2 s"]),
+        ({"abandonment_profile": "uk", "amd": "yes"}, ["set amd_false_machines by a test of your own"]),
+        ({"abandonment_profile": "uk", "amd": "yes", "amd_false_machines": "1"}, []),
+        ({"mode": "progressive", "agent_wait_s": "4", "abandonment_limit": "5"}, []),
+    ],
+)
+async def test_what_the_law_hardly_means_is_told_of_a_predictive_campaign(
+    store: Store, clock: Clock, settings: dict[str, str], said: list[str]
+) -> None:
+    sales = await campaign(store, **USUAL | {"mode": "predictive"} | settings)
+    await person(store, sales, 1)
+    warnings = (await checked(store, clock)).warnings
+    assert len(warnings) == len(said)
+    assert all(part in warning for part, warning in zip(said, warnings, strict=True))
+
+
 async def test_a_base_of_which_every_number_is_blacklisted_is_an_obstacle(store: Store, clock: Clock) -> None:
     await person(store, await campaign(store, **USUAL), 1)
     await store.add_to_blacklist([entry(1)])
