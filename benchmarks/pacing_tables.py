@@ -32,9 +32,10 @@ _DETAILS = (
 def line(r: Figures) -> str:
     """One row for the terminal."""
     tuned = "" if math.isnan(r.value) else f" at {r.value:.3g}"
+    above = f"{r.days_above}/{r.days} above, worst {max(r.rates):.2f} %"
     return (
         f"{r.scenario} | {r.agents} | {r.way}{tuned} | {r.utilisation:.2f} ± {r.half_width:.2f} | "
-        f"{r.abandoned:.2f} ± {half_width(r.rates):.2f} % | {r.days_above}/{r.days} above, worst {max(r.rates):.2f} % | "
+        f"{r.abandoned:.2f} ± {half_width(r.rates):.2f} % | {above} | "
         f"wait {r.wait_s:.2f} s | idle {r.idle_s:.0f} s | under way {r.first_most} first, {r.usual_most:.0f} later | "
         f"{r.ms_per_decision:.2f} ms | {r.took_s:.0f} s"
     )
