@@ -11,21 +11,21 @@ from pacing_ways import FIXED, OWN, TUNED, Task
 
 #: Scenario → agents → days, or campaigns.
 DAYS: Mapping[str, Mapping[int, int]] = {
-    "S1 10 %": {5: 4, 10: 4, 30: 2, 100: 1},
-    "S1 25 %": {5: 12, 10: 10, 30: 5, 100: 3, 500: 1},
-    "S1 50 %": {5: 4, 10: 4, 30: 2, 100: 1},
-    "S2 drift": {5: 8, 10: 6, 30: 3, 100: 2},
-    "S3 up": {10: 2, 30: 1},
-    "S3 down": {10: 2, 30: 1},
-    "S4 low": {10: 6, 30: 4},
-    "S4 high": {10: 6, 30: 4},
+    "S1 10 %": {5: 3, 10: 3, 30: 2, 100: 1},
+    "S1 25 %": {5: 10, 10: 8, 30: 4, 100: 3, 500: 1},
+    "S1 50 %": {5: 3, 10: 3, 30: 2, 100: 1},
+    "S2 drift": {5: 5, 10: 5, 30: 2, 100: 2},
+    "S3 up": {10: 2},
+    "S3 down": {10: 2},
+    "S4 low": {10: 6, 30: 2},
+    "S4 high": {10: 6, 30: 2},
     "S5 agents": {10: 2, 30: 1},
-    "S6 contacts": {10: 2, 30: 1},
-    "S7 short": {5: 20, 10: 20, 30: 20},
-    "S8 fault": {10: 4, 30: 2},
-    "S8 AMD": {10: 2, 30: 1},
+    "S6 contacts": {10: 2},
+    "S7 short": {5: 15, 10: 15, 30: 15},
+    "S8 fault": {10: 2, 30: 2},
+    "S8 AMD": {10: 2},
     "S9 month": {10: 30},
-    "S10 exponential": {5: 4, 10: 4, 30: 2, 100: 1},
+    "S10 exponential": {5: 3, 10: 3, 30: 2, 100: 1},
     "V mixed talks": {10: 2},
     "V short talks": {10: 2},
     "V long talks": {10: 2},
@@ -33,16 +33,14 @@ DAYS: Mapping[str, Mapping[int, int]] = {
     "V slow carrier": {100: 1},
     "V handoff": {10: 2},
 }
-#: Parameters are tuned on so many of these days.
-TUNING_DAYS: Mapping[int, int] = {5: 8, 10: 6, 30: 3, 100: 1, 500: 1}
-#: In these scenarios all ways are measured, in the others a few.
-_ALL_WAYS = ("S1 10 %", "S1 25 %", "S1 50 %", "S2 drift")
+#: In these scenarios all ways are measured, in the others, and with more agents than these, a few.
+_ALL_WAYS, _ALL_WAYS_AGENTS = ("S1 25 %", "S2 drift"), 100
 _FEW_WAYS = ("progressive", "VICIdial AVERAGE", "Webitel", "ratio × idle*")
 
 
-def ways(scenario: str) -> Sequence[str]:
+def ways(scenario: str, agents: int) -> Sequence[str]:
     """The other ways that are measured in a scenario."""
-    return (*FIXED, *TUNED) if scenario in _ALL_WAYS else _FEW_WAYS
+    return (*FIXED, *TUNED) if scenario in _ALL_WAYS and agents <= _ALL_WAYS_AGENTS else _FEW_WAYS
 
 
 def tasks(
@@ -52,8 +50,8 @@ def tasks(
     for scenario in scenarios:
         for agents, planned in DAYS[scenario].items():
             if agents in sizes:
-                for way in (OWN, *(ways(scenario) if baselines else ())):
-                    yield Task(scenario, agents, way, days or max(1, round(planned * times)), TUNING_DAYS[agents])
+                for way in (OWN, *(ways(scenario, agents) if baselines else ())):
+                    yield Task(scenario, agents, way, days or max(1, round(planned * times)))
 
 
 #: What the continuous integration runs: half a minute on two cores.

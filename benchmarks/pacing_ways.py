@@ -46,7 +46,6 @@ class Task:
     agents: int
     way: str
     days: int
-    tuning_days: int = 1
     hours: float | None = None
 
     @property
@@ -67,7 +66,7 @@ def measure(task: Task) -> Figures:
         make, low, high = TUNED[task.way]
 
         def tried(value: float) -> float:
-            return rate(list(plain_days(lambda: make(value), task.world, min(task.days, task.tuning_days))))
+            return rate(list(plain_days(lambda: make(value), task.world, task.days)))
 
         value = tuned(tried, low, high, LIMIT)
         records = list(plain_days(lambda: make(value), task.world, task.days))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pacing_figures import Figures, figures, half_width
 from pacing_gates import gates, smoke_gates
-from pacing_plan import DAYS, SMOKE, TUNING_DAYS, tasks
+from pacing_plan import DAYS, SMOKE, tasks
 from pacing_tables import markdown
 from pacing_ways import FIXED, OWN, TUNED, Task, measure, new_pacer, own_days
 from scenarios import HOUR, SCENARIOS
@@ -33,7 +33,6 @@ def result(**given: Any) -> Figures:
 def test_every_scenario_is_planned_and_says_what_it_is() -> None:
     assert set(DAYS) == set(SCENARIOS)
     assert all(scenario.says and "\n" not in scenario.says for scenario in SCENARIOS.values())
-    assert {size for sizes in DAYS.values() for size in sizes} <= set(TUNING_DAYS)
     assert all(SCENARIOS[name].world(30).ends_s > 0 for name in SCENARIOS)
 
 
@@ -117,7 +116,7 @@ def test_ways_are_measured_and_tuned_to_the_limit() -> None:
     plain = measure(Task("S1 25 %", 5, "progressive", 2, hours=1.0))
     assert (plain.days, plain.abandoned) == (2, 0.0)
     assert math.isnan(plain.value)
-    tuned = measure(Task("S1 25 %", 5, "ratio × idle*", 2, tuning_days=2, hours=1.0))
+    tuned = measure(Task("S1 25 %", 5, "ratio × idle*", 2, hours=1.0))
     assert 1 < tuned.value < 40
     assert tuned.abandoned <= 3
     assert tuned.utilisation > plain.utilisation
@@ -131,6 +130,7 @@ def test_the_plan_gives_every_way_the_same_days() -> None:
     assert {task.agents for task in planned} == {5, 100}
     assert {task.days for task in planned if task.agents == 5} == {2 * DAYS["S1 25 %"][5]}
     assert {task.way for task in planned} == {OWN, *FIXED, *TUNED}
+    assert len(list(tasks(["S1 25 %"], [500], baselines=True))) < len(planned) / 2, "for 500 agents only a few"
     assert [task.way for task in tasks(["S1 25 %"], [5], baselines=False)] == [OWN]
     assert [task.days for task in tasks(["S9 month"], [10], baselines=False, days=3)] == [3]
 
