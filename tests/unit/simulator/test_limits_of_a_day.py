@@ -21,13 +21,16 @@ class UpTo:
     def __post_init__(self) -> None:
         self.dialed_at: list[tuple[float, int]] = []
         self.failed_s: list[float] = []
+        self.answers_seen = self._answers = 0
 
     def decide(self, day: Day) -> int:
+        self.answers_seen = self._answers
         self.dialed_at.append((day.now, day.record.dialed))
         under_way = len(day.dialing) + len(day.analysed)
         return max(0, round(self.slope * (day.free - len(day.waiting))) - under_way)
 
     def call_ended(self, age_s: float, end: End) -> None:
+        self._answers += end is End.PERSON
         if end is End.NOBODY:
             self.failed_s.append(age_s)
 
@@ -69,6 +72,13 @@ def test_dialing_ends_at_the_last_answer_that_is_wanted_and_calls_under_way_go_o
     assert 100 <= record.answered <= 100 + under_way_at_most
     assert record.dialing_ended_s < record.ended_s
     assert not simulated.dialing
+
+
+@pytest.mark.parametrize("answers", [1, 2, 3, 4])
+def test_people_who_wait_have_answered(answers: int) -> None:
+    pacing = UpTo(slope=8)
+    Day(replace(PLAIN, agents=1, answers=answers), pacing, 1).run()
+    assert pacing.answers_seen == answers - 1, "nobody is called after the last one has answered"
 
 
 # --- what holds calls back -------------------------------------------------------------------------------------------
