@@ -1,24 +1,38 @@
-"""The scenarios S1 to S10 in which ways of pacing are compared. Times are seconds of an eight-hour day."""
+"""The scenarios S1 to S10, and variants, in which ways of pacing are compared. Times are seconds of a simulated day."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from astdialer.simulator.world import Amd, Exponential, Nothing, World
+from astdialer.simulator.world import Amd, Exponential, Lognormal, Mixture, Nothing, World
 
 HOUR = 3600.0
-Scenario = Callable[[int], World]
 
 
-def steady(share: float) -> Scenario:
-    """S1: the same share of answers all day."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """``says``: what it is, in one line. ``cold``: each day is the first of another campaign."""
+
+    says: str
+    world: Callable[[int], World]  #: for so many agents
+    cold: bool = False
+    believed: float | None = None  #: the share of answers that astdialer assumes before the first call; None: its own
+
+
+def steady(share: float) -> Callable[[int], World]:
+    """The same share of answers all day."""
     return lambda agents: World(agents=agents, share=lambda _: share)
 
 
 def _drifting(now: float) -> float:
     slow = 1 + 0.35 * math.sin(2 * math.pi * now / (8 * HOUR))
     return 0.25 * slow * (0.55 if now % (2 * HOUR) > 1.5 * HOUR else 1)
+
+
+def _stepping(before: float, after: float) -> Callable[[int], World]:
+    return lambda agents: World(agents=agents, share=lambda now: before if now < HOUR else after)
 
 
 def _breaks(agents: int) -> World:
@@ -42,19 +56,84 @@ def _exponential(agents: int) -> World:
     )
 
 
-SCENARIOS: Mapping[str, Scenario] = {
-    "S1 10 %": steady(0.10),
-    "S1 25 %": steady(0.25),
-    "S1 50 %": steady(0.50),
-    "S2 drift": lambda agents: World(agents=agents, share=_drifting),
-    "S3 up": lambda agents: World(agents=agents, share=lambda now: 0.15 if now < HOUR else 0.45),
-    "S3 down": lambda agents: World(agents=agents, share=lambda now: 0.45 if now < HOUR else 0.15),
-    "S5 agents": _breaks,
-    "S6 contacts": lambda agents: World(agents=agents, share=lambda _: 0.25, spread=1.2),
-    "S8 fault": lambda agents: World(agents=agents, share=lambda _: 0.25, faults=((2 * HOUR, 2 * HOUR + 300),)),
-    "S8 AMD": lambda agents: World(agents=agents, share=lambda _: 0.25, amd=Amd()),
-    "S10 exponential": _exponential,
-}
+def _faulty(agents: int) -> World:
+    fault = (2 * HOUR, 2 * HOUR + 300)
+    return World(agents=agents, share=lambda _: 0.25, hours=4.0, faults=(fault,), lag_s=10.0)
 
-#: Simulated days by number of agents.
-DAYS: Mapping[int, int] = {5: 20, 10: 20, 30: 8, 100: 4, 500: 2}
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "S1 10 %": Scenario(says="people answer 10 % of the calls, all day", world=steady(0.10)),
+    "S1 25 %": Scenario(says="people answer 25 % of the calls, all day", world=steady(0.25)),
+    "S1 50 %": Scenario(says="people answer 50 % of the calls, all day", world=steady(0.50)),
+    "S2 drift": Scenario(
+        says="the share of answers swings by 35 % over the day, and is 45 % lower in each fourth half hour",
+        world=lambda agents: World(agents=agents, share=_drifting),
+    ),
+    "S3 up": Scenario(says="a new list after an hour: 15 % answers, then 45 %", world=_stepping(0.15, 0.45)),
+    "S3 down": Scenario(says="a new list after an hour: 45 % answers, then 15 %", world=_stepping(0.45, 0.15)),
+    "S4 low": Scenario(
+        says="the first two hours of campaigns for which 10 % answers are assumed beforehand, and 25 % is right",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, hours=2.0),
+        cold=True,
+        believed=0.1,
+    ),
+    "S4 high": Scenario(
+        says="the same, and 50 % are assumed",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, hours=2.0),
+        cold=True,
+        believed=0.5,
+    ),
+    "S5 agents": Scenario(
+        says="agents come one a minute, half of them have lunch for 30 minutes, half leave at three within 2 minutes",
+        world=_breaks,
+    ),
+    "S6 contacts": Scenario(
+        says="contacts differ in how likely they answer: log-odds with a deviation of 1.2",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, spread=1.2),
+    ),
+    "S7 short": Scenario(
+        says="campaigns that end at 200 answers, of which 3 % are six; nothing is known beforehand",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, answers=200),
+        cold=True,
+    ),
+    "S8 fault": Scenario(
+        says="four hours; in the third, all calls fail for 5 minutes, and that is heard of 10 s late", world=_faulty
+    ),
+    "S8 AMD": Scenario(
+        says="AMD takes 2.5 s, takes 5 % of people for machines, and 10 % of machines for people",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, amd=Amd()),
+    ),
+    "S9 month": Scenario(
+        says="thirty days of four hours of one campaign under the drift of S2: each day counts, and all together",
+        world=lambda agents: World(agents=agents, share=_drifting, hours=4.0),
+    ),
+    "S10 exponential": Scenario(
+        says="all times are exponential: the best that any pacing can do is computed beside it", world=_exponential
+    ),
+    "V mixed talks": Scenario(
+        says="60 % of the talks take 25 s on average (no thanks), 40 % take 330 s",
+        world=lambda agents: World(
+            agents=agents, share=lambda _: 0.25, talk=Mixture(0.6, Exponential(25), Lognormal(330, 1.0))
+        ),
+    ),
+    "V short talks": Scenario(
+        says="talks take 60 s on average",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, talk=Lognormal(60, 1.0)),
+    ),
+    "V long talks": Scenario(
+        says="talks take 300 s on average",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, talk=Lognormal(300, 1.0)),
+    ),
+    "V few lines": Scenario(
+        says="three lines for each agent, talks included; people answer 10 % of the calls",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.10, max_lines=3 * agents),
+    ),
+    "V slow carrier": Scenario(
+        says="the carrier takes 5 calls a second; people answer 10 % of them",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.10, calls_per_second=5),
+    ),
+    "V handoff": Scenario(
+        says="an agent's telephone rings for 3 s before the talk",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, handoff_s=3.0),
+    ),
+}

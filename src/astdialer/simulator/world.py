@@ -10,10 +10,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
 _BLOCK = 4096
+#: A fault of the carrier ends a call so soon.
+_FAULT_S = 0.5
 
 
 class End(IntEnum):
@@ -126,8 +129,12 @@ class World:
     amd: Amd | None = None
     shift: Shift = ()  #: after the start with ``agents``
     faults: Sequence[tuple[float, float]] = ()  #: from, to: every call fails at once
+    lag_s: float = 0.0  #: a fault's failures are heard of so late; until then the calls seem to be under way
     spread: float = 0.0  #: of the contacts' log-odds of an answer
+    contacts: int | None = None  #: the list: dialing ends when so many were dialed
+    answers: int | None = None  #: dialing ends when so many people have answered
     max_lines: int = 1_000_000
+    calls_per_second: int | None = None  #: no more calls than these start within a second
 
     @property
     def ends_s(self) -> float:
@@ -135,8 +142,7 @@ class World:
         return self.hours * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What becomes of one call."""
 
     end: End
@@ -157,8 +163,8 @@ class Draws:
         """Of the next contact, if it is called now."""
         luck, machine, times, odds, misjudged = next(self._contacts)
         world = self._world
-        if any(begin <= now < end for begin, end in world.faults):
-            return Fate(End.NOBODY, 0.5, False)
+        if world.faults and any(begin <= now < end for begin, end in world.faults):
+            return Fate(End.NOBODY, _FAULT_S + world.lag_s, False)
         share = world.share(now)
         if odds:
             share = share * odds / (1 - share + share * odds)
