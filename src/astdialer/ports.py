@@ -185,6 +185,10 @@ class Recordings(Protocol):
 Judge = Callable[[Contact, Mapping[str, NumberFacts]], Judgement]
 
 
+#: The contacts in the order in which they are to be called.
+Arrange = Callable[[Sequence[Contact]], Sequence[Contact]]
+
+
 #: A contact's place in a campaign's order; what it is made of is the store's.
 Place = tuple[int, ...]
 
@@ -207,6 +211,8 @@ class ClaimRequest:
     buckets: Sequence[str] = ("",)  #: whose contacts: "" nobody's in particular, @1001 an agent's, else a bucket's name
     reserved_agent: str = ""  #: the agent's interface, if one has been reserved for the call
     leg_id: str = ""  #: and the id that its leg will have
+    window: int = 1  #: of so many contacts with the same rank and priority, `arrange` says who comes first
+    arrange: Arrange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,8 @@ _FADES = 0.99
 _FREELY, _KNOWN_ANSWERS = 2, 50
 #: What was expected at so many calls is remembered, to know what is much and what is little; below so many nothing is.
 _REMEMBERED, _RANKED = 500, 20
+#: Who is first in line is called at every so manyth call, whoever fits better.
+_HEAD_EVERY = 8
 #: A talk is assumed to last so long before any has ended, and so many calls to lead to a person.
 _TALK_S, _SHARE = 120.0, 0.2
 
@@ -68,7 +70,7 @@ class Pacer:
         self._prediction = Prediction(self.beliefs, pace.patience_s)
         self._most, self._looked_at, self._someone_answered = 0.0, float("-inf"), False
         self._blind_until_s = float("-inf")
-        self._expected = deque[float](maxlen=_REMEMBERED)
+        self._expected, self._turn = deque[float](maxlen=_REMEMBERED), 0
 
     def _calls_by_a_new_trunk(self, alike: Answering | None) -> Answering:
         new = Answering(step_s=0.5, longest_s=self.pace.ring_s + 3, share=_SHARE, memory=self.pace.memory)
@@ -136,12 +138,28 @@ class Pacer:
         share = self._prediction.share(traffic.trunk)
         return Advice(min(calls, room), limit or Limit.RISK, of_one_more, allowed, share)
 
-    def wish(self, traffic: Traffic, now_s: float) -> float:
-        """Which contact fits now, as asked before each call: from 0, the least likely to answer, to 1, the most.
+    def order(self, line: Sequence[Iterable[str]], calls: int, traffic: Traffic, now_s: float) -> list[int]:
+        """In which order contacts are called, of whom so many will be: positions in the ``line``, given by features.
 
         One who is likely to answer fits when agents are short, one who is not when many will be free: then the answers
-        vary less. By the rank of the agents who are expected to be free among what was expected at the last calls, so
-        that everybody is called in the end.
+        vary less. Every few calls the head of the line goes first, so that nobody stays in it for long.
+        """
+        steps = [self.propensities.steps(of) for of in line]
+        ranked = sorted(range(len(line)), key=lambda n: (steps[n], -n))  # of equals the first in line is the likeliest
+        chosen: list[int] = []
+        for _ in range(min(calls, len(line))):
+            self._turn += 1
+            wish = self._wish(traffic, now_s)
+            fits = min(ranked) if self._turn % _HEAD_EVERY == 0 else ranked[round(wish * (len(ranked) - 1))]
+            ranked.remove(fits)
+            chosen.append(fits)
+        return [*chosen, *sorted(ranked)]
+
+    def _wish(self, traffic: Traffic, now_s: float) -> float:
+        """Which contact fits now: from 0, the least likely to answer, to 1, the most.
+
+        By the rank of the agents who are expected to be free among what was expected at the last calls: so everybody
+        is called in the end.
         """
         free = self._prediction.expected_free(traffic, now_s)
         more = sum(before > free for before in self._expected)

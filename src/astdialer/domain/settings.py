@@ -143,6 +143,11 @@ class Settings:
     predict_memory: int = _setting(
         1000, form.whole(50, 100_000), "Predictive: calls after which a call counts a third for the share of answers."
     )
+    choose_among: int = _setting(
+        20,
+        form.whole(1, 200),
+        "Predictive: the contact whose chance of an answer fits best, of so many alike that are next; 1: in order.",
+    )
     max_calls: int = _setting(30, form.whole(1, 10000), "Calls of this campaign at a time, talks included.")
     originate_timeout_s: int = _setting(30, form.whole(1, 600), "How long a number may ring.")
     min_ring_s: int = _setting(15, form.whole(0, 120), "A number rings at least so long before the call is given up.")

@@ -23,6 +23,7 @@ class Call:
     unsaved: bool = False  #: the attempt knows more than the store
     via_context: str = ""  #: a manual call that leaves by this dialplan context, not by its trunk
     caller_id: str = ""  #: what the called person will be shown, once that is chosen
+    steps: int | None = None  #: how likely an answer is, see domain.propensity; None: not reckoned yet
 
     @property
     def has_agent(self) -> bool:

@@ -28,7 +28,7 @@ from astdialer.engine.obstacles import Obstacles
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
 from astdialer.engine.routing import HORIZON_S, Router
-from astdialer.ports import CampaignCounts, CampaignEvent, Claim, ClaimRequest, Closing, Place
+from astdialer.ports import Arrange, CampaignCounts, CampaignEvent, Claim, ClaimRequest, Closing, Place
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +213,8 @@ class Dialer:
         free = decision.calls - bound
         if free <= 0 or self._clock.now() < standing.idle_until:
             return bound
-        claims = await self._claim(standing, self.request(campaign, free, decision.limit.value))
+        arrange = self._forecaster.arranger(campaign, free)
+        claims = await self._claim(standing, self.request(campaign, free, decision.limit.value, arrange=arrange))
         for call in self._calls.add(claims):
             if trunk := self._trunk_of(call):
                 self._placer.place(call, trunk)
@@ -314,6 +315,7 @@ class Dialer:
         agent: str = "",
         buckets: tuple[str, ...] = ("",),
         rules: DialingRules | None = None,
+        arrange: Arrange | None = None,
     ) -> ClaimRequest:
         """A wish for contacts of the campaign. Raises Conflict when its calendar is gone."""
         now = self._clock.now()
@@ -333,6 +335,8 @@ class Dialer:
             buckets=buckets,
             reserved_agent=agent,
             leg_id=str(uuid.uuid4()) if agent else "",
+            window=campaign.settings.choose_among if arrange else 1,
+            arrange=arrange,
         )
 
     async def _nothing_due(self, campaign: Campaign, standing: Standing) -> None:

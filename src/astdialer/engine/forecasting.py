@@ -16,21 +16,23 @@ import numpy as np
 from astdialer.domain.abandonment import Window
 from astdialer.domain.amd import Action
 from astdialer.domain.attempt import Attempt, State
-from astdialer.domain.calendar import local_day
+from astdialer.domain.calendar import local_day, split_zones
 from astdialer.domain.campaign import Campaign
+from astdialer.domain.contact import Contact, Number
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Unavailable
 from astdialer.domain.laws import Array
 from astdialer.domain.pacer import Pacer
 from astdialer.domain.pacing import Forecast
 from astdialer.domain.prediction import Part, Traffic
+from astdialer.domain.propensity import features
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
 from astdialer.engine.floor import Floor, Stage
 from astdialer.engine.legalcount import LegalCount
-from astdialer.ports import Closing
+from astdialer.ports import Arrange, Closing
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,9 @@ class _UnderWay:
     """A campaign's calls that have no agent."""
 
     dialing: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  #: since when, by trunk
+    steps: dict[str, list[int]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  #: of an answer, see propensity
     analysed: list[int] = field(default_factory=list)
     talks: int = 0
 
@@ -122,19 +127,21 @@ class Forecaster:
         if says_nothing or not attempt.dialed_at or not settings.mode.needs_agents:
             return
         if not _has_ended(before, amd=settings.amd) and _has_ended(attempt, amd=settings.amd):
-            self._call_ended(attempt, attempt.dialed_at)
+            self._call_ended(call, attempt.dialed_at)
         is_news = before.connected_at is None and attempt.connected_at is not None
         if is_news and settings.mode is Mode.PREDICTIVE and not attempt.reserved_agent:
             self._pacer_of(attempt.campaign_id).served(in_time=True)
 
-    def _call_ended(self, attempt: Attempt, dialed_at: int) -> None:
+    def _call_ended(self, call: Call, dialed_at: int) -> None:
         """It led to a person who needs an agent, or it did not."""
+        attempt = call.attempt
         ended_at = attempt.answered_at or attempt.gone_at or self._clock.now()
         decided_at = attempt.action_at or attempt.gone_at or ended_at
         by_person = attempt.was_answered and attempt.action not in _FOR_MACHINES
         person = by_person and (attempt.action is not None or attempt.state < State.GONE)
         pacer = self._pacer_of(attempt.campaign_id)
-        pacer.call_ended(max(0, ended_at - dialed_at) / 1000, reached=person, trunk=attempt.trunk)
+        age_s = max(0, ended_at - dialed_at) / 1000
+        pacer.call_ended(age_s, reached=person, trunk=attempt.trunk, features=self._features(call))
         if attempt.was_answered and (attempt.amd_verdict or not person):
             pacer.verdict(max(0, decided_at - ended_at) / 1000, person=person)
 
@@ -145,6 +152,21 @@ class Forecaster:
             self._counts[campaign.id].add(closing.day, closing.disposition)
         if closing.disposition is Disposition.ABANDONED and campaign.settings.mode is Mode.PREDICTIVE:
             self._pacer_of(campaign.id).served(in_time=False)
+
+    def _features(self, call: Call) -> tuple[str, ...]:
+        """What was known of the number when it was claimed."""
+        number = next((n for n in call.contact.numbers if n.id == call.attempt.number_id), None)
+        if number is None:
+            return ()
+        zone = self._directory.zone_of(self._context.campaign_of(call))
+        return features(number, base=call.base, hour=local_hour(number, zone, call.attempt.created_at))
+
+    def _steps(self, call: Call) -> int:
+        """How likely the call is to be answered, as reckoned when it was first seen."""
+        if call.steps is None:
+            pacer = self._pacers.get(call.attempt.campaign_id)
+            call.steps = pacer.propensities.steps(self._features(call)) if pacer else 0
+        return call.steps
 
     def talk_ended(self, campaign_id: int, lasted_s: float) -> None:
         """See floor.Listener."""
@@ -177,6 +199,7 @@ class Forecaster:
             under_way.talks += call.has_agent and not call.is_gone
         elif attempt.answered_at is None:
             under_way.dialing[attempt.trunk].append(attempt.dialed_at or self._clock.now())
+            under_way.steps[attempt.trunk].append(self._steps(call))
         elif attempt.action is Action.QUEUE:
             self._in_queue[attempt.server, self._context.campaign_of(call).settings.queue] += 1
         elif attempt.action is None and self._context.campaign_of(call).settings.amd:
@@ -197,6 +220,19 @@ class Forecaster:
             return ()
         zone, talks = self._directory.zone_of(campaign), under_way.talks if under_way else 0
         return counts.windows(campaign.settings, zone, self._clock.now(), talks)
+
+    def arranger(self, campaign: Campaign, calls: int) -> Arrange | None:
+        """Which of the next contacts fit best, for so many calls; None: they are called in order."""
+        if campaign.settings.mode is not Mode.PREDICTIVE or campaign.settings.choose_among == 1:
+            return None
+        now, zone, server = self._clock.now(), self._directory.zone_of(campaign), self._directory.server_of(campaign)
+        pacer, traffic = self._pacer(campaign), self._traffic(campaign, server, (campaign.id, None))
+
+        def arrange(contacts: Sequence[Contact]) -> Sequence[Contact]:
+            line = [_of_contact(contact, zone, now) for contact in contacts]
+            return [contacts[n] for n in pacer.order(line, calls, traffic, now / 1000)]
+
+        return arrange
 
     def share(self, campaign: Campaign, trunk: str) -> float:
         """Of the campaign's calls by a trunk that lead to a person, as believed."""
@@ -231,6 +267,7 @@ class Forecaster:
             free=sum(post.stage is Stage.FREE for post in everybody),
             waiting=self._waiting(server, queue),
             dialing={trunk: _ages_s(since, now) for trunk, since in under_way.dialing.items()},
+            steps={trunk: np.array(steps, np.float64) for trunk, steps in under_way.steps.items()},
             analysed_s=_ages_s(under_way.analysed, now),
             talking_s=_ages_s([post.since for post in posts if post.stage is Stage.TALKING], now),
             resting_s=_ages_s([post.since for post in posts if post.stage is Stage.RESTING], now),
@@ -250,6 +287,17 @@ def _has_ended(attempt: Attempt, *, amd: bool) -> bool:
     if attempt.state >= State.GONE:
         return True
     return attempt.was_answered and (not amd or attempt.action is not None)
+
+
+def _of_contact(contact: Contact, zone: str, now: int) -> tuple[str, ...]:
+    """What is known of the number that would be called; which one that is, is settled only when it is claimed."""
+    number = next((n for n in contact.numbers if n.next_at is not None and n.next_at <= now), None)
+    return features(number, base="", hour=local_hour(number, zone, now))[:-1] if number else ()
+
+
+def local_hour(number: Number, zone: str, at: int) -> int:
+    """The hour where the number is, as far as that is known."""
+    return local_day((split_zones(number.zones) or (zone,))[0], at)[1] // 60
 
 
 def _ages_s(since: list[int], now: int) -> Array:

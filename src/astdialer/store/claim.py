@@ -18,7 +18,7 @@ from astdialer.domain.attempt import Attempt
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.selection import ABANDONED_MS, FOR_EVER, WEEK_MS, Judgement, NumberFacts
-from astdialer.ports import Claim, Claimed, ClaimRequest
+from astdialer.ports import Claim, Claimed, ClaimRequest, Place
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Parameters, Writing
 from astdialer.store.lineup import LineUp
@@ -42,12 +42,12 @@ async def claim(tx: Writing, request: ClaimRequest) -> Claimed:
         await tx.execute("promote", due)
     line = LineUp(pools, request.strategy, request.after)
     claims: list[Claim] = []
-    seen, count = 0, request.limit
+    seen, count = 0, request.limit + request.window - 1
     while len(claims) < request.limit and (in_vain := seen - len(claims)) < IN_VAIN:
         found = await line.read(tx, min(count, request.limit - len(claims) + IN_VAIN - in_vain))
         if not found:
             return Claimed(claims)
-        claims += await _claim_some(tx, request, pools, [contact_id for _, contact_id in found], len(claims))
+        claims += await _claim_some(tx, request, pools, found, len(claims))
         line.after = found[-1][0]
         seen += len(found)
         count *= 2  # few when all goes well, soon many when nobody may be called
@@ -71,11 +71,12 @@ async def with_numbers(tx: Writing, rows: Sequence[Row]) -> list[Contact]:
 
 
 async def _claim_some(
-    tx: Writing, request: ClaimRequest, pools: Mapping[int, Row], ids: Sequence[int], claimed: int
+    tx: Writing, request: ClaimRequest, pools: Mapping[int, Row], found: Sequence[tuple[Place, int]], claimed: int
 ) -> list[Claim]:
     """Have each contact judged, and write what was decided, until there are enough calls."""
+    ids = [contact_id for _, contact_id in found]
     rows = {row["id"]: dict(row) for row in await tx.fetch("contacts_by_id", {"ids": json.dumps(ids)})}
-    contacts = await with_numbers(tx, [rows[contact_id] for contact_id in ids])
+    contacts = _arranged(request, found, await with_numbers(tx, [rows[contact_id] for contact_id in ids]))
     facts = await facts_of(tx, (n.number for c in contacts for n in c.numbers), request.campaign, request.now)
     claims: list[Claim] = []
     put_off: list[Judgement] = []
@@ -92,6 +93,14 @@ async def _claim_some(
     await _put_off(tx, put_off, request.now)
     await _write(tx, claims, request.now)
     return claims
+
+
+def _arranged(request: ClaimRequest, found: Sequence[tuple[Place, int]], contacts: Sequence[Contact]) -> list[Contact]:
+    """The contacts in the order of asking; those whose places differ by nothing but the id may change them."""
+    if request.arrange is None:
+        return list(contacts)
+    alike = groupby(zip(found, contacts, strict=True), key=lambda each: each[0][0][:-1])
+    return [contact for _, group in alike for contact in request.arrange([contact for _, contact in group])]
 
 
 async def _put_off(tx: Writing, judged: Sequence[Judgement], now: int) -> None:

@@ -186,14 +186,42 @@ def test_calls_of_others_are_as_good_as_its_own_to_the_law() -> None:
 # --- which contact ---------------------------------------------------------------------------------------------------
 
 
-def test_the_shorter_agents_are_the_likelier_a_contact_is_wanted() -> None:
+def chooser() -> Pacer:
+    """It knows that M answers more than U, and U more than W."""
     pacer = taught()
-    assert [pacer.wish(Traffic(free=free), 0.0) for free in range(3)] == [0.5] * 3, "nothing is known yet"
-    for free in range(20):
-        pacer.wish(Traffic(free=free), 0.0)
-    assert pacer.wish(Traffic(free=30), 0.0) == 0
-    assert pacer.wish(Traffic(free=0), 0.0) > 0.8
-    assert 0.2 < pacer.wish(Traffic(free=10), 0.0) < 0.8
+    for turn in range(3000):
+        kind = "MUW"[turn % 3]
+        pacer.call_ended(10.0, reached=turn // 3 % {"M": 2, "U": 4, "W": 12}[kind] == 0, features=[f"type {kind}"])
+    return pacer
+
+
+LINE = [["type U"], ["type W"], ["type M"], ["type U"]]
+
+
+def first(pacer: Pacer, free: int) -> int:
+    return pacer.order(LINE, 1, Traffic(free=free), 0.0)[0]
+
+
+def test_the_shorter_agents_are_the_likelier_is_who_is_called() -> None:
+    for free, fits in ((0, 2), (30, 1)):
+        pacer = chooser()
+        for before in range(41):
+            first(pacer, before % 21)
+        assert [first(pacer, free) for _ in range(3)] == [fits] * 3
+
+
+def test_who_is_first_in_line_is_called_soon() -> None:
+    pacer = chooser()
+    assert 0 in {first(pacer, free=30) for _ in range(30)}
+
+
+def test_everybody_in_line_has_a_place_and_equals_keep_theirs() -> None:
+    pacer = chooser()
+    for calls in range(6):
+        assert sorted(pacer.order(LINE, calls, Traffic(free=3), 0.0)) == [0, 1, 2, 3]
+    new = Pacer(PACE)
+    assert new.order([["a"], ["b"], ["c"]], 0, Traffic(free=3), 0.0) == [0, 1, 2]
+    assert new.order([], 3, Traffic(free=3), 0.0) == []
 
 
 def test_what_is_known_of_contacts_is_learned_and_kept() -> None:

@@ -66,6 +66,7 @@ WHOLE = {
     "no_answer_delay_s": (0, 3600),
     "preview_s": (5, 3600),
     "preview_skip_delay_s": (0, 99_999_999),
+    "choose_among": (1, 200),
     "predict_adjust": (0, 1000),
     "predict_after_answers": (1, 10_000),
     "predict_memory": (50, 100_000),
