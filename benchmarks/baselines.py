@@ -10,22 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from astdialer.simulator.day import Day
+from astdialer.simulator.day import Day, Pacing
 from astdialer.simulator.world import End
 
 
-class Plain:
-    """Pacing that learns nothing."""
-
-    def call_ended(self, age_s: float, end: End) -> None: ...
-    def served(self, *, in_time: bool) -> None: ...
-    def verdict(self, age_s: float, *, person: bool) -> None: ...
-    def talk_ended(self, age_s: float) -> None: ...
-    def rest_ended(self, age_s: float) -> None: ...
-
-
 @dataclass
-class UpTo(Plain):
+class UpTo(Pacing):
     """Calls under way up to ``slope`` · (idle agents - persons waiting - ``reserve``); 1 and 0: progressive."""
 
     slope: float = 1.0
@@ -37,7 +27,7 @@ class UpTo(Plain):
 
 
 @dataclass
-class Steady(Plain):
+class Steady(Pacing):
     """So many calls per second and logged-in agent, whatever happens."""
 
     rate: float
@@ -69,7 +59,7 @@ class Drops:
 
 
 @dataclass
-class Vicidial(Plain):
+class Vicidial(Pacing):
     """``method``: ratio (the level stays), hard, average or tapered; what is not given is its default.
 
     One server, and no delay between its calls (it has 0.2 s), which favours it. ``slots_late``: it takes a call that
@@ -95,7 +85,7 @@ class Vicidial(Plain):
     _late: list[float] = field(default_factory=list)  # when the slots of unanswered calls are free again
     _minute_ago: tuple[int, int] = (0, 0)  # calls and drops
 
-    def call_ended(self, age_s: float, end: End) -> None:
+    def call_ended(self, age_s: float, end: End, known: tuple[str, ...] = ()) -> None:
         if end is End.NOBODY and self.slots_late:
             self._late.append(self._now + max(0.0, self.slot_s - age_s))
 
@@ -163,7 +153,7 @@ def webitel_factor(over: float, now: float, *, target: float = 3.0, most: float 
 
 
 @dataclass
-class Webitel(Plain):
+class Webitel(Pacing):
     """Version 4: the over-dial factor over the last hour, renewed each minute; in flight up to factor x idle.
 
     Its statistics are of attempts that are over: people who are talking are not in them, abandoned ones are.
@@ -178,7 +168,7 @@ class Webitel(Plain):
     _over: list[int] = field(default_factory=lambda: [0, 0, 0])  # attempts that are: all, bridged, abandoned
     _hour: deque[tuple[float, int, int, int]] = field(default_factory=deque)
 
-    def call_ended(self, age_s: float, end: End) -> None:
+    def call_ended(self, age_s: float, end: End, known: tuple[str, ...] = ()) -> None:
         self._over[0] += end is not End.PERSON
 
     def served(self, *, in_time: bool) -> None:

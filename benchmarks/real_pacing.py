@@ -82,7 +82,7 @@ def numbers(world: World, count: int) -> Iterator[str]:
     """997BRRTTTNNNN, see the lab's extensions-carrier.conf."""
     draws = Draws(world, seed=1)
     for n in range(count):
-        fate, (talk_s, _) = draws.fate(0.0), draws.handle()
+        fate, (talk_s, _) = draws.fate(draws.contact(), 0.0), draws.handle()
         after_s = max(1, round(fate.after_s))
         if fate.end is End.PERSON:
             kind, talk = 0, min(max(1, round(talk_s)), 999)

@@ -88,8 +88,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         world=_breaks,
     ),
     "S6 contacts": Scenario(
-        says="contacts differ in how likely they answer: log-odds with a deviation of 1.2",
-        world=lambda agents: World(agents=agents, share=lambda _: 0.25, spread=1.2),
+        says="contacts differ in how likely they answer: log-odds with a deviation of 1.2; a score tells it, AUC 0.7",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.25, spread=1.2, score_noise=1.106),
     ),
     "S7 short": Scenario(
         says="campaigns that end at 200 answers, of which 3 % are six; nothing is known beforehand",

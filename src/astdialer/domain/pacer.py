@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, exp
+from math import ceil, exp, sqrt
 from typing import Any
 
 from astdialer.domain.abandonment import Window, risk
@@ -176,9 +176,12 @@ class Pacer:
         return Limit.ABANDONMENT if self._is_spent(windows) else None
 
     def _is_spent(self, windows: Sequence[Window]) -> bool:
-        """Whether the law's window is at its limit; of a few answers, a single one makes more than that."""
-        spans = windows[:1]
-        return any(w.tally.answered >= LEAST_COUNTED and w.tally.rate >= self.pace.limit for w in spans)
+        """Whether the law's window is at its limit, by more than chance makes of so few answers: what chance makes is
+        steered back, which costs less than a stop."""
+        if not windows or windows[0].tally.answered < LEAST_COUNTED:
+            return False
+        expected = self.pace.limit * windows[0].tally.answered
+        return windows[0].tally.abandoned >= expected + sqrt(expected)
 
     def _room(self, traffic: Traffic) -> int:
         """How many calls more there may be, so that a wrong belief can't flood the trunks."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from astdialer.domain.prediction import Traffic
-from astdialer.simulator.world import Draws, End, Fate, World
+from astdialer.simulator.world import Contact, Draws, End, Fate, World
 
 #: Pacing is asked after each event, and at least so often.
 TICK_S = 1.0
@@ -97,17 +97,37 @@ class Record:
         return 1000 * self.deciding_s / self.decisions if self.decisions else 0.0
 
 
-class Pacing(Protocol):
-    """A way of pacing: it is told what a dialer sees, and says how many calls to place."""
+class Pacing:
+    """A way of pacing: it is told what a dialer sees, and says how many calls to place. This one learns nothing."""
+
+    window = 1  #: of so many contacts it chooses one
 
     def decide(self, day: Day) -> int:
         """Calls to place now."""
+        raise NotImplementedError
 
-    def call_ended(self, age_s: float, end: End) -> None: ...
-    def served(self, *, in_time: bool) -> None: ...
-    def verdict(self, age_s: float, *, person: bool) -> None: ...
-    def talk_ended(self, age_s: float) -> None: ...
-    def rest_ended(self, age_s: float) -> None: ...
+    def choose(self, day: Day, line: Sequence[tuple[str, ...]]) -> int:
+        """Which of the contacts that are next is called, given what is known of them."""
+        return 0
+
+    def steps(self, known: tuple[str, ...]) -> int:
+        """How likely a contact is to answer, see domain.propensity."""
+        return 0
+
+    def call_ended(self, age_s: float, end: End, known: tuple[str, ...]) -> None:
+        """A call has led to a person who needs an agent, or has ended without; ``known``: of its contact."""
+
+    def served(self, *, in_time: bool) -> None:
+        """A person got an agent, or was abandoned."""
+
+    def verdict(self, age_s: float, *, person: bool) -> None:
+        """AMD took so long to say who has answered."""
+
+    def talk_ended(self, age_s: float) -> None:
+        """An agent was so long in a call."""
+
+    def rest_ended(self, age_s: float) -> None:
+        """An agent was free again so long after its talk."""
 
 
 class Day:
@@ -122,6 +142,9 @@ class Day:
         self.waiting: dict[int, float] = {}  #: person → since when
         self.talking: dict[int, float] = {}  #: talk → since when the agent is reserved
         self.resting: dict[int, float] = {}
+        self.steps: dict[int, int] = {}  #: call → how likely an answer is
+        self._known: dict[int, tuple[str, ...]] = {}  # call → what is known of its contact
+        self._line: list[Contact] = []  # who is next
         self.record = Record()
         self._decide = self._timed if timed else pacing.decide
         self._free_since = deque([0.0] * world.agents)
@@ -144,10 +167,16 @@ class Day:
             free=self.free,
             waiting=len(self.waiting),
             dialing={"": self._ages(self.dialing)},
+            steps=self._steps(),
             analysed_s=self._ages(self.analysed),
             talking_s=self._ages(self.talking),
             resting_s=self._ages(self.resting),
         )
+
+    def _steps(self) -> dict[str, np.ndarray]:
+        if self.world.score_noise is None:
+            return {}
+        return {"": np.fromiter((self.steps[call] for call in self.dialing), float, len(self.dialing))}
 
     def _ages(self, since: dict[int, float]) -> np.ndarray:
         return self.now - np.fromiter(since.values(), float, len(since))
@@ -203,7 +232,9 @@ class Day:
         record, now = self.record, self.now
         for _ in range(min(calls, self._room())):
             self._next_id += 1
-            fate = self._draws.fate(now)
+            contact = self._next_contact()
+            self._known[self._next_id], self.steps[self._next_id] = contact.known, self._pacing.steps(contact.known)
+            fate = self._draws.fate(contact, now)
             self.dialing[self._next_id] = now
             self._at(now + fate.after_s, self._dialed, self._next_id, fate)
             record.dialed += 1
@@ -212,6 +243,11 @@ class Day:
         record.most_calls = max(record.most_calls, len(self.dialing))
         if record.dialed == self.world.contacts:
             self._close()
+
+    def _next_contact(self) -> Contact:
+        while len(self._line) < self._pacing.window:
+            self._line.append(self._draws.contact())
+        return self._line.pop(self._pacing.choose(self, [contact.known for contact in self._line]))
 
     def _room(self) -> int:
         """How many calls the lines, the carrier and the list have room for."""
@@ -241,15 +277,19 @@ class Day:
             self.analysed[call] = self.now
             self._at(self.now + amd.takes_s, self._judged, call, (fate, age_s))
             return
-        self._pacing.call_ended(age_s, fate.end)
+        self._call_ended(call, age_s, fate.end)
         if fate.end is End.PERSON:
             self._answered(call, machine=False)
+
+    def _call_ended(self, call: int, age_s: float, end: End) -> None:
+        del self.steps[call]
+        self._pacing.call_ended(age_s, end, self._known.pop(call))
 
     def _judged(self, call: int, what: tuple[Fate, float]) -> None:
         fate, age_s = what
         took_s = self.now - self.analysed.pop(call)
         person = (fate.end is End.PERSON) != fate.misjudged
-        self._pacing.call_ended(age_s, End.PERSON if person else End.MACHINE)
+        self._call_ended(call, age_s, End.PERSON if person else End.MACHINE)
         self._pacing.verdict(took_s, person=person)
         if person:
             self._answered(call, machine=fate.end is End.MACHINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from astdialer.domain.abandonment import Tally, Window
@@ -9,12 +10,12 @@ from astdialer.domain.campaign import CampaignState
 from astdialer.domain.pacer import Pacer
 from astdialer.domain.pacing import Forecast, Snapshot, decide
 from astdialer.domain.settings import Mode
-from astdialer.simulator.day import Day
+from astdialer.simulator.day import Day, Pacing
 from astdialer.simulator.world import End
 
 
-@dataclass(slots=True)
-class OwnPacing:
+@dataclass
+class OwnPacing(Pacing):
     """A campaign of any mode that calls for agents; the block of days before this one has seen ``block``."""
 
     pacer: Pacer
@@ -22,6 +23,10 @@ class OwnPacing:
     mode: Mode = Mode.PREDICTIVE
     lines_per_agent: float = 1.0
     max_calls: int = 1_000_000
+    choose_among: int = 20
+
+    def __post_init__(self) -> None:
+        self.window = self.choose_among if self.mode is Mode.PREDICTIVE else 1
 
     def decide(self, day: Day) -> int:
         """Calls to place now."""
@@ -59,11 +64,21 @@ class OwnPacing:
             forecast=forecast,
         )
 
+    def choose(self, day: Day, line: Sequence[tuple[str, ...]]) -> int:
+        """Which contact is called."""
+        if day.world.score_noise is None or self.window == 1:
+            return 0
+        return self.pacer.order(line, 1, day.traffic(), day.now)[0]
+
+    def steps(self, known: tuple[str, ...]) -> int:
+        """How likely a contact is to answer."""
+        return self.pacer.propensities.steps(known)
+
     # --- facts -------------------------------------------------------------------------------------------------------
 
-    def call_ended(self, age_s: float, end: End) -> None:
+    def call_ended(self, age_s: float, end: End, known: tuple[str, ...]) -> None:
         """A call has led to a person who needs an agent, or has ended without."""
-        self.pacer.call_ended(age_s, reached=end is End.PERSON)
+        self.pacer.call_ended(age_s, reached=end is End.PERSON, features=known)
 
     def served(self, *, in_time: bool) -> None:
         """A person got an agent, or was abandoned."""

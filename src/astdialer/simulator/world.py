@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 _BLOCK = 4096
+#: Where the tenths of the normal law begin.
+_TENTHS = [NormalDist().inv_cdf(n / 10) for n in range(1, 10)]
 #: A fault of the carrier ends a call so soon.
 _FAULT_S = 0.5
 
@@ -131,6 +134,7 @@ class World:
     faults: Sequence[tuple[float, float]] = ()  #: from, to: every call fails at once
     lag_s: float = 0.0  #: a fault's failures are heard of so late; until then the calls seem to be under way
     spread: float = 0.0  #: of the contacts' log-odds of an answer
+    score_noise: float | None = None  #: a score tells their log-odds with an error of this deviation; None: no score
     contacts: int | None = None  #: the list: dialing ends when so many were dialed
     answers: int | None = None  #: dialing ends when so many people have answered
     max_lines: int = 1_000_000
@@ -140,6 +144,17 @@ class World:
     def ends_s(self) -> float:
         """Length of the day."""
         return self.hours * 3600
+
+
+class Contact(NamedTuple):
+    """What chance has decided of a contact before it is called."""
+
+    luck: float
+    machine: float
+    ends_after_s: tuple[float, ...]
+    odds: float
+    misjudged: float
+    known: tuple[str, ...]  #: what a dialer may know of it, see domain.propensity
 
 
 class Fate(NamedTuple):
@@ -155,13 +170,17 @@ class Draws:
 
     def __init__(self, world: World, seed: int) -> None:
         self._world = world
-        self._contacts = self._fates(np.random.default_rng([seed, 1]))
+        self._contacts = self._people(np.random.default_rng([seed, 1]), np.random.default_rng([seed, 4]))
         self._handled = self._handles(np.random.default_rng([seed, 2]))
         self._patience = self._patiences(np.random.default_rng([seed, 3]))
 
-    def fate(self, now: float) -> Fate:
-        """Of the next contact, if it is called now."""
-        luck, machine, times, odds, misjudged = next(self._contacts)
+    def contact(self) -> Contact:
+        """The next one of the list."""
+        return next(self._contacts)
+
+    def fate(self, contact: Contact, now: float) -> Fate:
+        """Of the contact, if it is called now."""
+        luck, machine, times, odds, misjudged, _ = contact
         world = self._world
         if world.faults and any(begin <= now < end for begin, end in world.faults):
             return Fate(End.NOBODY, _FAULT_S + world.lag_s, False)
@@ -183,17 +202,19 @@ class Draws:
         """Of the next person who waits."""
         return next(self._patience)
 
-    def _fates(self, rng: np.random.Generator) -> Iterator[tuple[float, float, tuple[float, ...], float, float]]:
+    def _people(self, rng: np.random.Generator, scores: np.random.Generator) -> Iterator[Contact]:
         world = self._world
         while True:
             if world.mean_ring_s is None:
                 times = ringing(rng, _BLOCK, world.ring_s)
             else:
                 times = exponential_ringing(rng, _BLOCK, world.mean_ring_s)
-            odds = np.exp(rng.normal(0, world.spread, _BLOCK)) if world.spread else np.zeros(_BLOCK)
+            beyond = rng.normal(0, world.spread, _BLOCK) if world.spread else np.zeros(_BLOCK)
+            odds = np.exp(beyond).tolist() if world.spread else [0.0] * _BLOCK
+            known = _scores(beyond, world.spread, world.score_noise, scores)
             luck, machine, misjudged = rng.random((3, _BLOCK)).tolist()
             ends = zip(*(t.tolist() for t in times), strict=True)
-            yield from zip(luck, machine, ends, odds.tolist(), misjudged, strict=True)
+            yield from map(Contact, luck, machine, ends, odds, misjudged, known)
 
     def _handles(self, rng: np.random.Generator) -> Iterator[tuple[float, float]]:
         while True:
@@ -204,3 +225,12 @@ class Draws:
         law = self._world.patience
         while True:
             yield from law.draw(rng, _BLOCK).tolist() if law else [self._world.patience_s] * _BLOCK
+
+
+def _scores(beyond: np.ndarray, spread: float, noise: float | None, rng: np.random.Generator) -> list[tuple[str, ...]]:
+    """In which tenth of the scores each contact is; nothing if there are no scores."""
+    if noise is None:
+        return [()] * len(beyond)
+    score = (beyond + rng.normal(0, noise, len(beyond))) / math.hypot(spread, noise)
+    tenths = np.searchsorted(_TENTHS, score).tolist()
+    return [(f"score {tenth}",) for tenth in tenths]

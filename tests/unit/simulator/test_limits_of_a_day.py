@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from astdialer.simulator.day import Day, Record
+from astdialer.simulator.day import Day, Pacing, Record
 from astdialer.simulator.world import End, Exponential, Nothing, World
 
 PLAIN = World(agents=10, share=lambda _: 0.25, hours=2.0)
 
 
 @dataclass
-class UpTo:
+class UpTo(Pacing):
     """So many calls under way for each free agent; at each decision it writes down when, and how many were placed."""
 
     slope: float = 3.0
@@ -29,7 +29,7 @@ class UpTo:
         under_way = len(day.dialing) + len(day.analysed)
         return max(0, round(self.slope * (day.free - len(day.waiting))) - under_way)
 
-    def call_ended(self, age_s: float, end: End) -> None:
+    def call_ended(self, age_s: float, end: End, known: tuple[str, ...]) -> None:
         self._answers += end is End.PERSON
         if end is End.NOBODY:
             self.failed_s.append(age_s)

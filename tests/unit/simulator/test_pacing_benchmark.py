@@ -60,7 +60,7 @@ def test_days_of_one_campaign_learn_from_those_before() -> None:
     scenario = SCENARIOS["S1 25 %"]
     world = replace(scenario.world(5), answers=20)
     _, learned = own_days(scenario, world, 2)
-    assert learned.waits_s != Day(world, OwnPacing(new_pacer(scenario, world)), seed=1).run().waits_s
+    assert learned.agents_s != Day(world, OwnPacing(new_pacer(scenario, world)), seed=1).run().agents_s
 
 
 def test_shares_drift_and_step_as_the_scenarios_say() -> None:
@@ -155,7 +155,7 @@ def test_gates_are_met_by_what_is_good_enough() -> None:
 
 
 def test_gates_say_what_is_not_good_enough_and_by_how_much() -> None:
-    assert verdicts(result(used=[82.0, 83.0])) == {"S1 25 %: utilisation, 10 agents, %": -1.0}
+    assert verdicts(result(used=[82.0, 83.0])) == {"S1 25 %: utilisation, 10 agents, %": -1.5}
     assert verdicts(result(rates=[2.5, 3.1])) == {"S1 25 %: days above 3 % of 2, %": -49.0}
     assert verdicts(result(blocks=[3.2])) == {"S1 25 %: abandoned, worst block, %": -0.2}
     ratio = result(way="ratio × idle*", used=[83.0, 85.5])

@@ -9,7 +9,7 @@ from astdialer.domain.abandonment import USUAL_RISK
 from astdialer.domain.pace import Pace
 from astdialer.domain.pacer import Pacer
 from astdialer.simulator.bound import Exponentials, bound
-from astdialer.simulator.day import Day, Record
+from astdialer.simulator.day import Day, Pacing, Record
 from astdialer.simulator.own import OwnPacing
 from astdialer.simulator.world import Amd, Draws, End, Exponential, Lognormal, Mixture, Nothing, World
 
@@ -17,7 +17,7 @@ PLAIN = World(agents=10, share=lambda _: 0.25, hours=2.0)
 
 
 @dataclass
-class UpTo:
+class UpTo(Pacing):
     """So many calls under way for each free agent; it writes down what it is told."""
 
     slope: float = 1.0
@@ -32,7 +32,7 @@ class UpTo:
         under_way = len(day.dialing) + len(day.analysed)
         return max(0, round(self.slope * (day.free - len(day.waiting))) - under_way)
 
-    def call_ended(self, age_s: float, end: End) -> None:
+    def call_ended(self, age_s: float, end: End, known: tuple[str, ...]) -> None:
         assert age_s > 0
         self.ends.append(end)
 
@@ -84,10 +84,12 @@ def test_nothing_is_lost_on_the_way() -> None:
 
 def test_every_way_of_pacing_meets_the_same_contacts_and_talks() -> None:
     first, second = Draws(PLAIN, 7), Draws(PLAIN, 7)
-    assert [first.fate(0) for _ in range(100)] == [second.fate(n) for n in range(100)]
+    assert [first.fate(first.contact(), 0) for _ in range(100)] == [
+        second.fate(second.contact(), n) for n in range(100)
+    ]
     assert [first.handle() for _ in range(50)] == [second.handle() for _ in range(50)]
     other = Draws(PLAIN, 8)
-    assert [first.fate(0) for _ in range(100)] != [other.fate(0) for _ in range(100)]
+    assert [first.fate(first.contact(), 0) for _ in range(100)] != [other.fate(other.contact(), 0) for _ in range(100)]
 
 
 def test_the_same_day_is_the_same_again() -> None:
@@ -137,15 +139,15 @@ def test_an_agents_telephone_rings_and_it_is_busy_meanwhile() -> None:
 def test_a_fault_of_the_carrier_ends_every_call_at_once() -> None:
     told, at = UpTo(), count()
     draws = Draws(replace(PLAIN, faults=((100.0, 200.0),)), 1)
-    during = [draws.fate(150.0) for _ in zip(range(50), at, strict=False)]
+    during = [draws.fate(draws.contact(), 150.0) for _ in zip(range(50), at, strict=False)]
     assert {(fate.end, fate.after_s) for fate in during} == {(End.NOBODY, 0.5)}
-    assert End.PERSON in {draws.fate(250.0).end for _ in range(50)}
+    assert End.PERSON in {draws.fate(draws.contact(), 250.0).end for _ in range(50)}
     assert day(replace(PLAIN, hours=0.2, faults=((0.0, 1e9),)), told).connected == 0
 
 
 def test_contacts_may_differ_in_how_likely_they_answer() -> None:
     draws = Draws(replace(PLAIN, spread=1.2), 1)
-    answered = sum(draws.fate(0).end is End.PERSON for _ in range(5000)) / 5000
+    answered = sum(draws.fate(draws.contact(), 0).end is End.PERSON for _ in range(5000)) / 5000
     assert 0.25 < answered < 0.36
 
 
@@ -190,3 +192,26 @@ def test_the_bound_is_that_of_the_reference(known: dict[str, float], most: float
     """pacing.md section 3.2 has these, computed by another program."""
     world = Exponentials(**{"agents": 10, **known})  # type: ignore[arg-type]
     assert bound(world) == pytest.approx(most, abs=0.001)
+
+
+# --- contacts that differ --------------------------------------------------------------------------------------------
+
+
+def test_a_score_tells_contacts_apart_as_well_as_it_is_said_to() -> None:
+    """The chance that of two contacts the one who answers has the higher score: an AUC of about 0.7."""
+    draws = Draws(replace(PLAIN, spread=1.2, score_noise=1.106), 3)
+    by_answer: dict[bool, list[int]] = {True: [], False: []}
+    for _ in range(4000):
+        contact = draws.contact()
+        person = draws.fate(contact, 0.0).end is End.PERSON
+        by_answer[person].append(int(contact.known[0].removeprefix("score ")))
+    pairs = [(a > b) + (a == b) / 2 for a in by_answer[True][:300] for b in by_answer[False][:300]]
+    assert sum(pairs) / len(pairs) == pytest.approx(0.70, abs=0.04)
+
+
+def test_with_a_score_agents_are_busier_and_the_same_people_are_called() -> None:
+    world = replace(PLAIN, agents=5, hours=6.0, spread=1.5, score_noise=0.3)
+    plain, chosen = day(replace(world, score_noise=None), own()), day(world, own())
+    assert chosen.utilisation > plain.utilisation + 0.01
+    assert chosen.abandonment < 0.035
+    assert chosen.answered / chosen.dialed == pytest.approx(plain.answered / plain.dialed, abs=0.03)
