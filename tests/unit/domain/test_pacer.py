@@ -49,9 +49,13 @@ def test_with_enough_answers_it_predicts() -> None:
 
 
 def test_a_window_at_its_limit_leaves_one_call_for_each_free_agent() -> None:
-    assert taught().advise(Traffic(free=4), [Window(Tally(1000, 30))], 0.0).calls == 4
-    assert taught().advise(Traffic(free=4), [Window(Tally(20, 1))], 0.0).calls > 4, "one of twenty says nothing"
-    assert taught().advise(Traffic(free=4), [DAY, Window(Tally(1000, 30))], 0.0).calls >= 4, "the law's window decides"
+    def calls(*windows: Window) -> int:
+        return taught().advise(Traffic(free=4), windows, 0.0).calls
+
+    assert calls(Window(Tally(1000, 36))) == 4
+    assert calls(Window(Tally(100_000, 3055))) == 4, "of so many it need not be much above"
+    assert calls(Window(Tally(20, 1))) > 4, "one of twenty says nothing"
+    assert calls(DAY, Window(Tally(1000, 36))) >= 4, "the law's longest window decides"
 
 
 def grown(pacer: Pacer, free: int, *, someone_answers: bool = True) -> list[int]:
@@ -140,7 +144,10 @@ def test_without_any_risk_there_is_one_call_for_each_free_agent() -> None:
 
 
 def test_a_spent_window_is_named() -> None:
-    assert taught().advise(Traffic(free=4), [Window(Tally(1000, 30))], 0.0).limit is Limit.ABANDONMENT
+    assert taught().advise(Traffic(free=4), [Window(Tally(1000, 36))], 0.0).limit is Limit.ABANDONMENT
+    by_chance = taught().advise(Traffic(free=4), [Window(Tally(1000, 31))], 0.0)
+    assert by_chance.limit is not Limit.ABANDONMENT
+    assert by_chance.allowed < taught().advise(Traffic(free=4), [DAY], 0.0).allowed, "it is steered back"
 
 
 # --- trunks, and campaigns that share agents -------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from astdialer.domain.pacing import Forecast
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.forecasting import SAVE_S, Forecaster
-from astdialer.ports import MemberSeen, MemberTalk
+from astdialer.ports import Claimed, ClaimRequest, MemberSeen, MemberTalk
 
 pytest_plugins = ("engine_fixtures",)
 
@@ -390,3 +390,47 @@ async def test_without_agents_nobody_is_called(engine: Rig) -> None:
     await engine.turn()
     assert engine.telephony.placed == []
     assert engine.dialer.standings[engine.campaign.id].limit is Limit.NO_AGENTS
+
+
+# --- which contact ---------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_known_of_a_number_is_learned_with_its_calls_end(engine: Rig) -> None:
+    await predictive(engine)
+    (call,) = await placed(engine, 1)
+    engine.tell(call, ev.Answered)
+    known = forecast(engine).pacer.propensities.kept()
+    assert {"type M", "tries 0", "last none", "base b"} <= set(known)
+    assert [feature for feature in known if feature.startswith("hour ")] == ["hour 12"]
+    assert all(weight > 0 for weight, _ in known.values()), "it led to a person"
+
+
+async def test_calls_under_way_count_with_their_own_chance(engine: Rig) -> None:
+    await predictive(engine)
+    pacer = forecast(engine).pacer
+    for _ in range(400):
+        pacer.propensities.ended(["type M"], reached=True, level=0.2)
+    await placed(engine, 1, 2)
+    assert forecast(engine).traffic.steps["carrier"].min() >= 4
+
+
+async def test_a_predictive_campaign_claims_whom_its_pacing_chooses_and_others_go_by_order(engine: Rig) -> None:
+    assert engine.forecaster.arranger(engine.now_of(), 1) is None
+    await predictive(engine, choose_among=1)
+    assert engine.forecaster.arranger(engine.now_of(), 1) is None
+    await predictive(engine, choose_among=5)
+    await engine.people(*range(1, 11))
+    engine.agents(FREE)
+    asked: list[ClaimRequest] = []
+    claim = engine.store.claim
+
+    async def watched(request: ClaimRequest) -> Claimed:
+        asked.append(request)
+        return await claim(request)
+
+    engine.store.claim = watched  # type: ignore[method-assign]
+    await engine.turn()
+    (request,) = asked
+    assert (request.limit, request.window) == (1, 5)
+    assert request.arrange is not None
+    assert len(engine.telephony.placed) == 1
