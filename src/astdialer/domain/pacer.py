@@ -36,6 +36,8 @@ _FREELY, _KNOWN_ANSWERS = 2, 50
 _REMEMBERED, _RANKED = 500, 20
 #: Who is first in line is called at every so manyth call, whoever fits better.
 _HEAD_EVERY = 8
+#: Laws of times, and what tells contacts apart, change more slowly than the share of answers: so many times.
+_SLOWER = 3
 #: A talk is assumed to last so long before any has ended, and so many calls to lead to a person.
 _TALK_S, _SHARE = 120.0, 0.2
 
@@ -55,14 +57,14 @@ class Pacer:
     """Mutable, and kept over restarts as text, see ``kept`` and ``restore``."""
 
     def __init__(self, pace: Pace) -> None:
-        self.pace = pace
+        self.pace, slow = pace, _SLOWER * pace.memory
         self.beliefs = Beliefs(
             make=self._calls_by_a_new_trunk,
-            verdicts=Answering(step_s=0.25, longest_s=6.0, share=0.5, memory=pace.memory),
-            talks=Lifetimes(step_s=5.0, steps=300, mean_s=_TALK_S, memory=3000),
-            rests=Lifetimes(step_s=1.0, steps=240, mean_s=max(pace.wrap_up_s, 0.01), memory=3000),
+            verdicts=Answering(step_s=0.25, longest_s=6.0, share=0.5, memory=pace.memory, law_memory=slow),
+            talks=Lifetimes(step_s=5.0, steps=300, mean_s=_TALK_S, memory=slow),
+            rests=Lifetimes(step_s=1.0, steps=240, mean_s=max(pace.wrap_up_s, 0.01), memory=slow),
         )
-        self.propensities = Propensities()
+        self.propensities = Propensities(slow)
         self.answers = 0
         #: The logarithm of what the usual risk is multiplied with: what rate comes of a risk differs with the number of
         #: agents, and is learned by stochastic approximation (Robbins and Monro 1951).
@@ -73,7 +75,8 @@ class Pacer:
         self._expected, self._turn = deque[float](maxlen=_REMEMBERED), 0
 
     def _calls_by_a_new_trunk(self, alike: Answering | None) -> Answering:
-        new = Answering(step_s=0.5, longest_s=self.pace.ring_s + 3, share=_SHARE, memory=self.pace.memory)
+        memory, longest_s = self.pace.memory, self.pace.ring_s + 3
+        new = Answering(step_s=0.5, longest_s=longest_s, share=_SHARE, memory=memory, law_memory=_SLOWER * memory)
         if alike:
             new.restore(alike.kept())
             new.doubt()
