@@ -12,7 +12,7 @@ from pacing_ways import FIXED, OWN, TUNED, Task
 #: Scenario → agents → days, or campaigns.
 DAYS: Mapping[str, Mapping[int, int]] = {
     "S1 10 %": {5: 3, 10: 3, 30: 2, 100: 1},
-    "S1 25 %": {5: 10, 10: 8, 30: 4, 100: 3, 500: 1},
+    "S1 25 %": {5: 10, 10: 8, 30: 4, 100: 3, 500: 2},
     "S1 50 %": {5: 3, 10: 3, 30: 2, 100: 1},
     "S2 drift": {5: 5, 10: 5, 30: 2, 100: 2},
     "S3 up": {10: 2},
@@ -25,7 +25,7 @@ DAYS: Mapping[str, Mapping[int, int]] = {
     "S8 fault": {10: 2, 30: 2},
     "S8 AMD": {10: 2},
     "S9 month": {10: 30},
-    "S10 exponential": {5: 3, 10: 3, 30: 2, 100: 1},
+    "S10 exponential": {5: 10, 10: 8, 30: 4, 100: 2},
     "V mixed talks": {10: 2},
     "V short talks": {10: 2},
     "V long talks": {10: 2},

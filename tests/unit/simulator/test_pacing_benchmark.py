@@ -158,8 +158,11 @@ def test_gates_say_what_is_not_good_enough_and_by_how_much() -> None:
     assert verdicts(result(used=[82.0, 83.0])) == {"S1 25 %: utilisation, 10 agents, %": -1.5}
     assert verdicts(result(rates=[2.5, 3.1])) == {"S1 25 %: days above 3 % of 2, %": -49.0}
     assert verdicts(result(blocks=[3.2])) == {"S1 25 %: abandoned, worst block, %": -0.2}
-    ratio = result(way="ratio × idle*", used=[83.0, 85.5])
-    assert verdicts(result(), ratio) == {"S1 25 %: days a point better than the best ratio, 10 agents, %": -40.0}
+    ratio = result(way="ratio × idle*", used=[84.2, 85.2])
+    assert verdicts(result(), ratio) == {"S1 25 %, 10 agents: above ratio × idle*, points": -0.2}
+    other = result(way="Webitel", used=[86.0, 87.0])
+    assert verdicts(result(), other) == {"S1 25 %, 10 agents: above Webitel, points": -1.0}
+    assert verdicts(result(), replace(other, blocks=[3.1])) == {}, "it does not keep to the limit"
     assert verdicts(result(first_most=30, usual_most=15.0)) == {
         "S1 25 %: calls under way on the first day to later ones, 10 agents": -0.5
     }
@@ -167,11 +170,11 @@ def test_gates_say_what_is_not_good_enough_and_by_how_much() -> None:
     assert verdicts(exponential, bounds={10: 86.8}) == {"S10: below the bound, 10 agents, points": -0.3}
 
 
-def test_short_campaigns_are_judged_by_their_mean() -> None:
-    assert verdicts(result(scenario="S7 short", rates=[1.0, 4.0], blocks=[1.0, 4.0])) == {}
-    assert list(verdicts(result(scenario="S7 short", rates=[3.0, 4.0], blocks=[3.0, 4.0]))) == [
-        "S7 short: abandoned, mean over campaigns, worst size, %"
-    ]
+def test_every_short_campaign_is_a_block() -> None:
+    assert verdicts(result(scenario="S7 short", rates=[1.0, 2.9], blocks=[1.0, 2.9])) == {}
+    assert verdicts(result(scenario="S7 short", rates=[1.0, 3.5], blocks=[1.0, 3.5])) == {
+        "S7 short: abandoned, worst block, %": -0.5
+    }
 
 
 def test_a_smoke_run_fails_when_pacing_got_much_worse() -> None:
