@@ -47,9 +47,7 @@ class _UnderWay:
     """A campaign's calls that have no agent."""
 
     dialing: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  #: since when, by trunk
-    steps: dict[str, list[int]] = field(
-        default_factory=lambda: defaultdict(list)
-    )  #: of an answer, see propensity
+    steps: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  #: of an answer, see propensity
     analysed: list[int] = field(default_factory=list)
     talks: int = 0
 
