@@ -6,8 +6,10 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import ceil
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
@@ -18,6 +20,7 @@ from astdialer.cli.output import emit_record, json_option, print_table, say
 from astdialer.domain.abandonment import Tally
 from astdialer.domain.errors import AstdialerError, Conflict
 from astdialer.domain.settings import Mode
+from astdialer.domain.trunk import Trunk
 from astdialer.engine.outset import Outset, outset
 from astdialer.store import SqliteStore
 
@@ -33,6 +36,8 @@ MOST_DAYS = 30
 WIDTH = 100
 #: What held dialing back is told from this share of the time on.
 OFTEN = 0.05
+
+Number = TypeVar("Number", int, float)
 
 
 def _laws(function: Any) -> Any:
@@ -167,7 +172,7 @@ def _subject(started: Outset, recorded: History | None, given: Mapping[str, Any]
     from astdialer.simulator.callers import Stated, callers
     from astdialer.simulator.rehearsal import Plan
 
-    settings, trunks, engine = started.campaign.settings, started.trunks, config().engine
+    settings = started.campaign.settings
     who = callers(settings, Stated(**{f.name: given[f.name] for f in dataclasses.fields(Stated)}), recorded)
     contacts = given["base"] or started.contacts or None
     plan = Plan(
@@ -178,14 +183,30 @@ def _subject(started: Outset, recorded: History | None, given: Mapping[str, Any]
         days=given["days"],
         seed=given["seed"],
         calls=round(contacts * who.attempts) if contacts else None,
-        lines=min(engine.max_calls, sum(trunk.max_calls for trunk in trunks) or engine.max_calls),
-        calls_per_second=min(
-            engine.calls_per_second, sum(trunk.calls_per_second for trunk in trunks) or engine.calls_per_second
-        ),
+        lines=_lines(started)[0],
+        calls_per_second=_rate(started)[0],
         block=started.block if recorded else Tally(),
         learned=started.learned if recorded else None,
     )
     return _Subject(started, recorded, contacts, plan)
+
+
+def _lines(started: Outset) -> tuple[int, str]:
+    """How many calls there can be at a time but for the campaign's own limit, and what says so."""
+    engine = (config().engine.max_calls, "[engine] max_calls")
+    return min(engine, *_of_trunks(started, lambda trunk: trunk.max_calls), key=itemgetter(0))
+
+
+def _rate(started: Outset) -> tuple[float, str]:
+    """How many calls may begin in a second, and what says so."""
+    engine = (config().engine.calls_per_second, "[engine] calls_per_second")
+    return min(engine, *_of_trunks(started, lambda trunk: trunk.calls_per_second), key=itemgetter(0))
+
+
+def _of_trunks(started: Outset, limit: Callable[[Trunk], Number]) -> list[tuple[Number, str]]:
+    """What the trunks allow together; nothing where there are none yet."""
+    names = " + ".join(trunk.name for trunk in started.trunks)
+    return [(sum(map(limit, started.trunks)), names)] if names else []
 
 
 def _logged_in(started: Outset) -> int:
@@ -214,12 +235,13 @@ def _progress(plan: Plan, modes: Sequence[Mode]) -> Iterator[Callable[[Mode, Day
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     day_s = plan.hours * 3600
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        tasks = {mode: progress.add_task(mode.value, total=plan.days * day_s) for mode in modes}
-        begun = dict.fromkeys(modes, 0)
+        task, begun = progress.add_task("", total=len(modes) * plan.days * day_s), 0
 
         def watch(mode: Mode, day: Day) -> None:
-            begun[mode] += day.now == 0
-            progress.update(tasks[mode], completed=(begun[mode] - 1) * day_s + day.now)
+            nonlocal begun
+            begun += day.now == 0
+            words = f"{mode.value}, day {(begun - 1) % plan.days + 1} of {plan.days}"
+            progress.update(task, description=words, completed=(begun - 1) * day_s + day.now)
 
         yield watch
 
@@ -246,25 +268,23 @@ def _show(subject: _Subject, rehearsed: Sequence[Figures]) -> None:
         say("\nto compare modes: --mode progressive --mode predictive")
 
 
-def _reckoned_with(subject: _Subject) -> list[dict[str, str]]:
-    recorded = subject.recorded
-    source = ""
-    if recorded:
-        source = f"{recorded.attempts} calls from {local_time(recorded.since)} to {local_time(recorded.until)}"
-    rows = [_reckoned(one.name, one.words, one.source) for one in subject.plan.callers.assumptions]
-    rows += _from_settings(subject)
-    return [_reckoned("records", source, "cdr"), *rows] if recorded else rows
+def _reckoned_with(subject: _Subject) -> Iterator[dict[str, str]]:
+    if subject.recorded:
+        since, until = ((local_time(at) or "")[:10] for at in (subject.recorded.since, subject.recorded.until))
+        yield _reckoned("records", f"{subject.recorded.attempts} calls, {since} to {until}", "cdr")
+    for one in subject.plan.callers.assumptions:
+        yield _reckoned(one.name, one.words, one.source)
+    yield from _from_settings(subject)
 
 
 def _from_settings(subject: _Subject) -> list[dict[str, str]]:
     plan, settings = subject.plan, subject.plan.settings
-    trunks = " + ".join(trunk.name for trunk in subject.started.trunks)
-    lines = "max_calls" if settings.max_calls <= plan.lines else trunks or "[engine] max_calls"
+    lines, by = min((settings.max_calls, "max_calls"), _lines(subject.started), key=itemgetter(0))
     return [
         _reckoned("wrap-up", f"{settings.wrap_up_s} s", "wrap_up_s"),
         _reckoned("people wait", f"{settings.agent_wait_s} s at most", "agent_wait_s"),
-        _reckoned("lines", f"{min(settings.max_calls, plan.lines)}, talks included", lines),
-        _reckoned("calls per second", f"{plan.calls_per_second:g}", trunks or "[engine] calls_per_second"),
+        _reckoned("lines", f"{lines}, talks included", by),
+        _reckoned("calls per second", f"{plan.calls_per_second:g}", _rate(subject.started)[1]),
         *_so_far(plan),
     ]
 
@@ -303,7 +323,7 @@ def _held_back(f: Figures) -> str:
 def _finish(f: Figures) -> str | None:
     if f.hours_to_finish is not None:
         return f"{f.hours_to_finish:.1f} h"
-    return f"{f.days_to_finish:.1f} days" if f.days_to_finish else None
+    return f"{ceil(10 * f.days_to_finish) / 10:g} days" if f.days_to_finish else None
 
 
 def _number(value: float | None, form: str) -> str | None:

@@ -66,14 +66,14 @@ def _cell(filled: float) -> str:
 
 
 def _hours(steps: Sequence[Step]) -> str:
-    """Each whole hour below its column, as far as there is room."""
-    line = [" "] * (len(steps) + 2)
-    free = 0
-    for at, step in enumerate(steps, 1):
-        label = f"{step.hour:g}"
-        if abs(step.hour - round(step.hour)) < 1e-9 and at >= free + 1:
+    """Each whole hour below its column, as far as there is room; without any, the end."""
+    line, free = [" "] * (len(steps) + 6), 0
+    whole = [at for at, step in enumerate(steps, 1) if abs(step.hour - round(step.hour)) < 1e-9]
+    for at in whole or [len(steps)]:
+        label = f"{steps[at - 1].hour:.2g}"
+        if at > free:
             line[at : at + len(label)] = label
-            free = at + len(label) + 1
+            free = at + len(label)
     return " " * 6 + "".join(line).rstrip() + " h"
 
 

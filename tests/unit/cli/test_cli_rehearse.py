@@ -145,7 +145,7 @@ def test_callers_are_those_of_the_records() -> None:
     assert values["answered by people"] == pytest.approx(30, abs=3)
     assert values["talk"] == pytest.approx(60, rel=0.1)
     assert values["calls for a contact"] == 3
-    assert "1500 calls from 2026-09-01 " in done("rehearse", "sales", *SHORT, "--from-history").stdout
+    assert "1500 calls, 2026-09-01 to 2026-09-01" in done("rehearse", "sales", *SHORT, "--from-history").stdout
 
 
 def test_what_pacing_has_learned_is_where_it_begins() -> None:
@@ -167,6 +167,25 @@ def test_what_another_version_has_learned_is_left_alone(body: str) -> None:
     keep_records(cdrs(500))
     in_store(lambda store: store.save_learned(1, body, clock.now()))
     done("rehearse", "sales", *SHORT, "--from-history", "--mode", "predictive")
+
+
+@pytest.mark.parametrize(
+    ("setting", "engine", "lines", "by"),
+    [
+        ("max_calls=9", "500", 9, "max_calls"),
+        ("max_calls=30", "500", 12, "carrier"),
+        ("max_calls=30", "4", 4, "[engine] max_calls"),
+    ],
+)
+def test_the_narrowest_limit_of_lines_is_told(
+    setting: str, engine: str, lines: int, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTDIALER_ENGINE_MAX_CALLS", engine)
+    done("campaign", "set", "sales", setting)
+    shown_lines = done("rehearse", "sales", *SHORT).stdout.splitlines()
+    found = next(line for line in shown_lines if line.startswith("lines  "))
+    assert f" {lines}, talks included " in found
+    assert found.rstrip().endswith(by)
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

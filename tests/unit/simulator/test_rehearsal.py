@@ -1,6 +1,7 @@
 """Rehearsals against what is known beforehand."""
 
 import math
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from astdialer.domain.trunk import CallRate
 from astdialer.simulator.callers import Callers, Stated, callers
 from astdialer.simulator.day import Day
 from astdialer.simulator.history import history
-from astdialer.simulator.picture import charts, write_png
-from astdialer.simulator.rehearsal import MODES, CampaignPacing, Figures, Plan, rehearse, world
+from astdialer.simulator.picture import chart, charts, write_png
+from astdialer.simulator.rehearsal import MODES, CampaignPacing, Figures, Plan, Step, rehearse, world
 from astdialer.simulator.world import Draws, End
 
 SETTINGS = Settings(wrap_up_s=20, max_calls=1000)
@@ -227,6 +228,25 @@ def test_the_charts_show_both_shares_of_each_mode() -> None:
     assert "█" in drawn
     assert max(map(len, drawn.splitlines())) <= 200
     assert max(map(len, charts(rehearse(plan(hours=0.5), MODES), 80).splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("hours", "below"),
+    [([0.25, 0.5], "        0.5 h"), ([0.5, 1.0, 1.5, 2.0], "        1 2 h"), ([9.0, 10.0, 11.0], "       9 11 h")],
+    ids=["the end", "whole hours", "no room"],
+)
+def test_hours_stand_below_their_columns(hours: list[float], below: str) -> None:
+    steps = [Step(hour=hour, busy=0.5, abandoned=0.0, lines=1.0) for hour in hours]
+    drawn = chart("title", [0.5 for _ in steps], 1.0, steps)
+    assert drawn[-1] == below
+    assert drawn[3].endswith("█" * len(steps))
+
+
+def test_a_scale_ends_above_what_it_shows() -> None:
+    found = one(plan(replace(SETTINGS, lines_per_agent=4.0), hours=0.5), Mode.POWER)
+    assert max(step.abandoned for step in found.steps) > 0.04
+    top = max(int(number) for number in re.findall(r"^ +(\d+) ┤", charts([found], 80).partition("abandoned")[2], re.M))
+    assert top >= 100 * max(step.abandoned for step in found.steps)
 
 
 def test_steps_add_up_to_the_day() -> None:
