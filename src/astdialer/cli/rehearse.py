@@ -317,7 +317,7 @@ def _abandoned(f: Figures) -> str:
 def _held_back(f: Figures) -> str:
     """What kept it from placing more calls, if it often did."""
     often = [f"{limit} ({share:.0%} of the time)" for limit, share in f.binds.items() if share >= OFTEN]
-    return f"{f.mode.value} was held back by: {'; '.join(often)}"
+    return f"{f.mode.value} was held back by: {'; '.join(often) or 'nothing for long'}"
 
 
 def _finish(f: Figures) -> str | None:

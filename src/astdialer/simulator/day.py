@@ -113,8 +113,8 @@ class Pacing(Protocol):
 
 
 class Day:
-    """``run`` once; what is public is what pacing may see. ``timed``: measure what decisions cost. ``watch``: called each
-    simulated minute."""
+    """``run`` once; what is public is what pacing may see. ``timed``: measure what decisions cost. ``watch``: called
+    each simulated minute."""
 
     def __init__(
         self,

@@ -62,7 +62,7 @@ class Look:
     busy_s: float
     tally: Tally
     lines: int
-    limit: Limit
+    limit: Limit | None  #: None: there is nobody left to call
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,8 @@ def _day(plan: Plan, pacing: CampaignPacing, number: int, watch: Watch) -> Rehea
     def look(day: Day) -> None:
         record = day.record
         lines = len(day.dialing) + len(day.analysed) + len(day.waiting) + len(day.talking)
-        looks.append(Look(record.agents_s, record.busy_s, pacing.tally(record), lines, pacing.limit))
+        limit = None if record.dialed == plan.calls else pacing.limit
+        looks.append(Look(record.agents_s, record.busy_s, pacing.tally(record), lines, limit))
         watch(pacing.mode, day)
 
     record = Day(world(plan), pacing, plan.seed * MOST_DAYS + number, watch=look).run()
@@ -290,7 +291,7 @@ def _end_of_list(plan: Plan, records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _binds(days: Sequence[RehearsedDay]) -> Mapping[str, float]:
-    counted = Counter(look.limit.value for day in days for look in day.looks)
+    counted = Counter(look.limit.value for day in days for look in day.looks if look.limit)
     return {limit: count / counted.total() for limit, count in counted.most_common()}
 
 
