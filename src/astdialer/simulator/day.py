@@ -18,6 +18,8 @@ from astdialer.simulator.world import Contact, Draws, End, Fate, World
 TICK_S = 1.0
 #: The worst rate is that of so many successive answers.
 _SUCCESSIVE = 100
+#: Who watches a day looks so often.
+WATCH_S = 60.0
 
 
 @dataclass(slots=True)
@@ -131,10 +133,20 @@ class Pacing:
 
 
 class Day:
-    """``run`` once; what is public is what pacing may see. ``timed``: measure what decisions cost."""
+    """``run`` once; what is public is what pacing may see. ``timed``: measure what decisions cost. ``watch``: called
+    each simulated minute."""
 
-    def __init__(self, world: World, pacing: Pacing, seed: int, *, timed: bool = False) -> None:
+    def __init__(
+        self,
+        world: World,
+        pacing: Pacing,
+        seed: int,
+        *,
+        timed: bool = False,
+        watch: Callable[[Day], None] | None = None,
+    ) -> None:
         self.world, self._pacing, self._draws = world, pacing, Draws(world, seed)
+        self._watch = watch
         self.now = 0.0
         self.logged_in = world.agents
         self.dialing: dict[int, float] = {}  #: call → when it was placed
@@ -216,6 +228,8 @@ class Day:
 
     def _tick(self, key: int, what: Any) -> None:
         self._at(self.now + TICK_S, self._tick)
+        if self._watch and self.now % WATCH_S == 0:
+            self._watch(self)
 
     def _timed(self, day: Day) -> int:
         began = time.perf_counter()

@@ -59,8 +59,8 @@ class Mixture:
     """``share`` of the durations follow the first law."""
 
     share: float
-    first: Lognormal | Exponential
-    second: Lognormal | Exponential
+    first: Law
+    second: Law
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Durations."""
@@ -76,7 +76,44 @@ class Nothing:
         return np.zeros(count)
 
 
-Law = Lognormal | Exponential | Mixture | Nothing
+@dataclass(frozen=True, slots=True)
+class Empirical:
+    """Each of the ``seconds`` that were seen is as likely as the others; a single one is what it always takes."""
+
+    seconds: Sequence[float]
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Durations."""
+        return rng.choice(np.array(self.seconds, float), count)
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """What would last longer than ``most_s`` ends there."""
+
+    most_s: float
+    law: Law
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Durations."""
+        capped: np.ndarray = np.minimum(self.law.draw(rng, count), self.most_s)
+        return capped
+
+
+Law = Lognormal | Exponential | Mixture | Nothing | Empirical | AtMost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing:
+    """How long calls take from being placed to their ends."""
+
+    person: Law
+    machine: Law
+    nobody: Law
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, ...]:
+        """Times to a person's answer, to a machine's, and to the other failures."""
+        return tuple(law.draw(rng, count) for law in (self.person, self.machine, self.nobody))
 
 
 def ringing(rng: np.random.Generator, count: int, ring_s: float) -> tuple[np.ndarray, ...]:
@@ -124,6 +161,8 @@ class World:
     hours: float = 8.0
     ring_s: float = 25.0
     mean_ring_s: float | None = None  #: exponential ringing, with this mean
+    ringing: Ringing | None = None  #: in place of both
+    machines: float = 0.35  #: of the calls that no person answers, a machine does
     talk: Law = field(default_factory=lambda: Lognormal(150, 1.0))
     wrap_up: Law = field(default_factory=lambda: Lognormal(20, 0.6))
     patience: Law | None = None  #: how long people wait; None: exactly ``patience_s``
@@ -190,7 +229,7 @@ class Draws:
         amd = world.amd
         if luck < share:
             return Fate(End.PERSON, times[0], bool(amd and misjudged < amd.person_as_machine))
-        if machine < 0.35:
+        if machine < world.machines:
             return Fate(End.MACHINE, times[1], bool(amd and misjudged < amd.machine_as_person))
         return Fate(End.NOBODY, times[2], False)
 
@@ -205,7 +244,9 @@ class Draws:
     def _people(self, rng: np.random.Generator, scores: np.random.Generator) -> Iterator[Contact]:
         world = self._world
         while True:
-            if world.mean_ring_s is None:
+            if world.ringing:
+                times = world.ringing.draw(rng, _BLOCK)
+            elif world.mean_ring_s is None:
                 times = ringing(rng, _BLOCK, world.ring_s)
             else:
                 times = exponential_ringing(rng, _BLOCK, world.mean_ring_s)

@@ -11,7 +11,19 @@ from astdialer.domain.pacer import Pacer
 from astdialer.simulator.bound import Exponentials, bound
 from astdialer.simulator.day import Day, Pacing, Record
 from astdialer.simulator.own import OwnPacing
-from astdialer.simulator.world import Amd, Draws, End, Exponential, Lognormal, Mixture, Nothing, World
+from astdialer.simulator.world import (
+    Amd,
+    AtMost,
+    Draws,
+    Empirical,
+    End,
+    Exponential,
+    Lognormal,
+    Mixture,
+    Nothing,
+    Ringing,
+    World,
+)
 
 PLAIN = World(agents=10, share=lambda _: 0.25, hours=2.0)
 
@@ -215,3 +227,36 @@ def test_with_a_score_agents_are_busier_and_the_same_people_are_called() -> None
     assert chosen.utilisation > plain.utilisation + 0.01
     assert chosen.abandonment < 0.035
     assert chosen.answered / chosen.dialed == pytest.approx(plain.answered / plain.dialed, abs=0.03)
+
+
+# --- laws that were recorded, and who watches ------------------------------------------------------------------------
+
+
+def test_recorded_times_are_drawn_again() -> None:
+    draws = Draws(replace(PLAIN, talk=Empirical((10.0, 20.0, 90.0)), wrap_up=AtMost(15, Empirical((20.0, 5.0)))), 1)
+    handled = [draws.handle() for _ in range(3000)]
+    assert {talk_s for talk_s, _ in handled} == {10.0, 20.0, 90.0}
+    assert sum(talk_s for talk_s, _ in handled) / 3000 == pytest.approx(40, rel=0.05)
+    assert {rest_s for _, rest_s in handled} == {15.0, 5.0}
+
+
+def test_each_end_of_a_call_may_have_its_own_law() -> None:
+    law = Ringing(person=Empirical((7.0,)), machine=Empirical((21.0,)), nobody=Empirical((3.0, 30.0)))
+    draws = Draws(replace(PLAIN, ringing=law, machines=0.5), 1)
+    fates = [draws.fate(draws.contact(), 0) for _ in range(4000)]
+    assert {(fate.end, fate.after_s) for fate in fates} == {
+        (End.PERSON, 7.0),
+        (End.MACHINE, 21.0),
+        (End.NOBODY, 3.0),
+        (End.NOBODY, 30.0),
+    }
+    others = [fate.end for fate in fates if fate.end is not End.PERSON]
+    assert others.count(End.MACHINE) / len(others) == pytest.approx(0.5, abs=0.03)
+
+
+def test_who_watches_looks_each_minute_and_changes_nothing() -> None:
+    seen: list[tuple[float, int]] = []
+    record = Day(PLAIN, UpTo(), 1, watch=lambda day: seen.append((day.now, day.record.dialed))).run()
+    assert [now for now, _ in seen] == [60.0 * n for n in range(121)]
+    assert seen[-1][1] == record.dialed
+    assert record == day(PLAIN, UpTo())
