@@ -17,6 +17,8 @@ from astdialer.domain.contact import Number
 STEP, MOST_STEPS = 0.5, 6
 #: A feature of which nothing is known moves nothing; what is known counts fully after some tens of calls.
 _DOUBT = 6.0
+#: So many features are kept over a restart.
+_KEPT = 300
 #: Tries beyond so many are alike.
 _TRIES = 4
 
@@ -53,8 +55,9 @@ class Propensities:
             self._weights[feature] = self._weights.get(feature, 0.0) + (reached - expected) / (known + _DOUBT)
 
     def kept(self) -> dict[str, Any]:
-        """What is to be kept over a restart."""
-        return {feature: [weight, self._known[feature]] for feature, weight in self._weights.items()}
+        """What is to be kept over a restart: of features that come and go, such as bases, those that are known best."""
+        best = sorted(self._known, key=lambda feature: -self._known[feature])[:_KEPT]
+        return {feature: [self._weights[feature], self._known[feature]] for feature in best}
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Go on from what was kept."""

@@ -72,10 +72,11 @@ class Forecaster:
         if campaign.id in self._counts or not campaign.settings.mode.needs_agents:
             return
         kept = await self._store.learned(campaign.id)
-        rows = await self._store.days(campaign.id, "")
         zone, now = self._directory.zone_of(campaign), self._clock.now()
         midnight = now - local_day(zone, now)[1] * 60_000
-        self._counts[campaign.id] = LegalCount(rows, await self._store.first_call_at(campaign.name, midnight))
+        first_call_at = await self._store.first_call_at(campaign.name, midnight)
+        # Last, and nothing waits after it: a call that is closed meanwhile is either in it or told of.
+        self._counts[campaign.id] = LegalCount(await self._store.days(campaign.id, ""), first_call_at)
         if kept:
             self._restore(campaign, kept.body, (now - kept.saved_at) / 1000)
 

@@ -75,3 +75,13 @@ def test_it_survives_a_restart() -> None:
     for learner in (learned, again):
         learner.ended(["type M", "base b"], reached=True, level=0.25)
     assert again.kept() == learned.kept()
+
+
+def test_of_many_features_the_best_known_are_kept() -> None:
+    learned = Propensities()
+    for base in range(500):
+        for _ in range(1 + (base < 10)):
+            learned.ended([f"base {base}"], reached=True, level=0.25)
+    kept = learned.kept()
+    assert len(kept) == 300
+    assert {f"base {base}" for base in range(10)} <= set(kept)
