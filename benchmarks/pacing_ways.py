@@ -85,7 +85,7 @@ def own_days(scenario: Scenario, world: World, days: int) -> Iterator[Record]:
     """astdialer, learning everything from the first call on; the days are a block of the law, unless each is cold."""
     pacer, block = new_pacer(scenario, world), Tally()
     for seed in range(days):
-        record = Day(world, OwnPacing(pacer, block), seed, timed=True).run()
+        record = Day(world, OwnPacing(pacer, block, by_day=scenario.by_day), seed, timed=True).run()
         yield record
         kept, pacer = pacer.kept(), new_pacer(scenario, world)
         if not scenario.cold:

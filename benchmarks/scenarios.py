@@ -20,6 +20,7 @@ class Scenario:
     cold: bool = False
     believed: float | None = None  #: the share of answers that astdialer assumes before the first call; None: its own
     aim: float = 0.0275  #: the rate of abandoned people that astdialer aims at
+    by_day: bool = True  #: it keeps to it on each day, not over the block alone
 
 
 def steady(share: float) -> Callable[[int], World]:
@@ -109,9 +110,11 @@ SCENARIOS: Mapping[str, Scenario] = {
         world=lambda agents: World(agents=agents, share=_drifting, hours=4.0),
     ),
     "S10 exponential": Scenario(
-        says="all times are exponential: the best that any pacing can do at 3 % is computed beside it; aimed at 2.95 %",
+        says="all times are exponential: the best that any pacing can do at 3 % is computed beside it; "
+        "it knows no days, so astdialer aims at 2.95 % over all of them",
         world=_exponential,
         aim=0.0295,
+        by_day=False,
     ),
     "V mixed talks": Scenario(
         says="60 % of the talks take 25 s on average (no thanks), 40 % take 330 s",

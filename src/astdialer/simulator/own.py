@@ -24,6 +24,7 @@ class OwnPacing(Pacing):
     lines_per_agent: float = 1.0
     max_calls: int = 1_000_000
     choose_among: int = 20
+    by_day: bool = True  #: the law counts days as well, not the block alone
 
     def __post_init__(self) -> None:
         self.window = self.choose_among if self.mode is Mode.PREDICTIVE else 1
@@ -34,11 +35,12 @@ class OwnPacing(Pacing):
         self.pacer.look(traffic, day.now)
         return decide(self._snapshot(day, Forecast(self.pacer, traffic, self._windows(day))), day.now).calls
 
-    def _windows(self, day: Day) -> tuple[Window, Window]:
+    def _windows(self, day: Day) -> tuple[Window, ...]:
         record = day.record
         today = Tally(record.answered, record.abandoned)
         block = Tally(self.block.answered + today.answered, self.block.abandoned + today.abandoned)
-        return Window(block), Window(today, day.now, day.world.ends_s - day.now)
+        whole = Window(block)
+        return (whole, Window(today, day.now, day.world.ends_s - day.now)) if self.by_day else (whole,)
 
     def _snapshot(self, day: Day, forecast: Forecast) -> Snapshot:
         traffic, lines = forecast.traffic, day.world.max_lines
