@@ -22,8 +22,8 @@ from astdialer.domain.propensity import Propensities
 STALE_S = 14 * 86400.0
 #: After nothing was seen for a while, so long nothing is predicted.
 BLIND_S = 30.0
-#: Before so many answers, the rate of the law's window says nothing.
-LEAST_COUNTED = 500
+#: Before so many answers, the rate of the law's window says nothing; before so many, it may be over soon.
+LEAST_COUNTED, YOUNG = 100, 400
 #: How fast the usual risk is learned, for each answer, and how far it may go.
 LEANING, MOST_LEAN = 0.05, 1.5
 #: Calls under way grow beyond what they lately were by no more than this factor in each span of so many seconds; what
@@ -179,12 +179,16 @@ class Pacer:
         return Limit.ABANDONMENT if self._is_spent(windows) else None
 
     def _is_spent(self, windows: Sequence[Window]) -> bool:
-        """Whether the law's window is at its limit, by more than chance makes of so few answers: what chance makes is
-        steered back, which costs less than a stop."""
+        """Whether the law's window is at its limit.
+
+        Of few answers a single one makes more than that. A young window may be over before the excess is made up, so
+        there the limit is the limit. In an older one what chance makes is steered back, which costs less than a stop.
+        """
         if not windows or windows[0].tally.answered < LEAST_COUNTED:
             return False
-        expected = self.pace.limit * windows[0].tally.answered
-        return windows[0].tally.abandoned >= expected + sqrt(expected)
+        seen = windows[0].tally
+        expected = self.pace.limit * seen.answered
+        return seen.abandoned >= expected + (sqrt(expected) if seen.answered >= YOUNG else 0)
 
     def _room(self, traffic: Traffic) -> int:
         """How many calls more there may be, so that a wrong belief can't flood the trunks."""

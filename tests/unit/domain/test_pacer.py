@@ -55,6 +55,7 @@ def test_a_window_at_its_limit_leaves_one_call_for_each_free_agent() -> None:
     assert calls(Window(Tally(1000, 36))) == 4
     assert calls(Window(Tally(100_000, 3055))) == 4, "of so many it need not be much above"
     assert calls(Window(Tally(20, 1))) > 4, "one of twenty says nothing"
+    assert calls(Window(Tally(200, 6))) == 4, "a young window may be over soon"
     assert calls(DAY, Window(Tally(1000, 36))) >= 4, "the law's longest window decides"
 
 
