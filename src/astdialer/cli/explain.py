@@ -28,7 +28,7 @@ NUMBER_COLUMNS = (
     "ended",
 )
 #: ``true_rate_at_most``: with a confidence of 95 %; ``room``: how many more may be abandoned now.
-WINDOW_COLUMNS = ("since", "people", "abandoned", "rate", "true_rate_at_most", "limit", "room")
+WINDOW_COLUMNS = ("window", "since", "people", "abandoned", "rate", "true_rate_at_most", "limit", "room")
 ATTEMPT_COLUMNS = ("began", "number", "disposition", "what_it_did", "agent", "trunk", "refusal", "id")
 
 
@@ -120,7 +120,7 @@ def window_cells(window: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **window,
         "rate": "" if window["rate"] is None else f"{window['rate']:.2%}",
-        "true_rate_at_most": f"{window['at_most']:.2%}",
+        "true_rate_at_most": "" if window["at_most"] is None else f"{window['at_most']:.2%}",
         "limit": f"{window['limit']:.2%}",
     }
 

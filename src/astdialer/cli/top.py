@@ -111,7 +111,7 @@ def _predictions(view: Mapping[str, Any]) -> list[RenderableType]:
         found = row["prediction"]
         risks = (f"{found['risk']:.1%}", f"{found['allowed_risk']:.1%}", f"{found['answer_rate']:.1%}")
         for n, window in enumerate(row["windows"]):
-            cells = (window["since"], f"{window['people']:g}", f"{window['abandoned']:g}")
+            cells = (window["window"], f"{window['people']:g}", f"{window['abandoned']:g}")
             rate = "" if window["rate"] is None else f"{window['rate']:.2%}"
             table.add_row(*((row["campaign"], *risks) if n == 0 else ("",) * 4), *cells, rate, str(window["room"]))
     return [table, Text()]

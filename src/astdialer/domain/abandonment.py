@@ -79,14 +79,15 @@ LEGAL_WAIT_S = 2
 BLOCK_DAYS = 30
 
 
-def spans(profile: Profile, first: date, today: date) -> Sequence[date]:
-    """The days on which the windows of the law begin that today is in, the longest window first. ``first``: the
-    campaign's first day; the days are its local ones."""
+def spans(profile: Profile, first: date, today: date) -> Sequence[tuple[str, date]]:
+    """The windows of the law that today is in, the longest first: what each is called, and the day on which it begins.
+    ``first``: the campaign's first day; the days are its local ones."""
+    day = ("day", today)
     if profile is Profile.UK:
-        return (today,)
+        return (day,)
     if profile is Profile.CANADA:
-        return (today.replace(day=1), today)
-    return (today - timedelta(days=(today - first).days % BLOCK_DAYS), today)
+        return (("month", today.replace(day=1)), day)
+    return ((f"{BLOCK_DAYS} days", today - timedelta(days=(today - first).days % BLOCK_DAYS)), day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,9 @@ class Window:
     """A span over which the law counts: what it has seen, and how long it lasts still, if that is known."""
 
     tally: Tally
-    dialed_s: float = 0  #: seconds in which the campaign has dialed since it began
+    dialed_s: float = 0  #: seconds in which the campaign has dialed since it began, where ``left_s`` is known
     left_s: float | None = None
+    span: str = ""  #: what it is called
     since: str = ""  #: its first day, YYYY-MM-DD
 
     def room(self, limit: float) -> int:

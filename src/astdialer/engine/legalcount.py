@@ -40,15 +40,14 @@ class LegalCount:
         """Those that ``now`` is in, the longest first. ``connected``: people who talk right now."""
         today, minute = local_day(zone, now)
         return [
-            Window(self._tally(settings, since, connected), since=since.isoformat())
-            if since != today
-            else Window(
+            Window(
                 self._tally(settings, since, connected),
                 dialed_s=self._dialed_s(zone, today, now),
-                left_s=_left_s(settings, minute),
+                left_s=_left_s(settings, minute) if span == "day" else None,
+                span=span,
                 since=since.isoformat(),
             )
-            for since in spans(settings.abandonment_profile, self._first_day or today, today)
+            for span, since in spans(settings.abandonment_profile, self._first_day or today, today)
         ]
 
     def _tally(self, settings: Settings, since: date, connected: int) -> Tally:

@@ -33,11 +33,12 @@ def window_row(settings: Settings, window: Window) -> dict[str, Any]:
     """A window of the law: people who answered and those of them who were abandoned, as the profile counts them."""
     seen, limit = window.tally, settings.abandonment_limit / 100
     return {
+        "window": window.span,
         "since": window.since,
         "people": round(seen.answered, 1),
         "abandoned": round(seen.abandoned, 1),
         "rate": round(seen.rate, 4) if seen.answered else None,
-        "at_most": round(seen.at_most(), 4),
+        "at_most": round(seen.at_most(), 4) if seen.answered else None,
         "limit": limit,
         "room": window.room(limit),
     }

@@ -101,7 +101,9 @@ TODAY = date(2026, 11, 21)
 )
 def test_the_windows_that_a_day_is_in(profile: Profile, first: date, begins: list[date]) -> None:
     """Successive blocks of 30 days from the campaign's first day on, not the last 30; a calendar month; the day."""
-    assert list(spans(profile, first, TODAY)) == begins
+    found = spans(profile, first, TODAY)
+    assert [since for _, since in found] == begins
+    assert found[-1][0] == "day"
 
 
 @given(st.integers(0, 5000), st.integers(0, 300))
