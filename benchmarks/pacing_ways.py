@@ -96,7 +96,14 @@ def own_days(scenario: Scenario, world: World, days: int) -> Iterator[Record]:
 def new_pacer(scenario: Scenario, world: World) -> Pacer:
     """As the campaign's settings would make it; it believes what the scenario says."""
     pacer = Pacer(
-        Pace(ring_s=world.ring_s + 3, patience_s=2, wrap_up_s=20, aim=scenario.aim, limit=LIMIT, usual_risk=USUAL_RISK)
+        Pace(
+            ring_s=world.ring_s + 3,
+            patience_s=2,
+            wrap_up_s=20,
+            aim=scenario.aim,
+            limit=scenario.brake,
+            usual_risk=USUAL_RISK,
+        )
     )
     if scenario.believed is not None:
         answers = pacer.beliefs.of("")

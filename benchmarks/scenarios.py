@@ -20,6 +20,7 @@ class Scenario:
     cold: bool = False
     believed: float | None = None  #: the share of answers that astdialer assumes before the first call; None: its own
     aim: float = 0.0275  #: the rate of abandoned people that astdialer aims at
+    brake: float = 0.03  #: and at which it dials one call for each free agent
     by_day: bool = True  #: it keeps to it on each day, not over the block alone
 
 
@@ -111,9 +112,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "S10 exponential": Scenario(
         says="all times are exponential: the best that any pacing can do at 3 % is computed beside it; "
-        "it knows no days, so astdialer aims at 2.95 % over all of them",
+        "it knows no days and no brake, so astdialer aims at 2.95 % over all of them, and brakes at 3.5 %",
         world=_exponential,
         aim=0.0295,
+        brake=0.035,
         by_day=False,
     ),
     "V mixed talks": Scenario(

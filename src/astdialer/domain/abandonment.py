@@ -28,14 +28,12 @@ class Counts:
     connected: int = 0  #: people who were given an agent
     abandoned: int = 0  #: people who were not
     machines: int = 0  #: answered calls that AMD took for machines
-    machines_of_agents: int = 0  #: connected calls that the agent said were machines
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             connected=self.connected + other.connected,
             abandoned=self.abandoned + other.abandoned,
             machines=self.machines + other.machines,
-            machines_of_agents=self.machines_of_agents + other.machines_of_agents,
         )
 
 
@@ -55,7 +53,7 @@ class Tally:
         """The rate that the true one does not exceed with a probability of 95 % (Wilson 1927, one-sided)."""
         if not self.answered:
             return 1.0
-        n, rate, z2 = self.answered, self.rate, deviations * deviations
+        n, rate, z2 = self.answered, min(self.rate, 1.0), deviations * deviations
         return (rate + z2 / (2 * n) + deviations * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))) / (1 + z2 / n)
 
 
@@ -66,8 +64,6 @@ def tally(profile: Profile, counts: Counts, *, amd: bool, false_machines: float 
         return Tally(connected, abandoned)
     if profile is Profile.UK and amd:
         abandoned += false_machines * counts.machines
-    elif profile is Profile.UK and connected:  # some of the abandoned were machines, as of those that agents took
-        abandoned *= 1 - counts.machines_of_agents / (counts.abandoned + counts.connected)
     return Tally(abandoned + connected, abandoned)
 
 
@@ -79,15 +75,26 @@ LEGAL_WAIT_S = 2
 BLOCK_DAYS = 30
 
 
-def spans(profile: Profile, first: date, today: date) -> Sequence[tuple[str, date]]:
-    """The windows of the law that today is in, the longest first: what each is called, and the day on which it begins.
-    ``first``: the campaign's first day; the days are its local ones."""
-    day = ("day", today)
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days of a window, both included."""
+
+    name: str
+    begins: date
+    ends: date
+
+
+def spans(profile: Profile, first: date, today: date) -> Sequence[Span]:
+    """The windows of the law that today is in, the longest first. ``first``: the campaign's first day; the days are its
+    local ones."""
+    day = Span("day", today, today)
     if profile is Profile.UK:
         return (day,)
     if profile is Profile.CANADA:
-        return (("month", today.replace(day=1)), day)
-    return ((f"{BLOCK_DAYS} days", today - timedelta(days=(today - first).days % BLOCK_DAYS)), day)
+        next_month = (today.replace(day=28) + timedelta(days=4)).replace(day=1)
+        return (Span("month", today.replace(day=1), next_month - timedelta(days=1)), day)
+    begins = today - timedelta(days=(today - first).days % BLOCK_DAYS)
+    return (Span(f"{BLOCK_DAYS} days", begins, begins + timedelta(days=BLOCK_DAYS - 1)), day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +102,14 @@ class Window:
     """A span over which the law counts: what it has seen, and how long it lasts still, if that is known."""
 
     tally: Tally
-    dialed_s: float = 0  #: seconds in which the campaign has dialed since it began, where ``left_s`` is known
+    dialed_s: float = 0  #: seconds in which the campaign has dialed since it began
     left_s: float | None = None
     span: str = ""  #: what it is called
     since: str = ""  #: its first day, YYYY-MM-DD
 
     def room(self, limit: float) -> int:
-        """How many more people could be abandoned now, and the rate be within the limit."""
-        seen = self.tally
-        return max(0, int((limit * seen.answered - seen.abandoned) / (1 - limit) + 1e-9)) if limit < 1 else 0
+        """How many more people could be abandoned, and the rate be within the limit if nobody else answered."""
+        return max(0, int(limit * self.tally.answered - self.tally.abandoned + 1e-9))
 
 
 #: The risk that is taken when a window is on its way to the aim; good values for 5 to 500 agents and shares of answers

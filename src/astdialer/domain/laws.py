@@ -25,6 +25,10 @@ _ASSUMED_TIMES = 20.0
 _CAUTION, _CAUTIOUS_CALLS = 1.3, 60.0
 
 
+#: No share is believed to be beyond these.
+_LEAST, _MOST = 0.005, 0.97
+
+
 class Lifetimes:
     """How long something lasts: the rate of ends at each age (Kaplan and Meier 1958, in steps).
 
@@ -124,14 +128,14 @@ class Answering:
             late, failing = share * reaching[rows], (1 - share) * failing[rows]
             expected = float((late / (late + failing + 1e-12)).sum())
         calls = self.seen + len(under_way_s)
-        self.share = min(max((self.reached + expected) / calls, 0.005), 0.97)
+        self.share = min(max((self.reached + expected) / calls, _LEAST), _MOST)
         return self.share
 
     def cautious(self, calls_under_way: int) -> float:
         """A share that the true one hardly exceeds; the more calls were seen, the nearer to the believed one."""
         error = (self.share * (1 - self.share) / (self.seen + calls_under_way)) ** 0.5
         higher: float = _CAUTION * error * min(1.0, _CAUTIOUS_CALLS / self.seen)
-        return min(self.share + higher, 0.97)
+        return min(self.share + higher, _MOST)
 
     def chances(self, horizons_s: Array, shares: Array) -> Array:
         """What becomes of calls, if these shares of them lead to a person: P(it has done so within the horizon | it is
@@ -171,7 +175,7 @@ class Answering:
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Go on from what was kept; laws that do not fit, because the calls ring longer now, are left."""
         self.seen, self.reached = float(kept["seen"]), float(kept["reached"])
-        self.share = self.reached / self.seen
+        self.share = min(max(self.reached / self.seen, _LEAST), _MOST)
         reached_at, failed_at = np.array(kept["reached_at"], float), np.array(kept["failed_at"], float)
         if reached_at.shape == failed_at.shape == self.reached_at.shape:
             self.reached_at, self.failed_at, self._left = reached_at, failed_at, None

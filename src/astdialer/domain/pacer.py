@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, exp, sqrt
+from math import ceil, exp, isfinite
 from typing import Any
 
-from astdialer.domain.abandonment import Window, risk
+from astdialer.domain.abandonment import Tally, Window, risk
 from astdialer.domain.laws import Answering, Lifetimes
 from astdialer.domain.limit import Limit
 from astdialer.domain.pace import Pace
@@ -22,8 +22,8 @@ from astdialer.domain.propensity import Propensities
 STALE_S = 14 * 86400.0
 #: After nothing was seen for a while, so long nothing is predicted.
 BLIND_S = 30.0
-#: Before so many answers, the rate of the law's window says nothing; before so many, it may be over soon.
-LEAST_COUNTED, YOUNG = 100, 400
+#: Before so many answers, the rate of the law's window says nothing.
+LEAST_COUNTED = 100
 #: How fast the usual risk is learned, for each answer, and how far it may go.
 LEANING, MOST_LEAN = 0.05, 1.5
 #: Calls under way grow beyond what they lately were by no more than this factor in each span of so many seconds; what
@@ -134,8 +134,8 @@ class Pacer:
         calls, of_one_more = self._prediction.calls(traffic, allowed, now_s, max(room, 1))
         limit = self._keeps_to_one_each(windows, now_s)
         if limit:
-            others = sum(other.under_way for other in traffic.others)
-            calls = traffic.free - traffic.waiting - traffic.under_way - others
+            others = sum(other.answers for other in traffic.others)  # there are more of those calls than agents
+            calls = traffic.free - traffic.waiting - traffic.under_way - ceil(others)
         elif room <= calls:
             limit = Limit.GROWTH
         share = self._prediction.share(traffic.trunk)
@@ -179,16 +179,9 @@ class Pacer:
         return Limit.ABANDONMENT if self._is_spent(windows) else None
 
     def _is_spent(self, windows: Sequence[Window]) -> bool:
-        """Whether the law's window is at its limit.
-
-        Of few answers a single one makes more than that. A young window may be over before the excess is made up, so
-        there the limit is the limit. In an older one what chance makes is steered back, which costs less than a stop.
-        """
-        if not windows or windows[0].tally.answered < LEAST_COUNTED:
-            return False
-        seen = windows[0].tally
-        expected = self.pace.limit * seen.answered
-        return seen.abandoned >= expected + (sqrt(expected) if seen.answered >= YOUNG else 0)
+        """Whether the law's window is at its limit; of a few answers, a single one makes more than that."""
+        seen = windows[0].tally if windows else Tally()
+        return seen.answered >= LEAST_COUNTED and seen.rate >= self.pace.limit
 
     def _room(self, traffic: Traffic) -> int:
         """How many calls more there may be, so that a wrong belief can't flood the trunks."""
@@ -205,8 +198,20 @@ class Pacer:
         propensities = self.propensities.kept()
         return {"count": self.answers, "lean": self.lean, "answers": answers, "propensities": propensities} | parts
 
+    def paced(self, pace: Pace) -> Pacer:
+        """The same, for other settings."""
+        new = Pacer(pace)
+        new.restore(self.kept())
+        new._most, new._looked_at, new._blind_until_s = self._most, self._looked_at, self._blind_until_s
+        return new
+
     def restore(self, kept: Mapping[str, Any], *, age_s: float = 0.0) -> None:
-        """Go on from what was kept so long ago. What is too old is only the best guess until there are new answers."""
+        """Go on from what was kept so long ago. What is too old is only the best guess until there are new answers.
+
+        Raises ValueError, KeyError, TypeError or IndexError for what can't have been kept; the pacer is of no use then.
+        """
+        if not _is_finite(kept):
+            raise ValueError("what was kept has a value that is no number")
         self.answers, self.lean = int(kept["count"]), float(kept["lean"])
         for name, part in self._parts().items():
             part.restore(kept[name])
@@ -220,3 +225,12 @@ class Pacer:
 
     def _parts(self) -> Mapping[str, Answering | Lifetimes]:
         return {"verdicts": self.beliefs.verdicts, "talks": self.beliefs.talks, "rests": self.beliefs.rests}
+
+
+def _is_finite(kept: Any) -> bool:
+    """Whether every number in it is one."""
+    if isinstance(kept, Mapping):
+        return all(map(_is_finite, kept.values()))
+    if isinstance(kept, (list, tuple)):
+        return all(map(_is_finite, kept))
+    return not isinstance(kept, float) or isfinite(kept)

@@ -62,6 +62,11 @@ class Decision:
     agent_room: int | None = None
     advice: Advice | None = None
 
+    @property
+    def waits_for_agent(self) -> bool:
+        """Whether there is no agent for a call more."""
+        return self.agent_room is not None and self.agent_room <= 0
+
 
 def decide(s: Snapshot, now_s: float) -> Decision:
     """How many calls to place now. The first absolute obstacle, or else the smallest room, binds."""

@@ -73,7 +73,7 @@ class Part:
     """What one campaign's calls and talks add to the number of free agents."""
 
     rows: Sequence[tuple[_Chances, NDArray[np.int64]]]
-    under_way: int
+    answers: float  #: expected of its calls under way
     busy: int
 
 
@@ -117,14 +117,15 @@ class Prediction:
     def part(self, traffic: Traffic, now_s: float) -> Part:
         """What the campaign's traffic adds to the number of agents who will be free."""
         tables = self._up_to_date(traffic, now_s)
-        return Part(tables.rows(traffic), traffic.under_way, traffic.busy)
+        rows = tables.rows(traffic)
+        return Part(rows, sum(chances.taking(of) for chances, of in rows), traffic.busy)
 
     def calls(self, traffic: Traffic, risk: float, now_s: float, most: int) -> tuple[int, float]:
         """How many calls may be placed now, up to ``most``, so that an answer to the last of them finds nobody free
         with a probability of ``risk`` at most; and that probability for the first one."""
         net = self._net(traffic, now_s)
         first = net.risk(0)
-        if first > risk:
+        if not first <= risk:  # so that what is no number allows nothing
             return 0, first
         fits, beyond = 1, 2
         while beyond <= most and net.risk(beyond - 1) <= risk:
@@ -248,6 +249,10 @@ class _Chances:
         ages = np.minimum((ages_s / self._step_s).astype(np.int64), self._ages - 1)
         return ages if steps is None else ages + (steps.astype(np.int64) + MOST_STEPS) * self._ages
 
+    def taking(self, rows: NDArray[np.int64]) -> float:
+        """How many agents these are expected to take in the end."""
+        return float(self._chances[rows, -1].sum()) if self._sign < 0 else 0.0
+
     def mean(self, rows: NDArray[np.int64]) -> Array:
         """The expected number of free agents more, at each second ahead."""
         mean: Array = self._sign * self._chances[rows].sum(0)
@@ -306,9 +311,11 @@ class _Approximate:
 
 def _by_second(lifetimes: Lifetimes, lasting_s: Array, until_s: int) -> Array:
     """P(it lasts longer than 0, 1, … seconds)."""
-    survival = lifetimes.survival(lasting_s)
-    edges = np.arange(len(survival)) * lifetimes.step_s
-    found: Array = np.maximum(np.interp(np.arange(until_s + 1.0), edges, survival), 1e-9)
+    survival = np.maximum(lifetimes.survival(lasting_s), 1e-300)
+    edges, seconds = np.arange(len(survival)) * lifetimes.step_s, np.arange(until_s + 1.0)
+    rate = np.log(survival[-2] / survival[-1]) / lifetimes.step_s  # of the last step, and of all ages beyond it
+    beyond = np.exp(-rate * np.maximum(seconds - edges[-1], 0))
+    found: Array = np.maximum(np.interp(seconds, edges, survival) * beyond, 1e-9)
     return found
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+#: A predictive campaign is so many calls, each divided by its weight, ahead of others for the same agents at most.
+AHEAD = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,21 @@ def weights(demands: Sequence[Demand]) -> Mapping[int, int]:
     """How many calls each campaign gets for one of the lowest: one more for each step of priority above it."""
     lowest = min((d.priority for d in demands), default=0)
     return {d.campaign_id: 1 + d.priority - lowest for d in demands}
+
+
+def held_back(demands: Sequence[Demand], waiting: Collection[int], predicting: Collection[int]) -> list[Demand]:
+    """Who dials for agents who are about to be free waits while a campaign that waits until they are is behind, which
+    would never find one. ``waiting``, ``predicting``: campaigns. The agents are the last of what each draws on."""
+    behind: dict[str, float] = {}
+    for demand in demands:
+        if demand.campaign_id in waiting:
+            behind[demand.draws[-1]] = min(behind.get(demand.draws[-1], demand.served), demand.served)
+    return [
+        replace(demand, wants=0)
+        if demand.campaign_id in predicting and demand.served > behind.get(demand.draws[-1], demand.served) + AHEAD
+        else demand
+        for demand in demands
+    ]
 
 
 def share(demands: Sequence[Demand], rooms: Mapping[str, int]) -> dict[int, int]:

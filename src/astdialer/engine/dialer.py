@@ -17,7 +17,7 @@ from astdialer.domain.limit import SHARED_LIMITS, Limit
 from astdialer.domain.pacing import Decision
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Mode
-from astdialer.domain.sharing import Demand, share, weights
+from astdialer.domain.sharing import Demand, held_back, share, weights
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.agentfirst import AGENT_MISSED_S, AgentFirst
 from astdialer.engine.calls import Call
@@ -169,6 +169,8 @@ class Dialer:
     async def _serve(self, running: Sequence[tuple[Campaign, Decision]]) -> None:
         """Divide what campaigns share by their priorities, and dial."""
         demands = [self._demand(campaign, decision) for campaign, decision in running]
+        waiting = {c.id for c, decision in running if decision.waits_for_agent and not self.standings[c.id].is_idle}
+        demands = held_back(demands, waiting, {c.id for c, decision in running if decision.advice})
         shares = share(demands, self._outlook.rooms(running))
         weight = weights(demands)
         for campaign, decision in running:

@@ -184,4 +184,6 @@ class Engine:
                 await self._context.store.publish_live_view(self._context.options.name, await self._view.build(), now)
             except AstdialerError as error:
                 logger.error("view.not_published", extra={"error": str(error)})
+            except Exception:  # a display must not end all calls
+                logger.exception("view.failed")
             await self._context.clock.sleep(PERIOD_S)

@@ -80,7 +80,7 @@ async def explain(store: Store, clock: Clock, name: str, engine_zone: str = "UTC
     facts["abandonment_30_days"] = dataclasses.asdict(await abandonment_of(store, clock, engine_zone, campaign))
     facts["abandonment_30_days"].pop("days")
     if campaign.settings.mode.needs_agents:
-        counted = LegalCount(await store.days(campaign.id, ""), None)
+        counted = LegalCount(await store.days(campaign.id, ""))
         windows = counted.windows(campaign.settings, rules.default_zone, now, 0)
         facts["windows"] = [window_row(campaign.settings, window) for window in windows]
     if view is None or is_stale(view, now):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -14,6 +15,8 @@ from astdialer.engine.desk import Desk
 
 _Key = tuple[str, str, str]  # server, queue, interface
 
+#: So large a share of a team may be in talks of unknown age before that is a surprise.
+_FEW = 0.2
 _NOT_HERE = (AgentStatus.UNAVAILABLE, AgentStatus.INVALID, AgentStatus.UNKNOWN)
 
 
@@ -33,6 +36,7 @@ class Post:
     stage: Stage
     since: int
     campaign_id: int | None = None  #: whose talk it is in, or rests from; None: nobody's that is known
+    attempt_id: str = ""  #: the call that it talks in
 
 
 class Listener(Protocol):
@@ -45,7 +49,7 @@ class Listener(Protocol):
         """An agent was free again so long after a talk of the campaign's."""
 
     def surprised(self, server: str, queue: str) -> None:
-        """An agent was found in a talk or at rest: since when, nobody has seen."""
+        """A link came up, and many agents were found in talks or at rest: since when, nobody has seen."""
 
 
 class Floor:
@@ -54,20 +58,27 @@ class Floor:
     def __init__(self, context: Context, desk: Desk, listener: Listener) -> None:
         self._context, self._desk, self._listener = context, desk, listener
         self._posts: dict[_Key, Post] = {}
+        self._by_queue: Mapping[tuple[str, str], Sequence[Post]] = {}
 
-    def posts(self, server: str, queue: str) -> list[Post]:
+    def posts(self, server: str, queue: str) -> Sequence[Post]:
         """The agents of a queue, as at the last look."""
-        return [post for (on, of, _), post in self._posts.items() if on == server and of == queue]
+        return self._by_queue.get((server, queue), ())
 
     def look(self) -> None:
         """See who has come and gone, and what has ended."""
         now, owners = self._context.clock.now(), self._owners()
         members = {(m.server, m.queue, m.interface): m for m in self._context.agents.members()}
+        known_servers = {key[0] for key in self._posts}
         for key in set(self._posts) - set(members):
             del self._posts[key]
+        by_queue: dict[tuple[str, str], list[Post]] = defaultdict(list)
         for key, stage in self._stages(members):
-            owner = owners.get(key) if stage is Stage.TALKING else None
-            self._move(key, stage, now, owner)
+            self._move(key, stage, now, owners.get(key) if stage is Stage.TALKING else None)
+            by_queue[key[0], key[1]].append(self._posts[key])
+        self._by_queue = by_queue
+        for (server, queue), posts in by_queue.items():
+            if server not in known_servers and _are_many(posts):
+                self._listener.surprised(server, queue)
 
     def _owners(self) -> Mapping[_Key, Call]:
         """The call that an agent is in, in the queue that the call is for."""
@@ -75,7 +86,7 @@ class Floor:
         return {
             (call.attempt.server, context.campaign_of(call).settings.queue, call.attempt.agent): call
             for call in context.calls
-            if call.has_agent and not call.is_gone
+            if call.has_agent and not call.is_gone and call.attempt.talk_ended_at is None
         }
 
     def _stages(self, members: Mapping[_Key, QueueMember]) -> Iterator[tuple[_Key, Stage]]:
@@ -94,27 +105,33 @@ class Floor:
         return Stage.FREE if self._desk.is_idle(member) else Stage.TALKING
 
     def _move(self, key: _Key, stage: Stage, now: int, owner: Call | None) -> None:
-        post = self._posts.get(key)
-        if post is None:
-            post = self._posts[key] = Post(stage, now)
-            if owner is None and stage in (Stage.TALKING, Stage.RESTING):
-                self._listener.surprised(key[0], key[1])
-        elif post.stage is not stage:
+        post = self._posts.setdefault(key, Post(stage, now))
+        if post.stage is not stage:
             self._ended(post, stage, (now - post.since) / 1000)
             keeps = post.stage is Stage.TALKING and stage is Stage.RESTING
-            post.campaign_id = post.campaign_id if keeps else None
-            post.stage, post.since = stage, now
+            self._posts[key] = post = Post(stage, now, post.campaign_id if keeps else None)
         if owner is not None:
-            post.campaign_id = owner.attempt.campaign_id
-            post.since = min(post.since, owner.attempt.connected_at or now)
+            self._talks_in(post, owner, now)
+
+    def _talks_in(self, post: Post, owner: Call, now: int) -> None:
+        attempt = owner.attempt
+        began = (attempt.connected_at or now) - int(1000 * attempt.agent_ring_s)
+        if post.attempt_id not in ("", attempt.id):  # the next talk has begun before anybody looked
+            self._ended(post, Stage.FREE, (began - post.since) / 1000)
+            post.since = began
+        post.campaign_id, post.attempt_id, post.since = attempt.campaign_id, attempt.id, min(post.since, began)
 
     def _ended(self, post: Post, then: Stage, lasted_s: float) -> None:
-        """Tell what has ended. Who has paused in wrap-up has not ended it."""
-        if post.campaign_id is None:
+        """Tell what has ended. Who has paused in a talk or in wrap-up has not ended it."""
+        if post.campaign_id is None or then is Stage.AWAY:
             return
         if post.stage is Stage.TALKING:
             self._listener.talk_ended(post.campaign_id, lasted_s)
-        if Stage.TALKING is post.stage and then is Stage.FREE:
-            self._listener.rest_ended(post.campaign_id, 0.0)
-        elif post.stage is Stage.RESTING and then is not Stage.AWAY:
-            self._listener.rest_ended(post.campaign_id, lasted_s)
+        if post.stage is Stage.RESTING or then is Stage.FREE:
+            self._listener.rest_ended(post.campaign_id, lasted_s if post.stage is Stage.RESTING else 0.0)
+
+
+def _are_many(posts: Sequence[Post]) -> bool:
+    """Whether so many agents of a team are in talks or at rest, since nobody knows when, that it matters."""
+    busy = sum(post.campaign_id is None and post.stage in (Stage.TALKING, Stage.RESTING) for post in posts)
+    return busy > _FEW * len(posts)

@@ -26,7 +26,7 @@ from astdialer.domain.pacer import Pacer
 from astdialer.domain.pacing import Forecast
 from astdialer.domain.prediction import Part, Traffic
 from astdialer.domain.propensity import features
-from astdialer.domain.settings import Mode
+from astdialer.domain.settings import Mode, Settings
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
@@ -64,6 +64,8 @@ class Forecaster:
         self._news: set[int] = set()  #: campaigns that have learned since it was written down
         self._under_way: Mapping[int, _UnderWay] = {}
         self._in_queue: Counter[tuple[str, str]] = Counter()  #: people without an agent, by server and queue
+        self._parts: dict[int, Part] = {}  #: of campaigns, to others for the same agents, since the last look
+        self._is_blind = True
 
     # --- of each campaign, over restarts -----------------------------------------------------------------------------
 
@@ -72,20 +74,24 @@ class Forecaster:
         if campaign.id in self._counts or not campaign.settings.mode.needs_agents:
             return
         kept = await self._store.learned(campaign.id)
-        zone, now = self._directory.zone_of(campaign), self._clock.now()
-        midnight = now - local_day(zone, now)[1] * 60_000
-        first_call_at = await self._store.first_call_at(campaign.name, midnight)
+        now = self._clock.now()
+        today, minute = local_day(self._directory.zone_of(campaign), now)
+        first_call_at = await self._store.first_call_at(campaign.name, now - minute * 60_000)
+        first_call = (today, first_call_at) if first_call_at is not None else None
         # Last, and nothing waits after it: a call that is closed meanwhile is either in it or told of.
-        self._counts[campaign.id] = LegalCount(await self._store.days(campaign.id, ""), first_call_at)
+        self._counts[campaign.id] = LegalCount(await self._store.days(campaign.id, ""), first_call)
         if kept:
             self._restore(campaign, kept.body, (now - kept.saved_at) / 1000)
 
     def _restore(self, campaign: Campaign, body: str, age_s: float) -> None:
+        """What can't be read is learned anew: another version wrote it, or somebody's hand."""
+        pacer = Pacer(campaign.settings.pace)
         try:
-            self._pacer(campaign).restore(json.loads(body), age_s=age_s)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:  # of another version: learn anew
+            pacer.restore(json.loads(body), age_s=age_s)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
             logger.warning("forecast.not_restored", extra={"campaign": campaign.name, "error": repr(error)})
-            del self._pacers[campaign.id]
+        else:
+            self._pacers[campaign.id] = pacer
 
     async def run(self) -> None:
         """Write down what is learned, until canceled."""
@@ -100,6 +106,8 @@ class Forecaster:
         """Write down what is new. Raises Unavailable."""
         for campaign_id in list(self._news):
             self._news.discard(campaign_id)
+            if campaign_id not in self._pacers:
+                continue
             body = json.dumps(self._pacers[campaign_id].kept(), separators=(",", ":"))
             await self._store.save_learned(campaign_id, body, self._clock.now())
 
@@ -107,38 +115,46 @@ class Forecaster:
         """The campaign's, with the settings that it has now."""
         pace, known = campaign.settings.pace, self._pacers.get(campaign.id)
         if known is None or known.pace != pace:
-            known, before = Pacer(pace), known
-            if before:
-                known.restore(before.kept())
-            self._pacers[campaign.id] = known
+            known = self._pacers[campaign.id] = known.paced(pace) if known else Pacer(pace)
         return known
 
-    def _pacer_of(self, campaign_id: int) -> Pacer:
+    def _learner(self, campaign_id: int) -> Pacer | None:
+        """Who is told a fact; nobody before what was kept has been read, for it would be written over."""
+        if campaign_id not in self._counts:
+            return None
         self._news.add(campaign_id)
         return self._pacer(self._directory.campaigns[campaign_id])
 
     # --- facts -------------------------------------------------------------------------------------------------------
 
     def call_changed(self, call: Call, before: Attempt) -> None:
-        """A fact about a call has come in."""
+        """A fact about a call has come in. A fault in here must not keep the fact from anybody else."""
+        try:
+            self._learn(call, before)
+        except Exception:
+            logger.exception("forecast.failed", extra={"attempt": call.attempt.id})
+
+    def _learn(self, call: Call, before: Attempt) -> None:
         attempt, settings = call.attempt, self._context.campaign_of(call).settings
         says_nothing = attempt.manual or attempt.canceled or attempt.refusal or attempt.vanished
         if says_nothing or not attempt.dialed_at or not settings.mode.needs_agents:
             return
+        pacer = self._learner(attempt.campaign_id)
+        if pacer is None:
+            return
         if not _has_ended(before, amd=settings.amd) and _has_ended(attempt, amd=settings.amd):
-            self._call_ended(call, attempt.dialed_at)
+            self._call_ended(pacer, call, attempt.dialed_at)
         is_news = before.connected_at is None and attempt.connected_at is not None
-        if is_news and settings.mode is Mode.PREDICTIVE and not attempt.reserved_agent:
-            self._pacer_of(attempt.campaign_id).served(in_time=True)
+        if is_news and _is_steered(attempt, settings):
+            pacer.served(in_time=True)
 
-    def _call_ended(self, call: Call, dialed_at: int) -> None:
+    def _call_ended(self, pacer: Pacer, call: Call, dialed_at: int) -> None:
         """It led to a person who needs an agent, or it did not."""
         attempt = call.attempt
         ended_at = attempt.answered_at or attempt.gone_at or self._clock.now()
         decided_at = attempt.action_at or attempt.gone_at or ended_at
         by_person = attempt.was_answered and attempt.action not in _FOR_MACHINES
         person = by_person and (attempt.action is not None or attempt.state < State.GONE)
-        pacer = self._pacer_of(attempt.campaign_id)
         age_s = max(0, ended_at - dialed_at) / 1000
         pacer.call_ended(age_s, reached=person, trunk=attempt.trunk, features=self._features(call))
         if attempt.was_answered and (attempt.amd_verdict or not person):
@@ -146,11 +162,14 @@ class Forecaster:
 
     def closed(self, closing: Closing) -> None:
         """A call was closed: it counts, for the law as well."""
-        campaign = self._directory.campaigns[closing.attempt.campaign_id]
-        if campaign.id in self._counts:
-            self._counts[campaign.id].add(closing.day, closing.disposition)
-        if closing.disposition is Disposition.ABANDONED and campaign.settings.mode is Mode.PREDICTIVE:
-            self._pacer_of(campaign.id).served(in_time=False)
+        attempt = closing.attempt
+        pacer = self._learner(attempt.campaign_id)
+        if pacer is None:
+            return
+        self._counts[attempt.campaign_id].add(closing.day, closing.disposition, dialed_at=attempt.dialed_at)
+        settings = self._directory.campaigns[attempt.campaign_id].settings
+        if closing.disposition is Disposition.ABANDONED and _is_steered(attempt, settings):
+            pacer.served(in_time=False)
 
     def _features(self, call: Call) -> tuple[str, ...]:
         """What was known of the number when it was claimed."""
@@ -169,11 +188,13 @@ class Forecaster:
 
     def talk_ended(self, campaign_id: int, lasted_s: float) -> None:
         """See floor.Listener."""
-        self._pacer_of(campaign_id).talk_ended(lasted_s)
+        if pacer := self._learner(campaign_id):
+            pacer.talk_ended(lasted_s)
 
     def rest_ended(self, campaign_id: int, lasted_s: float) -> None:
         """See floor.Listener."""
-        self._pacer_of(campaign_id).rest_ended(lasted_s)
+        if pacer := self._learner(campaign_id):
+            pacer.rest_ended(lasted_s)
 
     def surprised(self, server: str, queue: str) -> None:
         """See floor.Listener: how long the talks of the queue have lasted is not known."""
@@ -184,28 +205,41 @@ class Forecaster:
     # --- what pacing asks --------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """See where agents and calls are."""
+        """See where agents and calls are. After a fault in here nothing is forecast until the next look."""
+        self._is_blind = True
+        try:
+            self._look()
+        except Exception:
+            logger.exception("forecast.failed")
+        else:
+            self._is_blind = False
+
+    def _look(self) -> None:
         self._floor.look()
         self._in_queue.clear()
+        self._parts.clear()
         under_way: dict[int, _UnderWay] = defaultdict(_UnderWay)
         for call in self._context.calls:
             self._place(call, under_way[call.attempt.campaign_id])
         self._under_way = under_way
 
     def _place(self, call: Call, under_way: _UnderWay) -> None:
+        """What the call is to the agents: somebody answered, and not analysed, needs one wherever it is led first."""
         attempt = call.attempt
         if not call.may_need_agent:
             under_way.talks += call.has_agent and not call.is_gone
         elif attempt.answered_at is None:
             under_way.dialing[attempt.trunk].append(attempt.dialed_at or self._clock.now())
             under_way.steps[attempt.trunk].append(self._steps(call))
-        elif attempt.action is Action.QUEUE:
-            self._in_queue[attempt.server, self._context.campaign_of(call).settings.queue] += 1
         elif attempt.action is None and self._context.campaign_of(call).settings.amd:
             under_way.analysed.append(attempt.answered_at)
+        else:
+            self._in_queue[attempt.server, self._context.campaign_of(call).settings.queue] += 1
 
-    def forecast(self, campaign: Campaign) -> Forecast:
-        """What is known now."""
+    def forecast(self, campaign: Campaign) -> Forecast | None:
+        """What is known now; None: nothing, because of a fault."""
+        if self._is_blind:
+            return None
         now_s, server = self._clock.now() / 1000, self._directory.server_of(campaign)
         pacer = self._pacer(campaign)
         traffic = self._traffic(campaign, server, (campaign.id, None), tuple(self._others(campaign, server)))
@@ -246,9 +280,10 @@ class Forecaster:
         queue = campaign.settings.queue
         for other in self._directory.campaigns.values():
             if other.id != campaign.id and self._is_for(other, server, queue):
-                traffic = self._traffic(other, server, (other.id,))
-                if traffic.under_way or traffic.busy:
-                    yield self._pacer(other).part(traffic, self._clock.now() / 1000)
+                if other.id not in self._parts:
+                    traffic = self._traffic(other, server, (other.id,))
+                    self._parts[other.id] = self._pacer(other).part(traffic, self._clock.now() / 1000)
+                yield self._parts[other.id]
 
     def _is_for(self, campaign: Campaign, server: str, queue: str) -> bool:
         settings = campaign.settings
@@ -281,9 +316,14 @@ class Forecaster:
         return max(0, in_queue - self._context.agents.ringing(server, queue, reserved))
 
 
+def _is_steered(attempt: Attempt, settings: Settings) -> bool:
+    """Whether predictive dialing has placed the call: what becomes of it tells whether it risked too much."""
+    return settings.mode is Mode.PREDICTIVE and not attempt.reserved_agent and not attempt.manual
+
+
 def _has_ended(attempt: Attempt, *, amd: bool) -> bool:
     """Whether it is known if the call leads to a person: with AMD not before that has judged."""
-    if attempt.state >= State.GONE:
+    if attempt.state >= State.GONE or attempt.originate_success is False:
         return True
     return attempt.was_answered and (not amd or attempt.action is not None)
 

@@ -53,7 +53,7 @@ def _logged_in(view: Mapping[str, Any] | None, name: str, now: int) -> int | Non
 
 
 async def _block(store: Store, clock: Clock, directory: Directory, campaign: Campaign) -> Tally:
-    counted = LegalCount(await store.days(campaign.id, ""), None)
+    counted = LegalCount(await store.days(campaign.id, ""))
     return counted.windows(campaign.settings, directory.zone_of(campaign), clock.now(), 0)[0].tally
 
 

@@ -1,6 +1,6 @@
 """The abandonment rate as the law counts it, and the risk that its windows leave room for."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from astdialer.domain.abandonment import USUAL_RISK, Counts, Profile, Tally, Window, risk, spans, tally
 
-COUNTS = Counts(connected=96, abandoned=4, machines=50, machines_of_agents=10)
+COUNTS = Counts(connected=96, abandoned=4, machines=50)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ COUNTS = Counts(connected=96, abandoned=4, machines=50, machines_of_agents=10)
         (Profile.CANADA, False, 4 / 100),
         (Profile.ITALY, False, 4 / 96),
         (Profile.UK, True, (4 + 0.02 * 50) / (100 + 0.02 * 50)),
-        (Profile.UK, False, 4 * 0.9 / (96 + 4 * 0.9)),
+        (Profile.UK, False, 4 / 100),
     ],
 )
 def test_each_profile_counts_in_its_own_way(profile: Profile, amd: bool, rate: float) -> None:
@@ -33,7 +33,14 @@ def test_nobody_has_answered() -> None:
 
 def test_counts_add_up() -> None:
     both = COUNTS + COUNTS
-    assert both == Counts(connected=192, abandoned=8, machines=100, machines_of_agents=20)
+    assert both == Counts(connected=192, abandoned=8, machines=100)
+
+
+def test_more_may_be_abandoned_than_connected_where_the_others_are_not_counted() -> None:
+    found = tally(Profile.ITALY, Counts(connected=1, abandoned=2), amd=False)
+    assert found.rate == 2
+    assert found.at_most() == pytest.approx(1)
+    assert Window(found).room(0.03) == 0
 
 
 def test_the_upper_bound_is_wilsons() -> None:
@@ -102,13 +109,16 @@ TODAY = date(2026, 11, 21)
 def test_the_windows_that_a_day_is_in(profile: Profile, first: date, begins: list[date]) -> None:
     """Successive blocks of 30 days from the campaign's first day on, not the last 30; a calendar month; the day."""
     found = spans(profile, first, TODAY)
-    assert [since for _, since in found] == begins
-    assert found[-1][0] == "day"
+    assert [span.begins for span in found] == begins
+    assert (found[-1].name, found[-1].ends) == ("day", TODAY)
+    ends = {Profile.CANADA: date(2026, 11, 30), Profile.UK: TODAY}
+    assert found[0].ends == ends.get(profile, begins[0] + timedelta(days=29))
 
 
 @given(st.integers(0, 5000), st.integers(0, 300))
 def test_the_room_of_a_window_is_what_may_still_be_abandoned_and_no_more(connected: int, abandoned: int) -> None:
     window = Window(Tally(connected + abandoned, abandoned))
     room = window.room(0.03)
-    assert room == 0 or Tally(connected + abandoned + room, abandoned + room).rate <= 0.03 + 1e-9
-    assert Tally(connected + abandoned + room + 1, abandoned + room + 1).rate > 0.03 - 1e-9
+    answered = connected + abandoned
+    assert room == 0 or Tally(answered, abandoned + room).rate <= 0.03 + 1e-9
+    assert answered == 0 or Tally(answered, abandoned + room + 1).rate > 0.03 - 1e-9

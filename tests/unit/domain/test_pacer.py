@@ -52,10 +52,9 @@ def test_a_window_at_its_limit_leaves_one_call_for_each_free_agent() -> None:
     def calls(*windows: Window) -> int:
         return taught().advise(Traffic(free=4), windows, 0.0).calls
 
-    assert calls(Window(Tally(1000, 36))) == 4
-    assert calls(Window(Tally(100_000, 3055))) == 4, "of so many it need not be much above"
+    assert calls(Window(Tally(1000, 30))) == 4
+    assert calls(Window(Tally(1000, 29))) > 4
     assert calls(Window(Tally(20, 1))) > 4, "one of twenty says nothing"
-    assert calls(Window(Tally(200, 6))) == 4, "a young window may be over soon"
     assert calls(DAY, Window(Tally(1000, 36))) >= 4, "the law's longest window decides"
 
 
@@ -145,10 +144,7 @@ def test_without_any_risk_there_is_one_call_for_each_free_agent() -> None:
 
 
 def test_a_spent_window_is_named() -> None:
-    assert taught().advise(Traffic(free=4), [Window(Tally(1000, 36))], 0.0).limit is Limit.ABANDONMENT
-    by_chance = taught().advise(Traffic(free=4), [Window(Tally(1000, 31))], 0.0)
-    assert by_chance.limit is not Limit.ABANDONMENT
-    assert by_chance.allowed < taught().advise(Traffic(free=4), [DAY], 0.0).allowed, "it is steered back"
+    assert taught().advise(Traffic(free=4), [Window(Tally(1000, 30))], 0.0).limit is Limit.ABANDONMENT
 
 
 # --- trunks, and campaigns that share agents -------------------------------------------------------------------------
@@ -180,7 +176,8 @@ def test_calls_and_talks_of_another_campaign_take_and_give_agents() -> None:
     assert mine.advise(Traffic(free=6, others=[rests]), [DAY], 0.0).calls > alone.calls
     thin = Pacer(PACE)
     thin.look(Traffic(free=20), 0.0)
-    assert thin.advise(Traffic(free=20, others=[calls]), [DAY], 0.0).calls == 8, "each of the twelve has an agent"
+    given = thin.advise(Traffic(free=20, others=[calls]), [DAY], 0.0).calls
+    assert 12 < given < 20, "of twelve calls of others a quarter takes an agent"
 
 
 def test_calls_of_others_are_as_good_as_its_own_to_the_law() -> None:
@@ -189,6 +186,25 @@ def test_calls_of_others_are_as_good_as_its_own_to_the_law() -> None:
     own = pacer.advise(Traffic(free=2, dialing={"": ages}), [DAY], 0.0)
     others = pacer.advise(Traffic(free=2, others=[pacer.part(Traffic(free=2, dialing={"": ages}), 0.0)]), [DAY], 0.0)
     assert others.risk == pytest.approx(own.risk, abs=0.02)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_restored(bad: float) -> None:
+    kept = taught().kept()
+    kept["answers"][""]["seen"] = bad
+    with pytest.raises(ValueError, match="no number"):
+        Pacer(PACE).restore(kept)
+
+
+def test_with_other_settings_it_knows_the_same_and_stays_blind() -> None:
+    before = taught()
+    before.look(Traffic(free=0, dialing={"": np.full(80, 5.0)}), 0.0)
+    before.went_blind(100.0)
+    after = before.paced(dataclasses.replace(PACE, aim=0.01))
+    assert after.kept() == before.kept()
+    assert after.pace.aim == 0.01
+    assert after.advise(Traffic(free=4), [DAY], 101.0).limit is Limit.LEARNING
+    assert after.advise(Traffic(free=50), [DAY], 100.0 + BLIND_S).calls == ceil(GROWTH * 100)
 
 
 # --- which contact ---------------------------------------------------------------------------------------------------

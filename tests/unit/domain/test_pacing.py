@@ -81,7 +81,8 @@ def test_calls_never_exceed_any_room_and_the_named_limit_binds(s: Snapshot) -> N
     }
     if s.mode.needs_agents:
         for limit in (Limit.AGENTS_COVERED, Limit.NO_FREE_AGENT, Limit.NO_AGENTS):
-            rooms[limit] = int(s.free_agents * (s.lines_per_agent if s.mode is Mode.POWER else 1)) - s.waiting_calls
+            lines = s.lines_per_agent if s.mode is Mode.POWER else 1
+            rooms[limit] = int(s.free_agents * lines) - s.waiting_calls if s.logged_in_agents else 0
     assert decision.calls >= 0
     assert not decision.calls or decision.calls <= min(rooms.values())
     if decision.limit in rooms:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astdialer.domain.sharing import Demand, share, weights
+from astdialer.domain.sharing import AHEAD, Demand, held_back, share, weights
 
 
 def demand(campaign_id: int, wants: int, priority: int = 0, served: float = 0, draws: str = "t") -> Demand:
@@ -80,3 +80,14 @@ def test_sharing_exceeds_no_room_and_no_wish_and_leaves_nothing_that_is_wanted(
     for d in demands:
         assert 0 <= given_to[d.campaign_id] <= max(0, d.wants)
         assert given_to[d.campaign_id] == max(0, d.wants) or any(left[thing] <= 0 for thing in d.draws)
+
+
+def test_who_predicts_waits_for_who_waits_for_agents_and_is_behind() -> None:
+    bold, timid = demand(1, 9, served=AHEAD + 1, draws="tq"), demand(2, 0, draws="tq")
+    assert [d.wants for d in held_back([bold, timid], {2}, {1})] == [0, 0]
+    assert held_back([bold, timid], set(), {1}) == [bold, timid], "nobody waits"
+    assert held_back([bold, timid], {2}, set()) == [bold, timid], "nobody predicts"
+    elsewhere = demand(2, 0, draws="tp")
+    assert held_back([bold, elsewhere], {2}, {1}) == [bold, elsewhere], "for other agents"
+    level = demand(1, 9, served=AHEAD, draws="tq")
+    assert held_back([level, timid], {2}, {1}) == [level, timid]

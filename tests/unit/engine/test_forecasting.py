@@ -11,9 +11,9 @@ from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus
 from astdialer.domain.amd import Action, Verdict
 from astdialer.domain.limit import Limit
-from astdialer.domain.pacer import BLIND_S
+from astdialer.domain.pacer import BLIND_S, Pacer
 from astdialer.domain.pacing import Forecast
-from astdialer.domain.settings import Mode
+from astdialer.domain.settings import Mode, Settings
 from astdialer.engine.calls import Call
 from astdialer.engine.forecasting import SAVE_S, Forecaster
 from astdialer.ports import Claimed, ClaimRequest, MemberSeen, MemberTalk
@@ -25,7 +25,8 @@ DAY_MS = 86_400_000
 
 
 async def predictive(engine: Rig, **settings: object) -> None:
-    await engine.set(mode=Mode.PREDICTIVE, wrap_up_s=10, **settings)
+    await engine.set(**{"mode": Mode.PREDICTIVE} | settings)
+    await engine.forecaster.take_up(engine.now_of())
 
 
 async def placed(engine: Rig, *numbers: int) -> list[Call]:
@@ -42,7 +43,9 @@ def pass_s(engine: Rig, seconds: float) -> None:
 
 def forecast(engine: Rig) -> Forecast:
     engine.forecaster.look()
-    return engine.forecaster.forecast(engine.now_of())
+    found = engine.forecaster.forecast(engine.now_of())
+    assert found is not None
+    return found
 
 
 def hung_up(engine: Rig, call: Call) -> None:
@@ -139,6 +142,7 @@ async def test_who_is_served_and_who_is_abandoned_moves_the_risk(engine: Rig) ->
 
 
 async def test_other_modes_learn_but_for_the_risk(engine: Rig) -> None:
+    await engine.forecaster.take_up(engine.now_of())
     (call,) = await placed(engine, 1)
     engine.tell(call, ev.Answered)
     engine.tell(call, ev.AgentConnected, agent="PJSIP/0", ring_s=0)
@@ -207,6 +211,50 @@ async def test_who_pauses_in_wrap_up_has_not_ended_it(engine: Rig) -> None:
     assert (known.traffic.free, known.traffic.busy) == (0, 0)
 
 
+async def test_a_talk_that_ends_in_a_pause_teaches_nothing_and_frees_nobody(engine: Rig) -> None:
+    await predictive(engine)
+    engine.agents(FREE)
+    (call,) = await placed(engine, 1)
+    engine.tell(call, ev.Answered)
+    engine.tell(call, ev.AgentConnected, agent="PJSIP/0", ring_s=0)
+    says(engine, TALKING, in_call=True)
+    pass_s(engine, 20)
+    says(engine, TALKING, in_call=True, paused=True, pause_reason="lunch")
+    known = forecast(engine)
+    assert known.pacer.beliefs.talks.ends.sum() == 0
+    assert known.traffic.busy == 0
+
+
+async def test_a_talk_that_follows_at_once_is_another_one(engine: Rig) -> None:
+    await predictive(engine, wrap_up_s=0)
+    engine.agents(FREE)
+    first, second = await placed(engine, 1, 2)
+    engine.tell(first, ev.Answered)
+    engine.tell(first, ev.AgentConnected, agent="PJSIP/0", ring_s=0)
+    says(engine, TALKING, in_call=True)
+    pass_s(engine, 60)
+    engine.tell(first, ev.AgentFinished, agent="PJSIP/0", ended_by="caller")
+    engine.tell(second, ev.Answered)
+    engine.tell(second, ev.AgentConnected, agent="PJSIP/0", ring_s=0)
+    says(engine, TALKING, in_call=True)
+    pass_s(engine, 2)
+    known = forecast(engine)
+    assert known.pacer.beliefs.talks.ends[12] == 1, "60 s, in steps of 5"
+    assert known.traffic.talking_s.tolist() == [2.0]
+
+
+async def test_one_who_logs_in_from_a_telephone_that_talks_is_no_surprise(engine: Rig) -> None:
+    await predictive(engine, predict_after_answers=1)
+    await engine.people(*range(50, 80))
+    engine.agents(FREE, FREE)
+    (call,) = await placed(engine, 1)
+    engine.tell(call, ev.Answered)
+    engine.forecaster.look()
+    engine.agents(FREE, FREE, TALKING)
+    engine.forecaster.look()
+    assert engine.outlook.decide(engine.now_of()).limit is not Limit.LEARNING
+
+
 async def test_after_talks_of_unknown_age_nothing_is_predicted_for_a_while(engine: Rig) -> None:
     await predictive(engine, predict_after_answers=1)
     await engine.people(*range(50, 80))
@@ -237,6 +285,19 @@ async def test_the_traffic_is_what_is_under_way_for_the_agents_of_the_queue(engi
     assert (found.under_way, found.trunk) == (1, "carrier")
 
 
+@pytest.mark.parametrize("action", [None, Action.QUEUE, Action.GOTO])
+async def test_who_has_answered_needs_an_agent_wherever_it_is_led_first(engine: Rig, action: Action | None) -> None:
+    await predictive(engine, predict_adjust=0)
+    await engine.people(*range(50, 60))
+    engine.agents(FREE, FREE, FREE)
+    for call in await placed(engine, 1, 2):
+        engine.tell(call, ev.Answered)
+        if action:
+            engine.tell(call, ev.ActionTaken, action=action)
+    assert forecast(engine).traffic.waiting == 2
+    assert engine.outlook.decide(engine.now_of()).calls == 1
+
+
 async def test_a_machine_that_hears_its_message_needs_no_agent(engine: Rig) -> None:
     engine.agents(FREE)
     (call,) = await placed(engine, 1)
@@ -254,7 +315,8 @@ async def test_calls_of_other_campaigns_for_the_same_agents_are_in_the_forecast(
     mine = [call for call in engine.calls if call.attempt.campaign_id == other.id]
     assert len(mine) == 1
     found = forecast(engine).traffic
-    assert (found.under_way, [part.under_way for part in found.others]) == (0, [1])
+    assert found.under_way == 0
+    assert [part.answers for part in found.others] == [pytest.approx(0.36, abs=0.1)], "one call, with all caution"
 
 
 async def test_a_progressive_campaign_beside_a_predictive_one_counts_its_calls_by_their_chance(engine: Rig) -> None:
@@ -265,6 +327,32 @@ async def test_a_progressive_campaign_beside_a_predictive_one_counts_its_calls_b
         call.attempt = replace(call.attempt, campaign_id=other.id)
     assert engine.outlook.snapshot(engine.now_of()).waiting_calls == 2, "a fifth of ten, as assumed at first"
     assert engine.outlook.snapshot(engine.now_of(other)).waiting_calls == 10
+
+
+async def test_a_new_campaign_finds_agents_beside_one_that_over_dials(engine: Rig) -> None:
+    """The bold one is ahead and keeps more calls under way than agents are free; the new one still gets its turn."""
+    await predictive(engine, predict_after_answers=1)
+    timid = await engine.add_campaign("timid", mode=Mode.PREDICTIVE, predict_after_answers=1000)
+    await engine.people(*range(100, 160))
+    await engine.people(*range(200, 230), campaign=timid)
+    engine.agents(*[FREE] * 4)
+    pacer = forecast(engine).pacer
+    for turn in range(400):
+        pacer.call_ended(10.0, reached=turn % 4 == 0, trunk="carrier")
+    placed_by: list[int] = []
+    for _ in range(60):
+        await engine.turn()
+        pass_s(engine, 12)
+        for call in engine.calls:
+            if not call.is_gone:
+                placed_by.append(call.attempt.campaign_id)
+                engine.tell(call, ev.ChannelCreated, channel="PJSIP/c")
+                hung_up(engine, call)
+                engine.tell(call, ev.OriginateEnded, success=False, reason=0)
+        await engine.bookkeeper.flush()
+        pass_s(engine, 5)
+    assert placed_by.count(timid.id) >= 10
+    assert placed_by.count(engine.campaign.id) >= 10
 
 
 # --- the law's windows -----------------------------------------------------------------------------------------------
@@ -297,6 +385,33 @@ async def test_windows_count_days_and_blocks_and_who_talks_now(engine: Rig) -> N
     assert day.since > block.since
 
 
+async def test_who_hangs_up_at_once_is_neither_connected_nor_abandoned(engine: Rig) -> None:
+    await predictive(engine)
+    (call,) = await placed(engine, 1)
+    engine.tell(call, ev.Answered)
+    engine.tell(call, ev.ActionTaken, action=Action.QUEUE)
+    pass_s(engine, 0.5)
+    hung_up(engine, call)
+    engine.tell(call, ev.OriginateEnded, success=True, reason=4)
+    await engine.bookkeeper.flush()
+    assert [closing.disposition.value for closing in engine.closed] == ["short"]
+    assert forecast(engine).windows[0].tally.answered == 0
+
+
+async def test_a_day_is_dialed_from_its_first_call_on_and_lasts_until_the_hours_end(engine: Rig) -> None:
+    await predictive(engine, calling_hours="08:00-20:00")
+    await closed(engine, 1, abandoned=False)
+    engine.clock.at += DAY_MS - 3 * 3_600_000  # 9:00 of the next day
+    assert forecast(engine).windows[-1].dialed_s == 0, "nobody was called yet"
+    await closed(engine, 2, abandoned=False)
+    pass_s(engine, 1800)
+    block, day = forecast(engine).windows
+    assert day.dialed_s == pytest.approx(1800, abs=5)
+    assert day.left_s == pytest.approx(10.5 * 3600, abs=61)
+    assert block.dialed_s == pytest.approx(12 * 3600 + 1800, abs=5)
+    assert block.left_s == pytest.approx(28 * 12 * 3600 + 10.5 * 3600, abs=61)
+
+
 async def test_a_restarted_engine_counts_and_knows_the_same(engine: Rig) -> None:
     await predictive(engine)
     await engine.forecaster.take_up(engine.now_of())
@@ -308,6 +423,7 @@ async def test_a_restarted_engine_counts_and_knows_the_same(engine: Rig) -> None
     await again.take_up(engine.now_of())
     again.look()
     after = again.forecast(engine.now_of())
+    assert after is not None
     assert [w.tally for w in after.windows] == [w.tally for w in before.windows]
     assert after.pacer.answers == before.pacer.answers == 2
     assert after.pacer.kept() == json.loads(json.dumps(before.pacer.kept()))
@@ -326,12 +442,49 @@ async def test_what_was_learned_is_written_down_by_itself(engine: Rig) -> None:
     running.cancel()
 
 
-@pytest.mark.parametrize("body", ["{}", "not JSON", '{"count": 1}', "[]", '{"count": "x", "lean": 0, "answers": {}}'])
+def spoiled(**values: object) -> str:
+    kept = Pacer(Settings().pace).kept() | {"count": 500}
+    return json.dumps(kept | values)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        "not JSON",
+        '{"count": 1}',
+        "[]",
+        spoiled(lean=float("nan")),
+        spoiled(propensities={"type M": [1]}),
+        spoiled(answers={"carrier": {"seen": 0, "reached": 0, "reached_at": [], "failed_at": []}}),
+        spoiled(count="x"),
+    ],
+)
 async def test_what_cannot_be_read_is_learned_anew(engine: Rig, body: str) -> None:
-    await predictive(engine)
+    await engine.set(mode=Mode.PREDICTIVE)
     await engine.store.save_learned(engine.campaign.id, body, NOON)
     await engine.forecaster.take_up(engine.now_of())
-    assert forecast(engine).pacer.answers == 0
+    known = forecast(engine).pacer
+    assert (known.answers, known.lean) == (0, 0.0)
+    assert known.propensities.kept() == {}
+
+
+async def test_what_was_kept_is_not_written_over_before_it_was_read(engine: Rig) -> None:
+    await predictive(engine)
+    (first,) = await placed(engine, 1)
+    engine.tell(first, ev.Answered)
+    await engine.forecaster.save()
+    again = Forecaster(engine.context, engine.desk)
+    (second,) = await placed(engine, 2)
+    before = second.attempt
+    second.attempt = replace(before, answered_at=NOON)
+    again.call_changed(second, before)
+    await again.save()
+    await again.take_up(engine.now_of())
+    again.look()
+    found = again.forecast(engine.now_of())
+    assert found is not None
+    assert found.pacer.answers == 1, "the second was seen before the first was remembered: it is left out"
 
 
 async def test_a_changed_pace_keeps_what_was_learned(engine: Rig) -> None:
@@ -371,8 +524,6 @@ async def test_it_places_more_calls_than_agents_are_free_once_it_knows(engine: R
     assert standing.limit in (Limit.RISK, Limit.GROWTH)
     assert standing.decision is not None
     assert standing.decision.advice is not None
-    if standing.limit is Limit.RISK:
-        assert "are allowed" in standing.detail
 
 
 async def test_without_over_dialing_it_is_progressive(engine: Rig) -> None:
