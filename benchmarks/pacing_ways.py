@@ -95,16 +95,9 @@ def own_days(scenario: Scenario, world: World, days: int) -> Iterator[Record]:
 
 def new_pacer(scenario: Scenario, world: World) -> Pacer:
     """As the campaign's settings would make it; it believes what the scenario says."""
-    pacer = Pacer(
-        Pace(
-            ring_s=world.ring_s + 3,
-            patience_s=2,
-            wrap_up_s=20,
-            aim=scenario.aim,
-            limit=scenario.brake,
-            usual_risk=USUAL_RISK,
-        )
-    )
+    aim, limit = scenario.aim, scenario.brake
+    pace = Pace(ring_s=world.ring_s + 3, patience_s=2, wrap_up_s=20, aim=aim, limit=limit, usual_risk=USUAL_RISK)
+    pacer = Pacer(pace)
     if scenario.believed is not None:
         answers = pacer.beliefs.of("")
         answers.share, answers.reached = scenario.believed, answers.seen * scenario.believed
