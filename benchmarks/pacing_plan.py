@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pacing_ways import FIXED, OWN, TUNED, Task
+from pacing_ways import FIXED, IN_ORDER, OWN, TUNED, Task
 
 #: Scenario → agents → days, or campaigns.
 DAYS: Mapping[str, Mapping[int, int]] = {
@@ -20,7 +20,7 @@ DAYS: Mapping[str, Mapping[int, int]] = {
     "S4 low": {10: 6, 30: 2},
     "S4 high": {10: 6, 30: 2},
     "S5 agents": {10: 2, 30: 1},
-    "S6 contacts": {10: 2},
+    "S6 contacts": {5: 4, 10: 4},
     "S7 short": {5: 15, 10: 15, 30: 15},
     "S8 fault": {10: 2, 30: 2},
     "S8 AMD": {10: 2},
@@ -40,7 +40,9 @@ _FEW_WAYS = ("progressive", "VICIdial AVERAGE", "Webitel", "ratio × idle*")
 
 def ways(scenario: str, agents: int) -> Sequence[str]:
     """The other ways that are measured in a scenario."""
-    return (*FIXED, *TUNED) if scenario in _ALL_WAYS and agents <= _ALL_WAYS_AGENTS else _FEW_WAYS
+    if scenario in _ALL_WAYS and agents <= _ALL_WAYS_AGENTS:
+        return (*FIXED, *TUNED)
+    return (IN_ORDER, *_FEW_WAYS) if scenario == "S6 contacts" else _FEW_WAYS
 
 
 def tasks(

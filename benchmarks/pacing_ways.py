@@ -14,11 +14,15 @@ from scenarios import SCENARIOS, Scenario
 from astdialer.domain.abandonment import USUAL_RISK, Tally
 from astdialer.domain.pace import Pace
 from astdialer.domain.pacer import Pacer
+from astdialer.domain.settings import Settings
 from astdialer.simulator.day import Day, Pacing, Record
 from astdialer.simulator.own import OwnPacing
 from astdialer.simulator.world import World
 
 OWN = "astdialer"
+#: It does not choose among the next contacts.
+IN_ORDER = "astdialer, contacts in order"
+CHOOSE_AMONG = Settings().choose_among
 #: Ways without a parameter that is tuned: as they are by default.
 FIXED: Mapping[str, Callable[[], Pacing]] = {
     "progressive": UpTo,
@@ -58,8 +62,9 @@ class Task:
 def measure(task: Task) -> Figures:
     """Run one way in one scenario."""
     began, value = time.process_time(), math.nan
-    if task.way == OWN:
-        records = list(own_days(SCENARIOS[task.scenario], task.world, task.days))
+    if task.way in (OWN, IN_ORDER):
+        choose_among = 1 if task.way == IN_ORDER else CHOOSE_AMONG
+        records = list(own_days(SCENARIOS[task.scenario], task.world, task.days, choose_among))
     elif task.way in FIXED:
         records = list(plain_days(FIXED[task.way], task.world, task.days))
     else:
@@ -81,11 +86,12 @@ def measure(task: Task) -> Figures:
     )
 
 
-def own_days(scenario: Scenario, world: World, days: int) -> Iterator[Record]:
+def own_days(scenario: Scenario, world: World, days: int, choose_among: int = CHOOSE_AMONG) -> Iterator[Record]:
     """astdialer, learning everything from the first call on; the days are a block of the law, unless each is cold."""
     pacer, block = new_pacer(scenario, world), Tally()
     for seed in range(days):
-        record = Day(world, OwnPacing(pacer, block, by_day=scenario.by_day), seed, timed=True).run()
+        pacing = OwnPacing(pacer, block, by_day=scenario.by_day, choose_among=choose_among)
+        record = Day(world, pacing, seed, timed=True).run()
         yield record
         kept, pacer = pacer.kept(), new_pacer(scenario, world)
         if not scenario.cold:
