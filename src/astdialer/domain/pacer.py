@@ -71,7 +71,7 @@ class Pacer:
         self.lean = 0.0
         self._prediction = Prediction(self.beliefs, pace.patience_s)
         self._most, self._looked_at, self._someone_answered = 0.0, float("-inf"), False
-        self._blind_until_s = float("-inf")
+        self.blind_until_s = float("-inf")  #: nothing is predicted before
         self._expected, self._turn = deque[float](maxlen=_REMEMBERED), 0
 
     def _calls_by_a_new_trunk(self, alike: Answering | None) -> Answering:
@@ -111,7 +111,7 @@ class Pacer:
 
     def went_blind(self, now_s: float) -> None:
         """For a while nothing was seen: how long the talks under way have lasted is not known."""
-        self._blind_until_s = now_s + BLIND_S
+        self.blind_until_s = now_s + BLIND_S
 
     def look(self, traffic: Traffic, now_s: float) -> None:
         """See how many calls are under way: it bounds how many more there may be soon."""
@@ -174,7 +174,7 @@ class Pacer:
         """Why nothing is predicted: one call for each free agent."""
         if not self.pace.usual_risk:
             return Limit.AGENTS_COVERED
-        if self.answers < max(self.pace.least_answers, 1) or now_s < self._blind_until_s:
+        if self.answers < max(self.pace.least_answers, 1) or now_s < self.blind_until_s:
             return Limit.LEARNING
         return Limit.ABANDONMENT if self._is_spent(windows) else None
 
@@ -202,7 +202,7 @@ class Pacer:
         """The same, for other settings."""
         new = Pacer(pace)
         new.restore(self.kept())
-        new._most, new._looked_at, new._blind_until_s = self._most, self._looked_at, self._blind_until_s
+        new._most, new._looked_at, new.blind_until_s = self._most, self._looked_at, self.blind_until_s
         return new
 
     def restore(self, kept: Mapping[str, Any], *, age_s: float = 0.0) -> None:

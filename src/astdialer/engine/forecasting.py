@@ -90,8 +90,10 @@ class Forecaster:
             pacer.restore(json.loads(body), age_s=age_s)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
             logger.warning("forecast.not_restored", extra={"campaign": campaign.name, "error": repr(error)})
-        else:
-            self._pacers[campaign.id] = pacer
+            return
+        if before := self._pacers.get(campaign.id):  # a surprise may have come first
+            pacer.blind_until_s = before.blind_until_s
+        self._pacers[campaign.id] = pacer
 
     async def run(self) -> None:
         """Write down what is learned, until canceled."""

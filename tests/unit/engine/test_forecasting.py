@@ -469,6 +469,20 @@ async def test_what_cannot_be_read_is_learned_anew(engine: Rig, body: str) -> No
     assert known.propensities.kept() == {}
 
 
+async def test_a_start_in_the_middle_of_the_day_is_blind_at_first_whatever_was_kept(engine: Rig) -> None:
+    await engine.set(mode=Mode.PREDICTIVE)
+    await engine.store.save_learned(
+        engine.campaign.id, json.dumps(Pacer(Settings().pace).kept() | {"count": 500}), NOON
+    )
+    engine.agents(FREE, TALKING, TALKING)
+    await engine.people(*range(50, 60))
+    await engine.turn()
+    assert engine.dialer.standings[engine.campaign.id].limit is Limit.LEARNING
+    pass_s(engine, BLIND_S + 1)
+    await engine.turn()
+    assert engine.dialer.standings[engine.campaign.id].limit is not Limit.LEARNING
+
+
 async def test_what_was_kept_is_not_written_over_before_it_was_read(engine: Rig) -> None:
     await predictive(engine)
     (first,) = await placed(engine, 1)
