@@ -443,6 +443,7 @@ async def test_what_was_learned_is_written_down_by_itself(engine: Rig) -> None:
 
 
 def spoiled(**values: object) -> str:
+    """What a day has taught, but for these."""
     kept = Pacer(Settings().pace).kept() | {"count": 500}
     return json.dumps(kept | values)
 
