@@ -12,9 +12,9 @@ from pacing_ways import FIXED, IN_ORDER, OWN, TUNED, Task
 #: Scenario → agents → days, or campaigns.
 DAYS: Mapping[str, Mapping[int, int]] = {
     "S1 10 %": {5: 3, 10: 3, 30: 2, 100: 1},
-    "S1 25 %": {5: 10, 10: 8, 30: 4, 100: 3, 500: 2},
+    "S1 25 %": {5: 10, 10: 8, 30: 4, 100: 2, 500: 2},
     "S1 50 %": {5: 3, 10: 3, 30: 2, 100: 1},
-    "S2 drift": {5: 16, 10: 10, 30: 2, 100: 2},
+    "S2 drift": {5: 12, 10: 8, 30: 3, 100: 2},
     "S3 up": {10: 2},
     "S3 down": {10: 2},
     "S4 low": {10: 6, 30: 2},
@@ -25,12 +25,12 @@ DAYS: Mapping[str, Mapping[int, int]] = {
     "S8 fault": {10: 2, 30: 2},
     "S8 AMD": {10: 2},
     "S9 month": {10: 30},
-    "S10 exponential": {5: 10, 10: 16, 30: 6, 100: 2},
+    "S10 exponential": {5: 8, 10: 12, 30: 5, 100: 2},
     "V mixed talks": {10: 2},
     "V short talks": {10: 2},
     "V long talks": {10: 2},
     "V few lines": {10: 2},
-    "V slow carrier": {100: 1},
+    "V slow carrier": {30: 1},
     "V handoff": {10: 2},
 }
 #: In these scenarios all ways are measured, in the others, and with more agents than these, a few.

@@ -137,8 +137,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         world=lambda agents: World(agents=agents, share=lambda _: 0.10, max_lines=3 * agents),
     ),
     "V slow carrier": Scenario(
-        says="the carrier takes 5 calls a second; people answer 10 % of them",
-        world=lambda agents: World(agents=agents, share=lambda _: 0.10, calls_per_second=5),
+        says="the carrier takes 2 calls a second; people answer 10 % of them",
+        world=lambda agents: World(agents=agents, share=lambda _: 0.10, calls_per_second=2),
     ),
     "V handoff": Scenario(
         says="an agent's telephone rings for 3 s before the talk",

@@ -104,8 +104,24 @@ class Window:
     tally: Tally
     dialed_s: float = 0  #: seconds in which the campaign has dialed since it began
     left_s: float | None = None
+    in_list: float | None = None  #: answers that the rest of the list can give, if that is known
     span: str = ""  #: what it is called
     since: str = ""  #: its first day, YYYY-MM-DD
+
+    @property
+    def answers_left(self) -> float | None:
+        """How many people are expected to answer until it ends, by its pace and by the list; None: nobody knows."""
+        pace = (self.tally.answered + 5) / (self.dialed_s + 60)
+        known = [self.in_list] if self.in_list is not None else []
+        known += [pace * self.left_s] if self.left_s is not None else []
+        return min(known, default=None)
+
+    def is_spent(self, limit: float) -> bool:
+        """Whether the rate is above the limit by more than chance makes of so few answers, or by more than the rest of
+        the window can make up for; of less, the dialing is steered back, which costs less than a stop."""
+        most = limit * self.tally.answered
+        by_chance, left = sqrt(most), self.answers_left
+        return self.tally.abandoned >= most + (by_chance if left is None else min(by_chance, limit * left))
 
     def room(self, limit: float) -> int:
         """How many more people could be abandoned, and the rate be within the limit if nobody else answered."""
@@ -119,6 +135,8 @@ USUAL_RISK = 0.02
 _MOST_RISK = 0.6
 #: A window is planned no further ahead than half of what it has seen, and a hundred answers: agents may leave.
 _AHEAD_SHARE, _AHEAD_LEAST = 0.5, 100.0
+#: People are abandoned as a whole: of a window that ends, one is left over.
+_RESERVE = 1.0
 #: What a window has left is used up at so many times the aimed rate at most.
 _MOST_HASTE, _HASTE_POWER = 2.5, 1.5
 #: What is left of the risk when a window has used up what it had: practically one call for each free agent.
@@ -137,8 +155,8 @@ def risk(windows: Sequence[Window], *, aim: float, usual: float = USUAL_RISK) ->
 def _haste(window: Window, aim: float) -> float:
     """The rate from now on that would end the window at the aim, in units of the aim."""
     seen = window.tally
-    ahead = _AHEAD_SHARE * seen.answered + _AHEAD_LEAST
-    if window.left_s is not None:
-        pace = (seen.answered + 5) / (window.dialed_s + 60)
-        ahead = min(ahead, max(pace * window.left_s, 5.0))
-    return (aim * (seen.answered + ahead) - seen.abandoned) / (ahead * aim)
+    ahead, left = _AHEAD_SHARE * seen.answered + _AHEAD_LEAST, window.answers_left
+    reserve = 0.0
+    if left is not None:
+        ahead, reserve = min(ahead, max(left, 5.0)), _RESERVE
+    return (aim * (seen.answered + ahead) - reserve - seen.abandoned) / (ahead * aim)

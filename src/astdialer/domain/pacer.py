@@ -179,9 +179,9 @@ class Pacer:
         return Limit.ABANDONMENT if self._is_spent(windows) else None
 
     def _is_spent(self, windows: Sequence[Window]) -> bool:
-        """Whether the law's window is at its limit; of a few answers, a single one makes more than that."""
-        seen = windows[0].tally if windows else Tally()
-        return seen.answered >= LEAST_COUNTED and seen.rate >= self.pace.limit
+        """Whether the law's longest window is at its limit; of a few answers, a single one makes more than that."""
+        longest = windows[0] if windows else Window(Tally())
+        return longest.tally.answered >= LEAST_COUNTED and longest.is_spent(self.pace.limit)
 
     def _room(self, traffic: Traffic) -> int:
         """How many calls more there may be, so that a wrong belief can't flood the trunks."""

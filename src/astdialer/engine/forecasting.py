@@ -9,7 +9,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -65,6 +65,7 @@ class Forecaster:
         self._under_way: Mapping[int, _UnderWay] = {}
         self._in_queue: Counter[tuple[str, str]] = Counter()  #: people without an agent, by server and queue
         self._parts: dict[int, Part] = {}  #: of campaigns, to others for the same agents, since the last look
+        self._in_list: dict[int, int] = {}  #: contacts that are left, by campaign
         self._is_blind = True
 
     # --- of each campaign, over restarts -----------------------------------------------------------------------------
@@ -254,7 +255,17 @@ class Forecaster:
         if counts is None:
             return ()
         zone, talks = self._directory.zone_of(campaign), under_way.talks if under_way else 0
-        return counts.windows(campaign.settings, zone, self._clock.now(), talks)
+        found = counts.windows(campaign.settings, zone, self._clock.now(), talks)
+        if campaign.id not in self._in_list or campaign.settings.eternal_queue:
+            return found
+        trunks = self._directory.trunks_of(campaign)
+        answers = self._in_list[campaign.id] * self.share(campaign, trunks[0].name if trunks else "")
+        return [replace(window, in_list=answers) for window in found]
+
+    def contacts_left(self, campaign: Campaign, count: int) -> None:
+        """So many contacts of the campaign are still to be called: near the end of its list there is little left to
+        make up for what was too much."""
+        self._in_list[campaign.id] = count
 
     def arranger(self, campaign: Campaign, calls: int) -> Arrange | None:
         """Which of the next contacts fit best, for so many calls; None: they are called in order."""

@@ -58,6 +58,7 @@ class LiveView:
 
     async def _campaign(self, campaign: Campaign) -> dict[str, Any]:
         counts = await self._store.counts(campaign.id)
+        self._forecaster.contacts_left(campaign, counts.ready + counts.waiting)
         live = self._calls.of_campaign(campaign.id)
         try:
             snapshot = self._outlook.snapshot(campaign)

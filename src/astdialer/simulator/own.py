@@ -39,8 +39,16 @@ class OwnPacing(Pacing):
         record = day.record
         today = Tally(record.answered, record.abandoned)
         block = Tally(self.block.answered + today.answered, self.block.abandoned + today.abandoned)
-        whole = Window(block)
-        return (whole, Window(today, day.now, day.world.ends_s - day.now)) if self.by_day else (whole,)
+        left = self._in_list(day)
+        whole = Window(block, in_list=left)
+        return (whole, Window(today, day.now, day.world.ends_s - day.now, left)) if self.by_day else (whole,)
+
+    def _in_list(self, day: Day) -> float | None:
+        """Answers that are left, where the list is known to have an end."""
+        world, record = day.world, day.record
+        if world.answers is not None:  # the list is as long as that
+            return float(world.answers - record.answered)
+        return None if world.contacts is None else (world.contacts - record.dialed) * self.pacer.beliefs.of("").share
 
     def _snapshot(self, day: Day, forecast: Forecast) -> Snapshot:
         traffic, lines = forecast.traffic, day.world.max_lines

@@ -122,3 +122,21 @@ def test_the_room_of_a_window_is_what_may_still_be_abandoned_and_no_more(connect
     answered = connected + abandoned
     assert room == 0 or Tally(answered, abandoned + room).rate <= 0.03 + 1e-9
     assert answered == 0 or Tally(answered, abandoned + room + 1).rate > 0.03 - 1e-9
+
+
+def test_what_is_left_of_a_window_is_known_by_its_pace_and_by_the_list() -> None:
+    assert Window(Tally(95, 1)).answers_left is None
+    assert Window(Tally(95, 1), dialed_s=3540, left_s=1800).answers_left == pytest.approx(50)
+    assert Window(Tally(95, 1), dialed_s=3540, left_s=1800, in_list=12.0).answers_left == 12
+    assert Window(Tally(95, 1), in_list=0.0).answers_left == 0
+
+
+@pytest.mark.parametrize(
+    ("abandoned", "left", "spent"),
+    [(6, None, False), (9, None, True), (6, 0.0, True), (6, 10.0, False), (7, 10.0, True), (7, 100.0, False)],
+)
+def test_a_window_is_spent_beyond_chance_or_beyond_what_can_be_made_up(
+    abandoned: int, left: float | None, spent: bool
+) -> None:
+    """Of 200 answers six are 3 %, and chance makes 2.4 more of it; ten further answers let 0.3 more."""
+    assert Window(Tally(200, abandoned), in_list=left).is_spent(0.03) is spent

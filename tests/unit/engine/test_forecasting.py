@@ -412,6 +412,15 @@ async def test_a_day_is_dialed_from_its_first_call_on_and_lasts_until_the_hours_
     assert block.left_s == pytest.approx(28 * 12 * 3600 + 10.5 * 3600, abs=61)
 
 
+async def test_the_end_of_the_list_is_in_the_windows(engine: Rig) -> None:
+    await predictive(engine)
+    assert forecast(engine).windows[0].in_list is None
+    engine.forecaster.contacts_left(engine.now_of(), 50)
+    assert [window.in_list for window in forecast(engine).windows] == [pytest.approx(10)] * 2, "a fifth of fifty"
+    await predictive(engine, eternal_queue=True)
+    assert forecast(engine).windows[0].in_list is None, "there will be more"
+
+
 async def test_a_restarted_engine_counts_and_knows_the_same(engine: Rig) -> None:
     await predictive(engine)
     await engine.forecaster.take_up(engine.now_of())
