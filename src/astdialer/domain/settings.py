@@ -125,7 +125,9 @@ class Settings:
         2.75, form.number(0.1, 100), "Predictive: percent of the people who answer that may be abandoned, to aim at."
     )
     abandonment_limit: float = _setting(
-        3.0, form.number(0.1, 100), "Predictive: at so many percent, one call for each free agent."
+        3.0,
+        form.number(0.1, 100),
+        "Predictive: above so many percent, but for what chance makes, one call for each free agent.",
     )
     abandonment_profile: Profile = _setting(
         Profile.US,
