@@ -127,7 +127,7 @@ class Settings:
     abandonment_limit: float = _setting(
         3.0,
         form.number(0.1, 100),
-        "Predictive: above so many percent, but for what chance makes, one call for each free agent.",
+        "Predictive: at so many percent, but for what chance makes, one call for each free agent.",
     )
     abandonment_profile: Profile = _setting(
         Profile.US,
