@@ -249,7 +249,7 @@ async def test_an_agent_who_does_not_take_it_rests_and_the_contact_is_free_again
     assert rests_s(engine) == seconds
     contact = await over(engine, call)
     assert call.attempt.refusal == f"agent PJSIP/0: {how}"
-    assert (contact.next_at, contact.tries, dict(contact.numbers[0].tally)) == (NOON + 1000, 0, {})
+    assert (contact.next_at, contact.tries, dict(contact.numbers[0].tally)) == (engine.closed[-1].now + 1000, 0, {})
     assert len(engine.telephony.placed) == 1
     assert engine.telephony.hung_up == []
 
