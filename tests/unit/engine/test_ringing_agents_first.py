@@ -201,7 +201,7 @@ async def test_who_has_taken_a_call_while_others_were_claimed_for_is_not_rung(
     assert engine.telephony.placed == []
     assert engine.telephony.pauses == []
     (contact,) = await engine.store.contacts_with(phone(1), None)
-    assert (contact.tries, contact.next_at) == (0, NOON + 1000)
+    assert (contact.tries, contact.next_at) == (0, engine.closed[-1].now + 1000)
     engine.agents(FREE, FREE)
     await engine.dialer._turn()
     assert len(engine.calls) == 2, "contacts are due: the campaign does not rest for want of agents"
