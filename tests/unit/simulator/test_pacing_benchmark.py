@@ -58,9 +58,9 @@ def test_short_campaigns_end_at_200_answers_and_learn_from_none_before() -> None
 
 def test_days_of_one_campaign_learn_from_those_before() -> None:
     scenario = SCENARIOS["S1 25 %"]
-    world = replace(scenario.world(5), answers=20)
+    world = replace(scenario.world(5), hours=1.0)
     _, learned = own_days(scenario, world, 2)
-    assert learned.agents_s != Day(world, OwnPacing(new_pacer(scenario, world)), seed=1).run().agents_s
+    assert learned.busy_s != Day(world, OwnPacing(new_pacer(scenario, world)), seed=1).run().busy_s
 
 
 def test_shares_drift_and_step_as_the_scenarios_say() -> None:
