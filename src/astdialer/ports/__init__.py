@@ -1,0 +1,74 @@
+"""What the engine needs from outside, as Protocols, and what goes through them.
+
+Adapters implement them; ``app.py`` wires them together.
+"""
+
+from astdialer.ports.claims import Arrange, Claim, Claimed, ClaimRequest, Closing, Judge, Place
+from astdialer.ports.clock import Clock
+from astdialer.ports.facts import (
+    BaseUpload,
+    BlacklistEntry,
+    CampaignCounts,
+    CampaignEvent,
+    Ending,
+    Learned,
+    Listed,
+    NewTask,
+    Offer,
+    Order,
+)
+from astdialer.ports.recordings import Converted, Recording, Recordings
+from astdialer.ports.store import AttemptStore, CampaignStore, ContactStore, OrderStore, ReportStore, Store, UploadStore
+from astdialer.ports.telephony import (
+    LinkDown,
+    LinkUp,
+    LiveChannel,
+    MemberGone,
+    MemberMissed,
+    MemberSeen,
+    MemberTalk,
+    Origination,
+    Telephony,
+    TelephonyEvent,
+)
+
+__all__ = [
+    "Arrange",
+    "AttemptStore",
+    "BaseUpload",
+    "BlacklistEntry",
+    "CampaignCounts",
+    "CampaignEvent",
+    "CampaignStore",
+    "Claim",
+    "ClaimRequest",
+    "Claimed",
+    "Clock",
+    "Closing",
+    "ContactStore",
+    "Converted",
+    "Ending",
+    "Judge",
+    "Learned",
+    "LinkDown",
+    "LinkUp",
+    "Listed",
+    "LiveChannel",
+    "MemberGone",
+    "MemberMissed",
+    "MemberSeen",
+    "MemberTalk",
+    "NewTask",
+    "Offer",
+    "Order",
+    "OrderStore",
+    "Origination",
+    "Place",
+    "Recording",
+    "Recordings",
+    "ReportStore",
+    "Store",
+    "Telephony",
+    "TelephonyEvent",
+    "UploadStore",
+]
