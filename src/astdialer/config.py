@@ -141,6 +141,49 @@ class Engine:
         return self.timezone or system_zone()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """The HTTP API: ``[http]``."""
+
+    enabled: bool = _option(True, "Serve the HTTP API.")
+    host: str = _option("127.0.0.1", "Address to listen on; another than loopback needs a token to exist.")
+    port: int = _option(8480, "Port to listen on.", low=1, high=65535)
+    tls_cert: str = _option("", "PEM file with the certificate and its chain; speaks HTTPS with tls_key.")
+    tls_key: str = _option("", "PEM file with the certificate's key.")
+    tokens: bool = _option(
+        True, "Ask every request for a token; false makes everybody who reaches the port an admin: loopback only."
+    )
+    rate_per_second: float = _option(200.0, "Requests a second of one token, on average.", low=0.1, high=100000)
+    burst: int = _option(400, "Requests of one token that may come at once.", low=1, high=100000)
+    max_body_kb: int = _option(10240, "Largest body of a request, KiB, but for uploads.", low=1, high=1048576)
+    max_upload_mb: int = _option(2048, "Largest base that may be uploaded, MiB.", low=1, high=1048576)
+    timeout_s: float = _option(30.0, "Longest time for a request, but for uploads and streams.", low=1, high=600)
+    max_connections: int = _option(1000, "Connections at a time; further requests are answered 503.", low=1, high=65535)
+    browser_origins: tuple[str, ...] = _option(
+        (), "Origins of web pages that may use the API, such as https://crm.example.com."
+    )
+    default_trunk: str = _option(
+        "", "Trunk of campaigns that come from another system's words for it; empty: the only one there is."
+    )
+    default_queue: str = _option("", "Their Asterisk queue, likewise.")
+    scenario_context: str = _option(
+        "astdialer-scenarios", "Dialplan context whose extensions are the scenarios (uuid) of Twin24's autoCall."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """What is sent to other people's servers: ``[webhooks]``."""
+
+    allow_private: bool = _option(False, "Send to private, loopback and link-local addresses too.")
+    timeout_s: float = _option(10.0, "Longest wait for a receiver's answer.", low=0.1, high=120)
+    ca_file: str = _option("", "CA file for receivers with a private certificate.")
+    lookup_url: str = _option(
+        "", "Asked with ?cid=NUMBER by the AGI script lookup for an inbound call; its JSON becomes channel variables."
+    )
+    lookup_timeout_s: float = _option(2.0, "Longest wait for that answer: the caller hears ringing.", low=0.1, high=30)
+
+
 def system_zone(etc: Path = Path("/etc")) -> str:
     """The IANA name of this machine's zone, by /etc/localtime or /etc/timezone; UTC where neither tells."""
     target = str((etc / "localtime").resolve())
@@ -162,6 +205,8 @@ class Config:
     store: Store = field(default_factory=Store)
     records: Records = field(default_factory=Records)
     engine: Engine = field(default_factory=Engine)
+    http: Http = field(default_factory=Http)
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
     @property
     def asterisks(self) -> dict[str, Ami]:
@@ -169,7 +214,15 @@ class Config:
         return {"default": self.ami, **self.servers}
 
 
-SECTIONS: dict[str, type[Any]] = {"ami": Ami, "agi": Agi, "store": Store, "records": Records, "engine": Engine}
+SECTIONS: dict[str, type[Any]] = {
+    "ami": Ami,
+    "agi": Agi,
+    "store": Store,
+    "records": Records,
+    "engine": Engine,
+    "http": Http,
+    "webhooks": Webhooks,
+}
 
 _Origins = dict[str, dict[str, tuple[Any, str]]]  # section → key → (value, where it stands)
 

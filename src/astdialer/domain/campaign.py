@@ -64,6 +64,7 @@ class Campaign:
     settings: Settings
     hang_up: bool = False  #: stopping: hang live calls up instead of letting them end
     explanation: str = ""  #: why the engine put it into this state
+    tenant: str = ""  #: whose it is; empty: nobody's in particular
 
 
 def problems(settings: Settings) -> list[str]:

@@ -101,6 +101,7 @@ class Contact:
     successful: bool = False
     end_reason: str = ""
     end_cause: str = ""  #: an EndCause, or the Cause that closed the last number
+    reference: str = ""  #: what another system calls it
 
     @property
     def pool_bucket(self) -> str:
@@ -109,9 +110,10 @@ class Contact:
 
 
 #: End reasons of numbers: a result has stopped it, it is blacklisted, the contact has other ones now.
-STOPPED, BLACKLISTED, REPLACED = "stopped", "blacklisted", "replaced"
+#: What came in its place is no telephone number.
+STOPPED, BLACKLISTED, REPLACED, INVALID = "stopped", "blacklisted", "replaced", "invalid number"
 #: Nothing but a person's word about that very number opens it again.
-FOR_GOOD = (STOPPED, BLACKLISTED, REPLACED)
+FOR_GOOD = (STOPPED, BLACKLISTED, REPLACED, INVALID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ class NewNumber:
     priority: int = 0
     description: str = ""
     zones: str = ""  #: its own or derived from its digits; a contact's or base's zone takes the place of a derived one
+    end_reason: str = ""  #: why it is never dialed, such as INVALID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,8 @@ class NewContact:
     not_before: int | None = None  #: an instant
     expires_at: int | None = None  #: an instant
     any_hour: bool = False
+    repeatable: bool = False  #: its base may have its main number more than once
+    reference: str = ""  #: what another system calls it; once in a campaign
 
     @property
     def pool_bucket(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from astdialer.domain.attempt import LATE_FACT_S
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import REPLACED, STOPPED, Contact, ContactState, NewNumber, Number, Rank
+from astdialer.domain.contact import INVALID, REPLACED, STOPPED, Contact, ContactState, NewNumber, Number, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.result import terminate as terminated
@@ -231,7 +231,7 @@ def _numbers(numbers: Sequence[Number], wanted: Respool, zone: str) -> tuple[Num
 
 def _reopened(number: Number) -> Number:
     """Open, unless somebody took it away."""
-    return number if number.end_reason in (STOPPED, REPLACED) else replace(number, next_at=0, end_reason="")
+    return number if number.end_reason in (STOPPED, REPLACED, INVALID) else replace(number, next_at=0, end_reason="")
 
 
 def _added(new: NewNumber, zone: str) -> Number:

@@ -3,6 +3,7 @@
 Adapters implement them; ``app.py`` wires them together.
 """
 
+from astdialer.ports.access import Token, TokenStore
 from astdialer.ports.claims import Arrange, Claim, Claimed, ClaimRequest, Closing, Judge, Place
 from astdialer.ports.clock import Clock
 from astdialer.ports.facts import (
@@ -17,7 +18,9 @@ from astdialer.ports.facts import (
     Offer,
     Order,
 )
+from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier
 from astdialer.ports.recordings import Converted, Recording, Recordings
+from astdialer.ports.requests import BaseLoader, ForeignObject, Kept, RequestStore, UploadJob
 from astdialer.ports.store import AttemptStore, CampaignStore, ContactStore, OrderStore, ReportStore, Store, UploadStore
 from astdialer.ports.telephony import (
     LinkDown,
@@ -35,6 +38,7 @@ from astdialer.ports.telephony import (
 __all__ = [
     "Arrange",
     "AttemptStore",
+    "BaseLoader",
     "BaseUpload",
     "BlacklistEntry",
     "CampaignCounts",
@@ -47,8 +51,12 @@ __all__ = [
     "Closing",
     "ContactStore",
     "Converted",
+    "Delivery",
     "Ending",
+    "ForeignObject",
+    "HookStore",
     "Judge",
+    "Kept",
     "Learned",
     "LinkDown",
     "LinkUp",
@@ -58,7 +66,9 @@ __all__ = [
     "MemberMissed",
     "MemberSeen",
     "MemberTalk",
+    "NewEvent",
     "NewTask",
+    "Notifier",
     "Offer",
     "Order",
     "OrderStore",
@@ -67,8 +77,12 @@ __all__ = [
     "Recording",
     "Recordings",
     "ReportStore",
+    "RequestStore",
     "Store",
     "Telephony",
     "TelephonyEvent",
+    "Token",
+    "TokenStore",
+    "UploadJob",
     "UploadStore",
 ]

@@ -14,6 +14,7 @@ from astdialer.domain.route import Route
 from astdialer.domain.selection import Judgement, NumberFacts
 from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
+from astdialer.ports.access import TokenStore
 from astdialer.ports.claims import Claim, Claimed, ClaimRequest, Closing
 from astdialer.ports.facts import (
     BaseUpload,
@@ -27,7 +28,9 @@ from astdialer.ports.facts import (
     Offer,
     Order,
 )
+from astdialer.ports.hooks import HookStore
 from astdialer.ports.recordings import Converted, Recording
+from astdialer.ports.requests import RequestStore
 
 
 class CampaignStore(Protocol):
@@ -37,7 +40,7 @@ class CampaignStore(Protocol):
     async def campaign(self, name: str) -> Campaign:
         """Raises NotFound."""
 
-    async def create_campaign(self, name: str, settings: Settings, now: int) -> Campaign:
+    async def create_campaign(self, name: str, settings: Settings, now: int, tenant: str = "") -> Campaign:
         """Raises Conflict if the name is taken."""
 
     async def save_settings(self, campaign_id: int, settings: Settings) -> None: ...
@@ -293,5 +296,16 @@ class ReportStore(Protocol):
         """Never shortens: of an entry that is there already the later end counts, and the reason that came with it."""
 
 
-class Store(CampaignStore, UploadStore, ContactStore, AttemptStore, OrderStore, ReportStore, Protocol):
+class Store(
+    CampaignStore,
+    UploadStore,
+    ContactStore,
+    AttemptStore,
+    OrderStore,
+    ReportStore,
+    TokenStore,
+    HookStore,
+    RequestStore,
+    Protocol,
+):
     """The whole store."""

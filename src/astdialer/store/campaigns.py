@@ -38,11 +38,11 @@ class Campaigns:
             raise NotFound("campaign", name, "see astdialer campaign list")
         return campaign_of(rows[0])
 
-    async def create_campaign(self, name: str, settings: Settings, now: int) -> Campaign:
+    async def create_campaign(self, name: str, settings: Settings, now: int, tenant: str = "") -> Campaign:
         """A new campaign, idle; raises Conflict if the name is taken."""
 
         async def create(tx: Writing) -> None:
-            row = {"name": name, "settings": settings_json(settings), "now": now}
+            row = {"name": name, "settings": settings_json(settings), "now": now, "tenant": tenant}
             try:
                 await tx.execute("create_campaign", row)
             except sqlite3.IntegrityError:

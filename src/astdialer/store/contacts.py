@@ -20,8 +20,8 @@ from astdialer.store.contact_write import move_to_pool, save_contacts
 from astdialer.store.database import Database, Writing
 from astdialer.store.uploads import insert_contacts, open_upload
 
-#: The base, and its one upload, that calls outside of any list go to.
-TASKS = "tasks"
+#: The base that calls outside of any list go to; and the file name of uploads that no file is behind.
+TASKS, STANDING = "tasks", "tasks"
 #: Numbers that one look takes up, and whose contacts one transaction changes: dialing goes on between them.
 BATCH = 500
 #: Comes after every number that begins with what stands before it.
@@ -37,7 +37,7 @@ class Contacts:
         """Apply a pure change; the contact as it is now. Raises NotFound, Conflict, and what ``change`` raises."""
 
         async def apply(tx: Writing) -> Contact:
-            contact = await _load(tx, contact_id)
+            contact = await loaded_contact(tx, contact_id)
             if contact.state is ContactState.IN_CALL:
                 raise Conflict(f"contact {contact_id} is in a call")
             changed = change(contact)
@@ -46,7 +46,7 @@ class Contacts:
                 await tx.execute("name_contact", {"id": contact_id, "number": changed.numbers[0].number})
             if changed.state is not ContactState.DONE:
                 await move_to_pool(tx, changed)  # its agent, or which of its numbers are open, may be others now
-            return await _load(tx, contact_id)
+            return await loaded_contact(tx, contact_id)
 
         result: Contact = await self._db.write(apply)
         return result
@@ -58,7 +58,7 @@ class Contacts:
 
     async def load_contact(self, contact_id: int) -> Contact:
         """Raises NotFound."""
-        contact: Contact = await self._db.write(lambda tx: _load(tx, contact_id))
+        contact: Contact = await self._db.write(lambda tx: loaded_contact(tx, contact_id))
         return contact
 
     async def contact_of_attempt(self, attempt_id: str) -> int:
@@ -155,7 +155,8 @@ async def _found(tx: Writing, query: str, parameters: Mapping[str, Any]) -> list
     return await with_numbers(tx, [dict(row) for row in await tx.fetch(query, parameters)])
 
 
-async def _load(tx: Writing, contact_id: int) -> Contact:
+async def loaded_contact(tx: Writing, contact_id: int) -> Contact:
+    """The contact inside a transaction. Raises NotFound."""
     found = await _found(tx, "shown_contact", {"id": contact_id})
     if not found:
         raise NotFound("contact", contact_id, "see astdialer contact list")
@@ -163,7 +164,7 @@ async def _load(tx: Writing, contact_id: int) -> Contact:
 
 
 async def _add_task(tx: Writing, task: NewTask, now: int) -> int:
-    upload = await _tasks(tx, task.campaign_id, now)
+    upload = await standing_upload(tx, task.campaign_id, TASKS, now)
     numbers = tuple(replace(n, zones=n.zones or task.zone) for n in task.contact.numbers)
     return (await insert_contacts(tx, upload, [replace(task.contact, numbers=numbers)]))[0]
 
@@ -174,16 +175,16 @@ async def _claim_task(tx: Writing, task: NewTask, request: ClaimRequest, reason:
     if isinstance(taken, Claim):
         await tx.execute("end_after_call", {"id": contact_id, "reason": reason})
     else:
-        await save_contacts(tx, [terminate(await _load(tx, contact_id))], request.now)
+        await save_contacts(tx, [terminate(await loaded_contact(tx, contact_id))], request.now)
     return taken
 
 
-async def _tasks(tx: Writing, campaign_id: int, now: int) -> BaseUpload:
-    """The upload that holds the campaign's tasks; it was published when it was made."""
-    rows = await tx.fetch("task_upload", {"campaign_id": campaign_id, "base": TASKS})
+async def standing_upload(tx: Writing, campaign_id: int, base: str, now: int) -> BaseUpload:
+    """The upload of a base that contacts come to one by one; it was published when it was made."""
+    rows = await tx.fetch("standing_upload", {"campaign_id": campaign_id, "base": base, "file_name": STANDING})
     if rows:
         return BaseUpload(**dict(rows[0]))
-    upload = await open_upload(tx, campaign_id, TASKS, file_name=TASKS, timezone="", now=now)
+    upload = await open_upload(tx, campaign_id, base, file_name=STANDING, timezone="", now=now)
     await tx.execute("publish_upload", {"id": upload.id, "now": now})
     return upload
 

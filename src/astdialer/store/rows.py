@@ -48,6 +48,7 @@ def campaign_of(row: Mapping[str, Any]) -> Campaign:
         settings=parse_settings(json.loads(row["settings"])),
         hang_up=bool(row["hang_up"]),
         explanation=row["explanation"],
+        tenant=row["tenant"],
     )
 
 

@@ -124,13 +124,17 @@ async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[Ne
 
 async def _pools(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:
     """The pool of each contact. Many are in the same: each is looked up once."""
-    keys = [(tuple([n.zones for n in new.numbers]), new.any_hour, _bucket(new)) for new in contacts]
+    keys = [(_open_zones(new), new.any_hour, _bucket(new)) for new in contacts]
     known = {}
     for key in dict.fromkeys(keys):
         zones, any_hour, bucket = key
         text = pool_zones(zones, any_hour=any_hour)
         known[key] = await pool_id(tx, upload.id, upload.campaign_id, text, bucket)
     return [known[key] for key in keys]
+
+
+def _open_zones(new: NewContact) -> tuple[str, ...]:
+    return tuple([n.zones for n in new.numbers if not n.end_reason]) or ("",)
 
 
 def _bucket(new: NewContact) -> str:
@@ -160,12 +164,25 @@ def _contact_row(upload: BaseUpload, id_: int, pool: int, new: NewContact) -> tu
         new.agentphone,
         new.bucket,
         new.line,
+        int(new.repeatable),
+        new.reference,
     )
 
 
 def _number_rows(contact_id: int, new: NewContact) -> list[tuple[object, ...]]:
     due_at = new.not_before or 0
     return [
-        (contact_id, position, n.number, n.as_uploaded, str(n.type), n.priority, n.description, n.zones, due_at)
+        (
+            contact_id,
+            position,
+            n.number,
+            n.as_uploaded,
+            str(n.type),
+            n.priority,
+            n.description,
+            n.zones,
+            None if n.end_reason else due_at,
+            n.end_reason,
+        )
         for position, n in enumerate(new.numbers)
     ]

@@ -1,11 +1,12 @@
 -- name: campaigns
-SELECT id, name, state, settings, hang_up, explanation FROM campaigns ORDER BY name
+SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns ORDER BY name
 
 -- name: campaign
-SELECT id, name, state, settings, hang_up, explanation FROM campaigns WHERE name = :name
+SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns WHERE name = :name
 
 -- name: create_campaign
-INSERT INTO campaigns (name, state, settings, created_at, changed_at) VALUES (:name, 'idle', :settings, :now, :now)
+INSERT INTO campaigns (name, state, settings, created_at, changed_at, tenant)
+VALUES (:name, 'idle', :settings, :now, :now, :tenant)
 
 -- name: save_settings
 UPDATE campaigns SET settings = :settings WHERE id = :id

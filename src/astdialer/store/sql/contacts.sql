@@ -11,10 +11,10 @@ ORDER BY c.id
 -- name: end_after_call
 UPDATE contacts SET ends_after_call = :reason WHERE id = :id AND state = 'in_call'
 
--- name: task_upload
+-- name: standing_upload
 SELECT u.id, u.campaign_id, k.name AS campaign, u.base_id, b.name AS base, b.timezone
 FROM uploads u JOIN bases b ON b.id = u.base_id JOIN campaigns k ON k.id = u.campaign_id
-WHERE u.campaign_id = :campaign_id AND u.state = 'published' AND b.name = :base AND u.file_name = :base
+WHERE u.campaign_id = :campaign_id AND u.state = 'published' AND b.name = :base AND u.file_name = :file_name
 ORDER BY u.id LIMIT 1
 
 -- name: scheduled

@@ -12,19 +12,20 @@ VALUES (:base_id, :campaign_id, :file_name, 'loading', :now, :now)
 
 -- name: known_numbers
 SELECT main_number FROM contacts
-WHERE base_id = :base_id AND rank = 2 AND main_number IN (SELECT value FROM json_each(:numbers))
+WHERE base_id = :base_id AND rank = 2 AND repeatable = 0 AND main_number IN (SELECT value FROM json_each(:numbers))
 
 -- name: last_contact_id
 SELECT coalesce(max(id), 0) AS id FROM contacts
 
 -- name: add_contact
 INSERT INTO contacts (id, upload_id, base_id, campaign_id, pool_id, main_number, state, rank, priority, next_at,
-  expires_at, any_hour, params, agentphone, bucket, line)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  expires_at, any_hour, params, agentphone, bucket, line, repeatable, reference)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_number
-INSERT INTO numbers (contact_id, position, number, as_uploaded, type, priority, description, zones, next_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO numbers (contact_id, position, number, as_uploaded, type, priority, description, zones, next_at,
+  end_reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: count_added
 INSERT INTO contact_counts (pool_id, state, n) VALUES (?, ?, ?)

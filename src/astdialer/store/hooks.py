@@ -1,0 +1,115 @@
+"""Events, webhooks and what is on its way to them, in SQLite."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from astdialer.domain.errors import NotFound
+from astdialer.domain.hooks import Event, Form, Webhook
+from astdialer.ports import Delivery, NewEvent
+from astdialer.store.database import Database, Writing
+
+
+class Hooks:
+    """Implements ports.HookStore."""
+
+    _db: Database
+
+    async def add_events(self, events: Sequence[NewEvent]) -> None:
+        """Events that no trigger knows of."""
+        rows = [dataclasses.asdict(event) | {"body": json.dumps(dict(event.body))} for event in events]
+        await self._db.write(lambda tx: tx.execute_many("add_happening", rows))
+
+    async def events(self, after: int, limit: int) -> Sequence[Event]:
+        """Events with an id above ``after``, in order."""
+        rows = await self._db.read("happenings", {"after": after, "limit": limit})
+        return [Event(**{**row, "body": json.loads(row["body"])}) for row in rows]
+
+    async def last_event(self) -> int:
+        """The newest event's id, 0 before the first."""
+        return int((await self._db.read("last_happening"))[0]["id"])
+
+    async def forget_events(self, before: int, limit: int) -> int:
+        """Remove events and delivered messages that are older than an instant; how many."""
+
+        async def forget(tx: Writing) -> int:
+            row = {"before": before, "limit": limit}
+            return await tx.execute("forget_happenings", row) + await tx.execute("forget_deliveries", row)
+
+        return int(await self._db.write(forget))
+
+    async def webhooks(self) -> Sequence[Webhook]:
+        """All, the oldest first."""
+        return [_webhook(row) for row in await self._db.read("webhooks")]
+
+    async def add_webhook(self, webhook: Webhook) -> None:
+        """A new one."""
+        await self._db.write(lambda tx: tx.execute("add_webhook", _webhook_row(webhook)))
+
+    async def save_webhook(self, webhook: Webhook) -> None:
+        """Raises NotFound."""
+        await self._one("save_webhook", _webhook_row(webhook))
+
+    async def remove_webhook(self, webhook_id: str) -> None:
+        """With whatever was not delivered. Raises NotFound."""
+        row = {"id": webhook_id}
+        await self._db.write(lambda tx: tx.execute("remove_deliveries", row))
+        await self._one("remove_webhook", row)
+
+    async def _one(self, query: str, row: Mapping[str, Any]) -> None:
+        if not await self._db.write(lambda tx: tx.execute(query, row)):
+            raise NotFound("webhook", row["id"], "see astdialer webhook list")
+
+    async def followed_to(self, name: str) -> int:
+        """The last event that a follower has seen."""
+        rows = await self._db.read("follower", {"name": name})
+        return int(rows[0]["event_id"]) if rows else 0
+
+    async def queue_deliveries(self, follower: str, event_id: int, deliveries: Sequence[Delivery]) -> None:
+        """Queue messages and move the follower, in one transaction."""
+        rows = [dataclasses.asdict(delivery) for delivery in deliveries]
+
+        async def queue(tx: Writing) -> None:
+            await tx.execute_many("add_delivery", rows)
+            await tx.execute("move_follower", {"name": follower, "event_id": event_id})
+
+        await self._db.write(queue)
+
+    async def due_deliveries(self, webhook_id: str, now: int, limit: int) -> Sequence[Delivery]:
+        """What is to be sent to a webhook now, what waits longest first."""
+        rows = await self._db.read("due_deliveries", {"webhook_id": webhook_id, "now": now, "limit": limit})
+        return [Delivery(**row) for row in rows]
+
+    async def delivered(self, delivery_id: str, status: int, now: int) -> None:
+        """It has arrived."""
+        await self._db.write(lambda tx: tx.execute("delivered", {"id": delivery_id, "status": status, "now": now}))
+
+    async def not_delivered(self, delivery_id: str, *, status: int, error: str, retry_at: int | None) -> None:
+        """Try again at ``retry_at``, or never."""
+        row = {"id": delivery_id, "status": status, "error": error, "retry_at": retry_at}
+        await self._db.write(lambda tx: tx.execute("not_delivered", row))
+
+    async def deliveries(
+        self, webhook_id: str | None, state: str | None, limit: int, after: str = ""
+    ) -> Sequence[Delivery]:
+        """The newest first; ``after``: those behind this one."""
+        row = {"webhook_id": webhook_id, "state": state, "limit": limit, "after": after}
+        return [Delivery(**found) for found in await self._db.read("deliveries", row)]
+
+    async def resend(self, delivery_ids: Sequence[str], now: int) -> int:
+        """Dead or delivered ones are sent once more, with a new day to live; how many."""
+        row = {"ids": json.dumps(list(delivery_ids)), "now": now}
+        return int(await self._db.write(lambda tx: tx.execute("resend", row)))
+
+
+def _webhook_row(webhook: Webhook) -> dict[str, Any]:
+    lists = {"events": json.dumps(list(webhook.events)), "options": json.dumps(dict(webhook.options))}
+    return dataclasses.asdict(webhook) | lists
+
+
+def _webhook(row: Mapping[str, Any]) -> Webhook:
+    values = {"events": tuple(json.loads(row["events"])), "options": json.loads(row["options"])}
+    return Webhook(**{**row, **values, "form": Form(row["form"]), "enabled": bool(row["enabled"])})

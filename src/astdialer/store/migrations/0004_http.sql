@@ -1,0 +1,184 @@
+-- The HTTP API: tokens and tenants, what happens as a log that others follow, webhooks and their durable queue, uploads
+-- that go on after the request, what a dialect keeps of its own objects, and answers to repeated requests.
+
+ALTER TABLE campaigns ADD COLUMN tenant TEXT NOT NULL DEFAULT '';  -- '' belongs to no tenant
+
+-- Of a secret only its hash is kept: it has 256 random bits, so that no slow hash is needed.
+CREATE TABLE tokens (
+  id         TEXT PRIMARY KEY,
+  name       TEXT NOT NULL,
+  role       TEXT NOT NULL CHECK (role IN ('admin', 'supervisor', 'agent', 'integration', 'read-only')),
+  tenant     TEXT NOT NULL,            -- '' sees every tenant
+  agent      TEXT NOT NULL,            -- role agent: whose telephone
+  hash       TEXT NOT NULL UNIQUE,     -- SHA-256 of the token's text
+  key_hash   TEXT NOT NULL,            -- and of the second secret that comes with it (Webitel's X-Key), or ''
+  parent     TEXT NOT NULL,            -- of a session: the token that it was made with
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  expires_at INTEGER,
+  revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_by_name ON tokens (name);
+CREATE INDEX tokens_of_parent ON tokens (parent) WHERE parent <> '';
+
+-- What has happened, in order; written by triggers in the transaction of the fact itself, whoever writes it.
+CREATE TABLE events (
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  at          INTEGER NOT NULL,
+  kind        TEXT NOT NULL,           -- see domain/hooks.py
+  campaign_id INTEGER,
+  contact_id  INTEGER,
+  attempt_id  TEXT NOT NULL DEFAULT '',
+  body        TEXT NOT NULL            -- JSON object
+) STRICT;
+
+CREATE TRIGGER attempt_dialed AFTER UPDATE OF dialed_at ON attempts
+WHEN old.dialed_at IS NULL AND new.dialed_at IS NOT NULL BEGIN
+  INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
+  VALUES (new.dialed_at, 'attempt.dialed', new.campaign_id, new.contact_id, new.id,
+    json_object('number', new.number, 'trunk', new.trunk, 'caller_id', new.caller_id));
+END;
+CREATE TRIGGER attempt_answered AFTER UPDATE OF answered_at ON attempts
+WHEN old.answered_at IS NULL AND new.answered_at IS NOT NULL BEGIN
+  INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
+  VALUES (new.answered_at, 'attempt.answered', new.campaign_id, new.contact_id, new.id,
+    json_object('number', new.number));
+END;
+CREATE TRIGGER attempt_connected AFTER UPDATE OF connected_at ON attempts
+WHEN old.connected_at IS NULL AND new.connected_at IS NOT NULL BEGIN
+  INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
+  VALUES (new.connected_at, 'attempt.connected', new.campaign_id, new.contact_id, new.id,
+    json_object('number', new.number, 'agent', new.agent));
+END;
+CREATE TRIGGER attempt_closed AFTER INSERT ON cdrs BEGIN
+  INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
+  SELECT coalesce(a.closed_at, new.calldate), 'attempt.closed', a.campaign_id, new.contact_id, new.guid,
+    json_object('number', new.dst, 'disposition', new.disposition, 'agent', new.agent, 'billsec', new.billsec,
+      'talk_s', new.talk_s)
+  FROM attempts a WHERE a.id = new.guid;
+END;
+CREATE TRIGGER contact_scheduled AFTER UPDATE OF state ON contacts
+WHEN old.state IN ('in_call', 'held') AND new.state = 'waiting' BEGIN
+  INSERT INTO events (at, kind, campaign_id, contact_id, body)
+  VALUES (max(new.last_call_at, coalesce(old.held_until, 0)), 'contact.scheduled', new.campaign_id, new.id,
+    json_object('number', new.main_number, 'next_at', new.next_at, 'tries', new.tries));
+END;
+CREATE TRIGGER ending_told AFTER INSERT ON endings BEGIN
+  INSERT INTO events (at, kind, campaign_id, contact_id, body)
+  VALUES (new.at, 'contact.ended', new.campaign_id, new.contact_id,
+    json_object('number', new.number, 'tries', new.tries, 'successful', json(iif(new.successful, 'true', 'false')),
+      'end_reason', new.end_reason, 'end_cause', new.end_cause));
+END;
+CREATE TRIGGER campaign_told AFTER INSERT ON campaign_events BEGIN
+  INSERT INTO events (at, kind, campaign_id, body)
+  VALUES (new.at, 'campaign.' || new.event, new.campaign_id,
+    json_object('detail', new.detail, 'done_by', new.done_by));
+END;
+CREATE TRIGGER recording_told AFTER UPDATE OF state ON recordings WHEN new.state = 'done' AND old.state <> 'done' BEGIN
+  INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
+  SELECT coalesce(a.closed_at, 0), 'recording.ready', a.campaign_id, a.contact_id, a.id,
+    json_object('date', new.date, 'duration_s', new.duration_s)
+  FROM attempts a WHERE a.id = new.attempt_id;
+END;
+CREATE TRIGGER base_told AFTER UPDATE OF state ON uploads WHEN new.state = 'published' AND old.state <> 'published' BEGIN
+  INSERT INTO events (at, kind, campaign_id, body)
+  SELECT coalesce(new.published_at, 0), 'base.loaded', new.campaign_id,
+    json_object('base', b.name, 'file_name', new.file_name)
+  FROM bases b WHERE b.id = new.base_id;
+END;
+
+CREATE TABLE webhooks (
+  id          TEXT PRIMARY KEY,
+  tenant      TEXT NOT NULL,
+  campaign_id INTEGER,                 -- NULL: of every campaign of the tenant
+  url         TEXT NOT NULL,
+  secret      TEXT NOT NULL,           -- the receiver checks with it what we sign: it can't be hashed
+  events      TEXT NOT NULL,           -- JSON array of kinds; * is any
+  form        TEXT NOT NULL,           -- whose bodies: native, webitel, webitel-call, twin24
+  options     TEXT NOT NULL,           -- JSON object, the form's own
+  enabled     INTEGER NOT NULL,
+  created_at  INTEGER NOT NULL,
+  created_by  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One event for one webhook. The body is made once: each try sends the same.
+CREATE TABLE deliveries (
+  id           TEXT PRIMARY KEY,
+  webhook_id   TEXT NOT NULL REFERENCES webhooks (id),
+  event_id     INTEGER NOT NULL,
+  kind         TEXT NOT NULL,
+  body         TEXT NOT NULL,
+  state        TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
+  tries        INTEGER NOT NULL DEFAULT 0,
+  created_at   INTEGER NOT NULL,
+  retry_at     INTEGER NOT NULL,
+  delivered_at INTEGER,
+  status       INTEGER NOT NULL DEFAULT 0,
+  error        TEXT NOT NULL DEFAULT '',
+  UNIQUE (webhook_id, event_id, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deliveries_pending ON deliveries (webhook_id, retry_at) WHERE state = 'pending';
+CREATE INDEX deliveries_dead ON deliveries (created_at) WHERE state = 'dead';
+CREATE INDEX deliveries_over ON deliveries (delivered_at) WHERE state = 'delivered';
+
+-- How far a follower of the events has come.
+CREATE TABLE followers (
+  name     TEXT PRIMARY KEY,
+  event_id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO followers VALUES ('webhooks', 0);
+
+-- A base that was sent to us: its file is in the spool until it is loaded, whatever dies.
+CREATE TABLE upload_jobs (
+  id          TEXT PRIMARY KEY,
+  campaign_id INTEGER,                 -- NULL: each row names its own
+  base        TEXT NOT NULL,
+  tenant      TEXT NOT NULL,
+  file_name   TEXT NOT NULL,
+  path        TEXT NOT NULL,
+  options     TEXT NOT NULL,           -- JSON object: timezone, country, mapping, encoding, delimiter, dry_run
+  state       TEXT NOT NULL CHECK (state IN ('waiting', 'loading', 'done', 'failed')),
+  bytes       INTEGER NOT NULL,
+  bytes_done  INTEGER NOT NULL DEFAULT 0,
+  created_at  INTEGER NOT NULL,
+  created_by  TEXT NOT NULL,
+  ended_at    INTEGER,
+  report      TEXT NOT NULL DEFAULT '{}',
+  error       TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX upload_jobs_open ON upload_jobs (created_at) WHERE state IN ('waiting', 'loading');
+
+-- What a dialect has of its own: documents as they came, and ids in its own form.
+CREATE TABLE foreign_objects (
+  dialect    TEXT NOT NULL,
+  kind       TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  tenant     TEXT NOT NULL,
+  name       TEXT NOT NULL,            -- ours: a campaign's id, a calendar's name
+  body       TEXT NOT NULL,            -- JSON object
+  created_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  PRIMARY KEY (dialect, kind, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX foreign_objects_by_name ON foreign_objects (dialect, kind, name);
+
+-- Answers to requests that came with a key: the same request again is answered the same, and done once.
+CREATE TABLE idempotency (
+  token_id    TEXT NOT NULL,
+  key         TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  created_at  INTEGER NOT NULL,
+  status      INTEGER,                 -- NULL: it is being done
+  headers     TEXT NOT NULL DEFAULT '{}',
+  body        BLOB,
+  PRIMARY KEY (token_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+-- Contacts that come one by one may repeat each other's numbers where their dialect allows it.
+ALTER TABLE contacts ADD COLUMN repeatable INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contacts ADD COLUMN reference TEXT NOT NULL DEFAULT '';  -- what the other system calls it
+DROP INDEX contacts_main;
+CREATE UNIQUE INDEX contacts_main ON contacts (base_id, main_number) WHERE rank = 2 AND repeatable = 0;
+CREATE UNIQUE INDEX contacts_by_reference ON contacts (campaign_id, reference) WHERE reference <> '';
+CREATE INDEX contacts_of_campaign ON contacts (campaign_id, id);
