@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from astdialer import config as configuration
 from astdialer.agi.scripts import routes
@@ -24,6 +26,9 @@ from astdialer.store import open_store as open_sqlite
 
 logger = logging.getLogger(__name__)
 
+#: Checks of Asterisk for a campaign, see http/services.py.
+Examine = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
+
 #: Between tries to listen for FastAGI.
 LISTEN_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 
@@ -35,10 +40,13 @@ async def open_store(config: configuration.Config, clock: Clock) -> AsyncIterato
         yield store
 
 
-async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], None]) -> None:
-    """Run the engine until canceled. ``ready`` is called once calls could be taken up again.
+async def serve(
+    config: configuration.Config, clock: Clock, ready: Callable[[], None], examine: Examine | None = None
+) -> None:
+    """Run the engine, and the HTTP API beside it, until canceled. ``ready`` is called once calls could be taken up
+    again; ``examine`` looks at Asterisk for a campaign's check.
 
-    Raises ConfigError, and Unavailable when the store or the FastAGI port can't be had.
+    Raises ConfigError, and Unavailable when the store, the FastAGI port or the HTTP port can't be had.
     """
     from astdialer.engine.engine import Engine  # it brings arrays, which all other commands do without
 
@@ -50,9 +58,60 @@ async def serve(config: configuration.Config, clock: Clock, ready: Callable[[], 
         engine = Engine(store, telephony, recordings, clock, engine_options(config))
         await engine.load()
         await _listen(stack, config.agi, engine.answering, clock)
+        await stack.enter_async_context(_beside(config, clock, recordings, examine))
         await stack.enter_async_context(telephony.running())
         ready()
         await engine.run()
+
+
+@contextlib.asynccontextmanager
+async def _beside(
+    config: configuration.Config, clock: Clock, recordings: RecordingFiles, examine: Examine | None
+) -> AsyncIterator[None]:
+    """What runs beside the engine: webhooks, uploads, the HTTP API.
+
+    They have connections of their own to the store, as any other process would: the engine sees what they change, and
+    waits for none of their writes.
+    """
+    # They bring much that all other commands do without.
+    from astdialer.engine.uploads import UploadRunner
+    from astdialer.engine.webhooks import Herald
+    from astdialer.http.application import make
+    from astdialer.http.dialects import WORDS, dialects
+    from astdialer.http.notify import HttpNotifier
+    from astdialer.http.server import check, serving
+    from astdialer.http.services import Services
+    from astdialer.upload.spool import number_reader, spool_loader
+
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(config, clock))
+        notifier = await stack.enter_async_context(HttpNotifier(config.webhooks))
+        herald = Herald(store, notifier, clock, WORDS)
+        uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine))
+        for work in (herald.run(), uploads.run()):
+            stack.push_async_callback(_end, asyncio.create_task(work))
+        if config.http.enabled:
+            await check(config.http, store, clock)
+            services = Services(
+                store=store,
+                clock=clock,
+                zone=config.engine.zone,
+                settings=config.http,
+                agi=config.agi,
+                read_number=number_reader(config.engine),
+                library=recordings,
+                notifier=notifier,
+                spool=config.store.path.parent / "spool",
+                servers=tuple(config.asterisks),
+                examine=examine,
+            )
+            await stack.enter_async_context(serving(make(services, dialects()), config.http, clock))
+        yield
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _listen(

@@ -80,6 +80,8 @@ class Dialer:
         self.config = directory / "astdialer.toml"
         text = lab.config_file.read_text()
         text = re.sub(r"(\[agi\]\nhost = .*\nport = )\d+", rf"\g<1>{free_port()}", text)
+        self.http_port = free_port()
+        text = re.sub(r"(\[http\]\nport = )\d+", rf"\g<1>{self.http_port}", text)
         text = re.sub(r'url = ".*"', f'url = "sqlite://{self.database}"', text)
         text = re.sub(r'(\[records\]\ndirectory = )".*"', rf'\g<1>"{self.records}"', text)
         if ami_port:

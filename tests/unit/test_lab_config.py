@@ -22,6 +22,7 @@ def plan(tmp_path: Path) -> Plan:
         agents=2,
         ami_port=30001,
         agi_port=30002,
+        http_port=30005,
         pbx_port=30003,
         carrier_port=30004,
         asterisk=Asterisk(command=("asterisk",), modules=Path("/m"), data=Path("/d"), version="22.0.0"),

@@ -83,6 +83,7 @@ def _facts(found: Lab) -> dict[str, object]:
         "config": found.config_file,
         "ami": f"{found.host}:{found.ami_port}",
         "agi": f"{found.host}:{found.agi_port}",
+        "http": f"http://{found.host}:{found.http_port}",
         "queue": f"{found.queue} ({found.agents} agents)",
         "trunk": "PJSIP/{number}@carrier",
         "logs": found.directory / "pbx" / "log",

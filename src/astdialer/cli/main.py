@@ -28,9 +28,11 @@ from astdialer.cli import (
     serve,
     stats,
     task,
+    token,
     top,
     trunk,
     upload,
+    webhook,
 )
 from astdialer.cli.context import Invocation
 from astdialer.cli.output import Exit, say
@@ -111,6 +113,8 @@ for command in (
     blacklist.blacklist,
     cdr.cdr,
     records.records,
+    token.token,
+    webhook.webhook,
     rehearse.rehearse,
     doctor.doctor,
     top.top,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
 import logging
 import os
@@ -11,11 +12,13 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from astdialer import app
 from astdialer.cli.context import clock, config, run
+from astdialer.doctor.examine import Subject, examine_campaign
 from astdialer.domain.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -30,13 +33,19 @@ def serve() -> None:
 
 
 async def _until_signal() -> None:
-    engine = asyncio.ensure_future(app.serve(config(), clock, _ready))
+    engine = asyncio.ensure_future(app.serve(config(), clock, _ready, _examine))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await engine
     logger.info("engine.stopped")
+
+
+async def _examine(name: str) -> list[dict[str, Any]]:
+    """The checks of Asterisk that ``campaign check`` makes, for HTTP."""
+    subject = Subject(config=config(), file=Path(), clock=clock, campaign=name)
+    return [dataclasses.asdict(finding) for finding in await examine_campaign(subject)]
 
 
 def _ready() -> None:

@@ -20,6 +20,14 @@ class InvalidSetting(AstdialerError):
         self.key, self.value, self.expected = key, value, expected
 
 
+class InvalidNumber(InvalidSetting):
+    """A text is no telephone number that can be dialed; ``words`` say why."""
+
+    def __init__(self, text: str, words: str) -> None:
+        AstdialerError.__init__(self, words)
+        self.key, self.value, self.expected = "number", text, words
+
+
 class NotFound(AstdialerError):
     """There is no such thing."""
 

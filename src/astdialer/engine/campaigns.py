@@ -27,12 +27,15 @@ QUOTED = 40
 
 
 async def create(
-    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY
+    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY, tenant: str = ""
 ) -> Campaign:
-    """A new campaign with these settings. Raises InvalidSetting, and Conflict for a name that is taken or unknown."""
+    """A new campaign with these settings, of nobody in particular or of a tenant.
+
+    Raises InvalidSetting, and Conflict for a name that is taken or unknown.
+    """
     settings = read_settings(texts)
     await _check_named(store, Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings), texts)
-    campaign = await store.create_campaign(name, settings, clock.now())
+    campaign = await store.create_campaign(name, settings, clock.now(), tenant)
     await note(store, clock, campaign, "created", changes(Settings(), settings), done_by=done_by)
     return campaign
 

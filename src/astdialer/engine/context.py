@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from astdialer.domain.campaign import Campaign
 from astdialer.engine.agents import AgentMirror
@@ -10,6 +10,7 @@ from astdialer.engine.calls import Call, LiveCalls
 from astdialer.engine.directory import Directory
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.engine.trouble import Trouble
+from astdialer.engine.vitals import Vitals
 from astdialer.ports import Clock, Recordings, Store, Telephony
 
 
@@ -37,6 +38,7 @@ class Context:
     agents: AgentMirror
     directory: Directory
     trouble: Trouble
+    vitals: Vitals = field(default_factory=Vitals)
 
     def campaign_of(self, call: Call) -> Campaign:
         """The call's campaign, with its settings as they are now."""

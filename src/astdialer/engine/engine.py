@@ -160,6 +160,7 @@ class Engine:
     def _handle(self, server: str, event: TelephonyEvent, tasks: asyncio.TaskGroup) -> None:
         match event:
             case AttemptEvent():
+                self._context.vitals.handled(event.at, self._context.clock.now())
                 self._context.calls.handle(event)
                 self._agent_first.handle(event)
             case MemberMissed():

@@ -30,7 +30,7 @@ class LiveView:
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
         self._dialer, self._outlook, self._desk, self._sweeps = dialer, outlook, desk, sweeps
-        self._trouble, self._forecaster = context.trouble, forecaster
+        self._trouble, self._vitals, self._forecaster = context.trouble, context.vitals, forecaster
 
     async def build(self) -> Mapping[str, Any]:
         """The view now."""
@@ -41,6 +41,7 @@ class LiveView:
             ],
             "store_writes": self._store.writes(),
             "calls": sum(not call.is_gone for call in self._calls),
+            "vitals": self._vitals.view(),
             "campaigns": [await self._campaign(c) for c in self._directory.campaigns.values()],
             "agents": self._agent_rows(),
             "trunks": [self._trunk(trunk) for trunk in self._directory.trunks.values()],

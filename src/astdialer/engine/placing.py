@@ -85,7 +85,9 @@ class Placer:
             self._calls.handle(Sent(attempt_id=attempt_id, at=self._clock.now(), caller_id=call.caller_id))
             if call.attempt.leg_id and not await self._is_written(call):
                 return
+            asked_at = self._clock.now()
             await self._context.telephony.originate(order)
+            self._context.vitals.originated((self._clock.now() - asked_at) / 1000)
         except LinkLost as error:
             # It may be ringing: recovery looks for it when the link is back.
             logger.warning("originate.link_lost", extra={"attempt": attempt_id, "error": str(error)})

@@ -133,6 +133,9 @@ secret_file = "{secret}"
 host = "{HOST}"
 port = {plan.agi_port}
 
+[http]
+port = {plan.http_port}
+
 [store]
 url = "sqlite://{plan.directory}/astdialer.db"
 

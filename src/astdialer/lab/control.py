@@ -118,6 +118,7 @@ def _plan(directory: Path, agents: int, old: Plan | None, say: Callable[[str], N
     if old and _ports_free(old):
         return replace(old, directory=directory, run=_run_directory(directory), agents=agents, asterisk=asterisk)
     tcp = ports.free(socket.SOCK_STREAM)
+    agi = ports.free(socket.SOCK_STREAM, taken=(tcp,))
     udp = ports.free(socket.SOCK_DGRAM)
     return Plan(
         directory=directory,
@@ -125,7 +126,8 @@ def _plan(directory: Path, agents: int, old: Plan | None, say: Callable[[str], N
         secret=secrets.token_hex(16),
         agents=agents,
         ami_port=tcp,
-        agi_port=ports.free(socket.SOCK_STREAM, taken=(tcp,)),
+        agi_port=agi,
+        http_port=ports.free(socket.SOCK_STREAM, taken=(tcp, agi)),
         pbx_port=udp,
         carrier_port=ports.free(socket.SOCK_DGRAM, taken=(udp,)),
         asterisk=asterisk,
@@ -133,7 +135,7 @@ def _plan(directory: Path, agents: int, old: Plan | None, say: Callable[[str], N
 
 
 def _ports_free(plan: Plan) -> bool:
-    """The AGI port is not asked for: the engine may be listening there already."""
+    """The AGI and HTTP ports are not asked for: the engine may be listening there already."""
     return ports.is_free(socket.SOCK_STREAM, plan.ami_port) and all(
         ports.is_free(socket.SOCK_DGRAM, port) for port in (plan.pbx_port, plan.carrier_port)
     )

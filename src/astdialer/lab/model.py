@@ -14,6 +14,7 @@ QUEUE = "astdialer"
 USERNAME = "astdialer"
 HOST = "127.0.0.1"
 MOST_AGENTS = 50
+_HTTP_PORT = 8480
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Lab:
     ami_username: str
     ami_secret: str
     agi_port: int
+    http_port: int
     agents: int
     queue: str
     config_file: Path
@@ -63,6 +65,7 @@ class Plan:
     agents: int
     ami_port: int
     agi_port: int
+    http_port: int
     pbx_port: int
     carrier_port: int
     asterisk: Asterisk
@@ -77,6 +80,7 @@ class Plan:
             ami_username=USERNAME,
             ami_secret=self.secret,
             agi_port=self.agi_port,
+            http_port=self.http_port,
             agents=self.agents,
             queue=QUEUE,
             config_file=self.directory / "astdialer.toml",
@@ -93,6 +97,7 @@ class Plan:
         try:
             kept = json.loads((directory / "lab.json").read_text())
             binary = kept.pop("asterisk")
+            kept.setdefault("http_port", _HTTP_PORT)  # a lab of an older version
             asterisk = Asterisk(
                 command=tuple(binary["command"]),
                 modules=Path(binary["modules"]),

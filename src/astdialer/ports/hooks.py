@@ -76,6 +76,9 @@ class HookStore(Protocol):
     ) -> Sequence[Delivery]:
         """The newest first."""
 
+    async def delivery_counts(self) -> Mapping[str, int]:
+        """Messages that are ``pending``, and ``dead``."""
+
     async def resend(self, delivery_ids: Sequence[str], now: int) -> int:
         """Dead or delivered ones are sent once more, with a new day to live; how many."""
 

@@ -250,6 +250,9 @@ class ReportStore(Protocol):
 
     def cdrs(self, filters: Mapping[str, Any], limit: int | None) -> AsyncIterator[Mapping[str, Any]]: ...
     async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]: ...
+    async def pending_recordings(self) -> int:
+        """How many wait to be converted."""
+
     async def bases(self, campaign_id: int | None) -> Sequence[Mapping[str, Any]]: ...
     async def live_view(self) -> Mapping[str, Any] | None:
         """The newest live view, with ``written_at``; None if no engine ever ran."""

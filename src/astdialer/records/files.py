@@ -76,6 +76,16 @@ class RecordingFiles:
         """The recording's file: MP3 before GSM, main before backup. Raises InvalidName or OutsideRoot."""
         return find(guid, date, root=self.root, backup=self.backup)
 
+    def place(self, guid: str, folder: str | None, suffix: str) -> Path | None:
+        """The file at exactly that place, main before backup; None if it is not there. Raises InvalidName or
+        OutsideRoot."""
+        layout.checked_guid(guid)
+        for root in filter(None, (self.root, self.backup)):
+            path = layout.place(root, guid, folder, suffix)
+            if path.is_file():
+                return path
+        return None
+
     async def trim(
         self, guid: str, date: str | None = None, *, left_s: float = 0.0, length_s: float | None = None
     ) -> Converted:

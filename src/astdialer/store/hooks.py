@@ -99,6 +99,11 @@ class Hooks:
         row = {"webhook_id": webhook_id, "state": state, "limit": limit, "after": after}
         return [Delivery(**found) for found in await self._db.read("deliveries", row)]
 
+    async def delivery_counts(self) -> Mapping[str, int]:
+        """Messages that are pending, and dead."""
+        found = {row["state"]: int(row["n"]) for row in await self._db.read("delivery_counts")}
+        return {"pending": 0, "dead": 0} | found
+
     async def resend(self, delivery_ids: Sequence[str], now: int) -> int:
         """Dead or delivered ones are sent once more, with a new day to live; how many."""
         row = {"ids": json.dumps(list(delivery_ids)), "now": now}

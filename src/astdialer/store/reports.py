@@ -53,6 +53,10 @@ class Reports:
         """Recordings by date (YYYYMMDD), campaign, guid, the newest first."""
         return await self._db.read("recordings", {**_only(filters, _RECORDING_FILTERS), "limit": limit})
 
+    async def pending_recordings(self) -> int:
+        """How many wait to be converted."""
+        return int((await self._db.read("pending_recordings"))[0]["n"])
+
     async def bases(self, campaign_id: int | None) -> Sequence[Mapping[str, Any]]:
         """The uploads of bases with their counts."""
         return await self._db.read("bases", {"campaign_id": campaign_id})

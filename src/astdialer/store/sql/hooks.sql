@@ -71,3 +71,6 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'pending'
 -- name: forget_deliveries
 DELETE FROM deliveries WHERE id IN (
   SELECT id FROM deliveries WHERE state = 'delivered' AND delivered_at < :before LIMIT :limit)
+
+-- name: delivery_counts
+SELECT state, count(*) AS n FROM deliveries WHERE state IN ('pending', 'dead') GROUP BY state

@@ -160,3 +160,6 @@ ON CONFLICT (number, campaign) DO UPDATE SET reason = excluded.reason, added_by 
   added_at = excluded.added_at, expires_at = excluded.expires_at
 WHERE blacklist.expires_at IS NOT NULL
   AND (excluded.expires_at IS NULL OR excluded.expires_at > blacklist.expires_at)
+
+-- name: pending_recordings
+SELECT count(*) AS n FROM recordings INDEXED BY recordings_pending WHERE state = 'pending'

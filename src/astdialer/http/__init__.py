@@ -1,0 +1,1 @@
+"""The HTTP API: our own, and those that other dialers' integrations speak."""

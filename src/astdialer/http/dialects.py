@@ -1,0 +1,18 @@
+"""Every API that is spoken here, and in what words each tells others what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from astdialer.domain.hooks import Form
+from astdialer.engine.webhooks import Words, native_words
+from astdialer.http.dialect import Dialect
+from astdialer.http.v1 import api as native
+
+#: How each form of webhook says it.
+WORDS: Mapping[Form, Words] = {Form.NATIVE: native_words}
+
+
+def dialects() -> Sequence[Dialect]:
+    """In the order in which a path is looked up."""
+    return (native.dialect(),)

@@ -1,0 +1,128 @@
+"""What endpoints work with. ``app.py`` puts it together; adapters that do their part are known by Protocols only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import Request
+
+from astdialer import config
+from astdialer.domain.access import Access
+from astdialer.domain.calendar import zone_of
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.contact import Contact, NewNumber
+from astdialer.domain.errors import NotFound, Unavailable
+from astdialer.engine.progress import STALE_S
+from astdialer.ports import Clock, Converted, Notifier, Store
+
+#: A live view is read again after so long, ms: it is written once a second.
+FRESH_MS = 250
+NO_ENGINE = "the engine is not running: start it with astdialer serve"
+
+
+class Library(Protocol):
+    """The recordings on disk."""
+
+    def find(self, guid: str, date: str | None = None) -> Path | None:
+        """MP3 before GSM, main before backup."""
+
+    def place(self, guid: str, folder: str | None, suffix: str) -> Path | None:
+        """The file at exactly that place of the main directory or the backup, if it is there."""
+
+    async def convert_path(self, gsm: Path) -> Converted | None:
+        """GSM to MP3; None if nothing was recorded."""
+
+
+#: A number as somebody wrote it, and its type: as an upload takes it. Raises InvalidSetting.
+ReadNumber = Callable[[str, str], NewNumber]
+#: Checks of Asterisk for a campaign, as ``campaign check`` makes them.
+Examine = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
+
+
+class Live:
+    """What the engine sees, read from the store not more often than it changes."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._view: Mapping[str, Any] | None = None
+        self._read_at = -FRESH_MS
+
+    async def newest(self) -> Mapping[str, Any] | None:
+        """The last view, however old; None if no engine ever ran."""
+        now = self._clock.now()
+        if now - self._read_at >= FRESH_MS:
+            self._read_at = now
+            self._view = await self._store.live_view()
+        return self._view
+
+    async def view(self) -> Mapping[str, Any]:
+        """The view. Raises Unavailable when no engine runs."""
+        view = await self.newest()
+        if view is None or self._clock.now() - view["written_at"] > STALE_S * 1000:
+            raise Unavailable(NO_ENGINE)
+        return view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that endpoints need. ``zone`` is that of dates without one."""
+
+    store: Store
+    clock: Clock
+    zone: str
+    settings: config.Http
+    agi: config.Agi
+    read_number: ReadNumber
+    library: Library
+    notifier: Notifier
+    spool: Path  #: where files wait that were sent to us
+    servers: Sequence[str] = ("default",)
+    examine: Examine | None = None
+    live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The live view is read through the same store."""
+        zone_of(self.zone)
+        object.__setattr__(self, "live", Live(self.store, self.clock))
+
+    async def campaign(self, access: Access, name: str) -> Campaign:
+        """The campaign; another tenant's is not there. Raises NotFound."""
+        campaign = await self.store.campaign(name)
+        if not access.sees(campaign.tenant):
+            raise NotFound("campaign", name)
+        return campaign
+
+    async def campaign_by_id(self, access: Access, campaign_id: int) -> Campaign:
+        """Likewise."""
+        for campaign in await self.store.campaigns():
+            if campaign.id == campaign_id and access.sees(campaign.tenant):
+                return campaign
+        raise NotFound("campaign", campaign_id)
+
+    async def campaigns(self, access: Access) -> list[Campaign]:
+        """Those that the token sees, by name."""
+        return [campaign for campaign in await self.store.campaigns() if access.sees(campaign.tenant)]
+
+    async def contact(self, access: Access, contact_id: int) -> tuple[Contact, Campaign]:
+        """A contact and its campaign; another tenant's is not there. Raises NotFound."""
+        contact = await self.store.load_contact(contact_id)
+        try:
+            return contact, await self.campaign_by_id(access, contact.campaign_id)
+        except NotFound:
+            raise NotFound("contact", contact_id) from None
+
+    async def call(self, access: Access, guid: str) -> tuple[Contact, Campaign]:
+        """The contact and campaign of a call; another tenant's is not there. Raises NotFound."""
+        try:
+            return await self.contact(access, await self.store.contact_of_attempt(guid))
+        except NotFound:
+            raise NotFound("call", guid) from None
+
+
+def services(request: Request) -> Services:
+    """The services of the application that a request came to."""
+    found: Services = request.app.state.services
+    return found
