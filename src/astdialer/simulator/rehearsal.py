@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from math import sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -20,17 +19,14 @@ from astdialer.domain.settings import Mode, Settings
 from astdialer.domain.trunk import CallRate
 from astdialer.simulator.callers import Callers
 from astdialer.simulator.day import TICK_S, Day, Record
+from astdialer.simulator.interval import half_width
 from astdialer.simulator.own import OwnPacing
 from astdialer.simulator.world import Empirical, Nothing, World
 
 #: Modes in which calls are for agents who are rung last: those that can be rehearsed.
 MODES = (Mode.PROGRESSIVE, Mode.POWER, Mode.PREDICTIVE)
-#: Most days of a rehearsal, and Student's t of 97.5 % for 1 to 29 degrees of freedom.
+#: Most days of a rehearsal.
 MOST_DAYS = 30
-_T = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
-    *(2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045),
-)
 #: What is drawn over the hours has steps of one of these lengths, in minutes, and no more than so many of them.
 _STEPS_MIN, _MOST_STEPS = (1, 2, 5, 10, 15, 20, 30, 60), 33
 
@@ -270,10 +266,10 @@ def _figures(plan: Plan, mode: Mode, days: Sequence[RehearsedDay], step: int) ->
 
 
 def _interval(rates: Sequence[float]) -> tuple[float | None, float | None]:
-    """In which the mean lies with 95 %, from days that differ as these do (Student 1908)."""
+    """In which the mean lies with 95 %, from days that differ as these do."""
     if len(rates) < 2:
         return None, None
-    half = _T[len(rates) - 2] * stdev(rates) / sqrt(len(rates))
+    half = half_width(rates)
     return max(0.0, fmean(rates) - half), min(1.0, fmean(rates) + half)
 
 
