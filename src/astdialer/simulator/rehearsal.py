@@ -14,7 +14,7 @@ import numpy as np
 from astdialer.domain.abandonment import Counts, Profile, Tally, Window, tally
 from astdialer.domain.limit import Limit
 from astdialer.domain.pacer import Pacer
-from astdialer.domain.pacing import Forecast, decide
+from astdialer.domain.pacing import decide
 from astdialer.domain.settings import Mode, Settings
 from astdialer.domain.trunk import CallRate
 from astdialer.simulator.callers import Callers
@@ -109,7 +109,7 @@ class Figures:
 # --- days ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass
 class CampaignPacing(OwnPacing):
     """As the engine paces the campaign: by its profile's windows, and at the trunks' rate. Remembers what it saw."""
 
@@ -121,9 +121,7 @@ class CampaignPacing(OwnPacing):
 
     def decide(self, day: Day) -> int:
         """Calls to place now."""
-        traffic, now_ms = day.traffic(), int(1000 * day.now)
-        self.pacer.look(traffic, day.now)
-        snapshot = self._snapshot(day, Forecast(self.pacer, traffic, self.windows(day)))
+        snapshot, now_ms = self._look(day), int(1000 * day.now)
         decision = decide(replace(snapshot, trunk_rate_room=self.rate.room(now_ms, TICK_S)), day.now)
         contacts = day.world.contacts
         calls = decision.calls if contacts is None else min(decision.calls, contacts - day.record.dialed)
@@ -134,24 +132,23 @@ class CampaignPacing(OwnPacing):
 
     def verdict(self, age_s: float, *, person: bool) -> None:
         """AMD took so long to say who has answered."""
-        self.pacer.verdict(age_s, person=person)
+        super().verdict(age_s, person=person)
         self.machines += not person
 
     def tally(self, record: Record) -> Tally:
-        """As the law counts the day so far."""
+        """As the campaign's profile counts the day so far."""
         settings = self.settings
         counts = Counts(connected=record.connected, abandoned=record.abandoned, machines=self.machines)
         false_machines = settings.amd_false_machines / 100
         return tally(settings.abandonment_profile, counts, amd=settings.amd, false_machines=false_machines)
 
-    def windows(self, day: Day) -> Sequence[Window]:
-        """Those of the law, the longest first, as engine/legalcount.py has them."""
-        profile, block = self.settings.abandonment_profile, self.block
-        today = Window(self.tally(day.record), day.now, day.world.ends_s - day.now)
-        if profile is Profile.UK or not block.answered:
-            return (today,)
-        longest = Window(_sum((block, today.tally)))
-        return (longest, today) if profile is Profile.CANADA else (longest,)
+    def windows(self, day: Day) -> tuple[Window, ...]:
+        """Those of the law, the longest first, as engine/forecasting.py has them."""
+        found = super().windows(day)
+        return found[-1:] if self.settings.abandonment_profile is Profile.UK else found
+
+    def _in_list(self, day: Day) -> float | None:
+        return None if self.settings.eternal_queue else super()._in_list(day)
 
 
 def rehearse(plan: Plan, modes: Sequence[Mode], watch: Watch = lambda _mode, _day: None) -> list[Figures]:
@@ -169,7 +166,7 @@ def _days(plan: Plan, mode: Mode, watch: Watch) -> Iterator[RehearsedDay]:
         pacing = _pacing(plan, mode, pacer, block)
         day = _day(plan, pacing, number, watch)
         yield day
-        block = _sum((block, day.tally))
+        block += day.tally
         pacer, before = Pacer(plan.settings.pace), pacer  # as over a restart at night
         pacer.restore(before.kept())
 
@@ -231,10 +228,6 @@ def world(plan: Plan) -> World:
     )
 
 
-def _sum(tallies: Sequence[Tally]) -> Tally:
-    return Tally(sum(one.answered for one in tallies), sum(one.abandoned for one in tallies))
-
-
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
@@ -248,7 +241,7 @@ def _figures(plan: Plan, mode: Mode, days: Sequence[RehearsedDay], step: int) ->
         mode=mode,
         days=len(days),
         busy=sum(r.busy_s for r in records) / agents_s if agents_s else 0.0,
-        abandoned=_sum([day.tally for day in days]).rate,
+        abandoned=sum((day.tally for day in days), Tally()).rate,
         abandoned_low=low,
         abandoned_high=high,
         limit=limit,
@@ -304,6 +297,6 @@ def _step(days: Sequence[RehearsedDay], begin: int, end: int) -> Step:
     return Step(
         hour=end / 60,
         busy=busy_s / agents_s if agents_s else 0.0,
-        abandoned=_sum([looks[end].tally for looks in lasting]).rate,
+        abandoned=sum((looks[end].tally for looks in lasting), Tally()).rate,
         lines=fmean(look.lines for looks in lasting for look in looks[begin + 1 : end + 1]),
     )
