@@ -142,6 +142,11 @@ class Directory:
             names = [campaign.settings.trunk]
         return [self.trunks[name] for name in dict.fromkeys(names) if name in self.trunks]
 
+    def usable_trunks(self, campaign: Campaign) -> list[Trunk]:
+        """The trunks by which the campaign may call, all on the same Asterisk: agents are on one only."""
+        server = self.server_of(campaign)
+        return [trunk for trunk in self.trunks_of(campaign) if trunk.enabled and trunk.server == server]
+
     def server_of(self, campaign: Campaign) -> str:
         """Which Asterisk places the campaign's calls: its first trunk's; empty without a trunk."""
         trunks = self.trunks_of(campaign)
