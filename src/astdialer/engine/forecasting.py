@@ -89,7 +89,7 @@ class Forecaster:
         pacer = Pacer(campaign.settings.pace)
         try:
             pacer.restore(json.loads(body), age_s=age_s)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
+        except ValueError as error:
             logger.warning("forecast.not_restored", extra={"campaign": campaign.name, "error": repr(error)})
             return
         if before := self._pacers.get(campaign.id):  # a surprise may have come first

@@ -175,7 +175,7 @@ def _begin(plan: Plan) -> Pacer:
     """With what is known already, unless that is of another version."""
     pacer = Pacer(plan.settings.pace)
     if plan.learned:
-        with suppress(ValueError, KeyError, TypeError, AttributeError):
+        with suppress(ValueError):
             pacer.restore(plan.learned)
             return pacer
     return Pacer(plan.settings.pace)
