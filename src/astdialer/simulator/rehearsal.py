@@ -21,12 +21,9 @@ from astdialer.simulator.callers import Callers
 from astdialer.simulator.day import TICK_S, Day, Record
 from astdialer.simulator.interval import half_width
 from astdialer.simulator.own import OwnPacing
+from astdialer.simulator.scope import MOST_DAYS
 from astdialer.simulator.world import Empirical, Nothing, World
 
-#: Modes in which calls are for agents who are rung last: those that can be rehearsed.
-MODES = (Mode.PROGRESSIVE, Mode.POWER, Mode.PREDICTIVE)
-#: Most days of a rehearsal.
-MOST_DAYS = 30
 #: What is drawn over the hours has steps of one of these lengths, in minutes, and no more than so many of them.
 _STEPS_MIN, _MOST_STEPS = (1, 2, 5, 10, 15, 20, 30, 60), 33
 

@@ -257,10 +257,3 @@ def test_no_command_brings_arrays_or_pictures_before_it_rehearses() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"
-
-
-def test_the_command_line_knows_the_simulator_s_limits() -> None:
-    from astdialer.cli import rehearse as command
-    from astdialer.simulator import rehearsal
-
-    assert (command.MODES, command.MOST_DAYS) == (rehearsal.MODES, rehearsal.MOST_DAYS)

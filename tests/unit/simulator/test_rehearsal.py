@@ -21,7 +21,8 @@ from astdialer.simulator.callers import Callers, Stated, callers
 from astdialer.simulator.day import Day
 from astdialer.simulator.history import history
 from astdialer.simulator.picture import chart, charts, write_png
-from astdialer.simulator.rehearsal import MODES, CampaignPacing, Figures, Plan, Step, rehearse, world
+from astdialer.simulator.rehearsal import CampaignPacing, Figures, Plan, Step, rehearse, world
+from astdialer.simulator.scope import MODES
 from astdialer.simulator.world import Draws, End
 
 SETTINGS = Settings(wrap_up_s=20, max_calls=1000)
