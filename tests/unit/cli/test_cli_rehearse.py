@@ -1,10 +1,8 @@
 """Rehearsals by command."""
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +39,7 @@ SHORT = ("--agents", "5", "--hours", "0.5", "--days", "2")
 
 
 @pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
-    monkeypatch.setenv("ASTDIALER_ENGINE_DEFAULT_COUNTRY", "ES")
-    monkeypatch.setenv("ASTDIALER_ENGINE_TIMEZONE", "UTC")
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
-
-
-@pytest.fixture(autouse=True)
-def sales() -> None:
+def sales(own_store_and_logging: None) -> None:
     done("trunk", "create", "carrier", "--dial", "PJSIP/{number}@c", "--max-calls", "12")
     done("campaign", "create", "sales", "trunk=carrier", "queue=q")
 
