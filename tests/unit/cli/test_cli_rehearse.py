@@ -136,25 +136,35 @@ def test_callers_are_those_of_the_records() -> None:
     assert "1500 calls, 2026-09-01 to 2026-09-01" in done("rehearse", "sales", *SHORT, "--from-history").stdout
 
 
-def test_what_pacing_has_learned_is_where_it_begins() -> None:
-    keep_records(cdrs(1500))
+def learned(**spoiled: Any) -> str:
+    """From many calls, but for what is spoiled."""
     pacer = Pacer(Settings().pace)
     for n in range(3000):
         pacer.call_ended(8.0, reached=n % 3 == 0, trunk="carrier")
-    body = json.dumps(pacer.kept())
+    return json.dumps(pacer.kept() | spoiled)
+
+
+def test_what_pacing_has_learned_is_where_it_begins() -> None:
+    keep_records(cdrs(1500))
     arguments = ("rehearse", "sales", *SHORT, "--from-history", "--mode", "predictive")
     before = shown(*arguments)["modes"][0]["binds"]
-    in_store(lambda store: store.save_learned(1, body, clock.now()))
+    in_store(lambda store: store.save_learned(1, learned(), clock.now()))
     after = shown(*arguments)["modes"][0]["binds"]
     learning = "too little is known to predict: one call for each free agent"
     assert before.get(learning, 0) > after.get(learning, 0)
 
 
-@pytest.mark.parametrize("body", ["[]", "nonsense", '{"answers": {}}', "[1]"])
+@pytest.mark.parametrize(
+    "body",
+    ["[]", "[1]", "nonsense", '{"answers": {}}', learned(talks=5), learned(propensities={"type M": [1]})],
+    ids=["empty", "a list", "no JSON", "incomplete", "no law", "no weights"],
+)
 def test_what_another_version_has_learned_is_left_alone(body: str) -> None:
     keep_records(cdrs(500))
+    arguments = ("rehearse", "sales", *SHORT, "--from-history", "--mode", "predictive")
+    before = shown(*arguments)
     in_store(lambda store: store.save_learned(1, body, clock.now()))
-    done("rehearse", "sales", *SHORT, "--from-history", "--mode", "predictive")
+    assert shown(*arguments) == before, "as if nothing had been learned"
 
 
 @pytest.mark.parametrize(
