@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
-from statistics import mean, stdev
+from statistics import mean
 
 from astdialer.simulator.day import Record
+from astdialer.simulator.interval import half_width
 
 LIMIT = 0.03
-#: Student's t for an interval of 95 %, by degrees of freedom from 1 on.
-_STUDENT = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +68,6 @@ class Figures:
     def blocks_above(self) -> int:
         """How many exceed the limit."""
         return sum(rate > 100 * LIMIT for rate in self.blocks)
-
-
-def half_width(values: Sequence[float]) -> float:
-    """Of the 95 % interval of their mean; NaN of a single one."""
-    freedom = len(values) - 1
-    if not freedom:
-        return math.nan
-    student = _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else 1.96 + 2.5 / freedom
-    return student * stdev(values) / math.sqrt(len(values))
 
 
 def rate(records: Sequence[Record]) -> float:

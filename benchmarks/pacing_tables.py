@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pacing_figures import Figures, half_width
+from pacing_figures import Figures
 from pacing_gates import Gate
 from pacing_ways import OWN
 from scenarios import SCENARIOS
+
+from astdialer.simulator.interval import half_width
 
 _BOUND = "the bound"
 _DETAILS = (

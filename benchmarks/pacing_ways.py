@@ -96,7 +96,7 @@ def own_days(scenario: Scenario, world: World, days: int, choose_among: int = CH
         kept, pacer = pacer.kept(), new_pacer(scenario, world)
         if not scenario.cold:
             pacer.restore(kept)
-            block = Tally(block.answered + record.answered, block.abandoned + record.abandoned)
+            block += pacing.tally(record)
 
 
 def new_pacer(scenario: Scenario, world: World) -> Pacer:

@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import accumulate
+from math import inf
 from pathlib import Path
 from statistics import mean, quantiles, stdev
 from typing import Any
@@ -152,12 +154,6 @@ def figures(rows: Sequence[dict[str, Any]], world: World) -> Figures:
     talks = [row for row in seen if row["connected_at"] and row["connected_at"] < end]
     busy_ms = sum(_busy_ms(row, end) for row in talks)
     lost = [r for r in seen if r["disposition"] == "abandoned" and r["answered_at"] < end]
-    ends = [(row["dialed_at"], 1) for row in seen]
-    ends += [(row["answered_at"] or row["gone_at"] or end, -1) for row in seen]
-    dialing, most = 0, 0
-    for _, step in sorted(ends):
-        dialing += step
-        most = max(most, dialing)
     waits = [(row["connected_at"] - row["answered_at"]) / 1000 for row in talks]
     return Figures(
         busy=100 * busy_ms / (world.agents * world.ends_s * 1000),
@@ -166,8 +162,15 @@ def figures(rows: Sequence[dict[str, Any]], world: World) -> Figures:
         calls=len(seen),
         calls_per_talk=len(seen) / max(1, len(talks)),
         wait_mean_s=mean(waits) if waits else 0.0,
-        most_dialing=most,
+        most_dialing=most_dialing(seen, end),
     )
+
+
+def most_dialing(rows: Sequence[dict[str, Any]], end: float = inf) -> int:
+    """The most calls that nobody had answered at a time; who has not ended either rings until ``end``."""
+    steps = [(row["dialed_at"], 1) for row in rows]
+    steps += [(row["answered_at"] or row["gone_at"] or end, -1) for row in rows]
+    return max(accumulate(step for _, step in sorted(steps)))
 
 
 def _busy_ms(row: dict[str, Any], end: int) -> float:

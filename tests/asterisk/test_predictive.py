@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from dialing import Dialer, consistent, dialer_on, wait_for
+from real_pacing import most_dialing
 
 from astdialer.domain.limit import Limit
 from astdialer.lab import Lab
@@ -30,17 +31,6 @@ def drawn(n: int) -> str:
     return (f"9970040030{n:03}", f"9972030000{n:03}", f"9972050000{n:03}", f"9972040000{n:03}")[n % 4]
 
 
-def most_at_once(rows: list[dict[str, int]]) -> int:
-    """The most calls that nobody had answered at a time."""
-    steps = [(row["dialed_at"], 1) for row in rows]
-    steps += [(row["answered_at"] or row["gone_at"], -1) for row in rows]
-    under_way = most = 0
-    for _, step in sorted(steps):
-        under_way += step
-        most = max(most, under_way)
-    return most
-
-
 def test_a_predictive_campaign_learns_and_over_dials(dialer: Dialer) -> None:
     settings = {"mode": "predictive", "queue": "astdialer", "agent_wait_s": "4", "predict_after_answers": "4"}
     # Of so few answers the share of abandoned ones says nothing: the target is one that lets it dial.
@@ -61,7 +51,7 @@ def test_a_predictive_campaign_learns_and_over_dials(dialer: Dialer) -> None:
     reasons = [row["reason"] for row in rows]
     assert set(reasons[:AGENTS]) == {Limit.LEARNING.value}, "at first one call for each free agent"
     assert set(reasons) & {Limit.RISK.value, Limit.GROWTH.value}
-    assert most_at_once(rows) > AGENTS, "more calls than there are agents"
+    assert most_dialing(rows) > AGENTS, "more calls than there are agents"
     consistent(dialer)
     dialer.stop()
     kept = dialer.rows("SELECT body FROM learned")

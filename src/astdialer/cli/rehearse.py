@@ -22,16 +22,14 @@ from astdialer.domain.errors import AstdialerError, Conflict
 from astdialer.domain.settings import Mode
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.outset import Outset, outset
+from astdialer.simulator.scope import MODES, MOST_DAYS
 from astdialer.store import SqliteStore
 
-if TYPE_CHECKING:  # the simulator brings arrays, which commands do without until they rehearse
+if TYPE_CHECKING:  # they bring arrays, which commands do without until they rehearse
     from astdialer.simulator.day import Day
     from astdialer.simulator.history import History
     from astdialer.simulator.rehearsal import Figures, Plan
 
-#: As simulator/rehearsal.py has them; the command line is to know them without it.
-MODES = (Mode.PROGRESSIVE, Mode.POWER, Mode.PREDICTIVE)
-MOST_DAYS = 30
 #: A chart is not wider than that where nobody says how wide the terminal is.
 WIDTH = 100
 #: What held dialing back is told from this share of the time on.

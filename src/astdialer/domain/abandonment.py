@@ -44,6 +44,9 @@ class Tally:
     answered: float = 0
     abandoned: float = 0
 
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.answered + other.answered, self.abandoned + other.abandoned)
+
     @property
     def rate(self) -> float:
         """Abandoned / answered; 0 if nobody has answered."""

@@ -23,8 +23,6 @@ _ASSUMED_CALLS = 10.0
 _ASSUMED_TIMES = 20.0
 #: While few calls were seen, the share is taken so many standard errors higher: too many calls do more harm than few.
 _CAUTION, _CAUTIOUS_CALLS = 1.3, 60.0
-
-
 #: No share is believed to be beyond these.
 _LEAST, _MOST = 0.005, 0.97
 
@@ -116,9 +114,9 @@ class Answering:
     def believed(self, under_way_s: Array, beyond: Array | None = None) -> float:
         """The share of calls that lead to a person, given those that are under way at these ages.
 
-        ``beyond``: the log-odds of each beyond what is usual.
-        They count with what is expected of them. Leaving them out, or counting them as failed, goes wrong whenever
-        their number changes: of calls placed at the same time the quick failures end first.
+        These count with what is expected of them. Leaving them out, or counting them as failed, goes wrong whenever
+        their number changes: of calls placed at the same time the quick failures end first. ``beyond``: the log-odds of
+        each beyond what is usual.
         """
         expected = 0.0
         if len(under_way_s):

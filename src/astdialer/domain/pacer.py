@@ -208,20 +208,26 @@ class Pacer:
     def restore(self, kept: Mapping[str, Any], *, age_s: float = 0.0) -> None:
         """Go on from what was kept so long ago. What is too old is only the best guess until there are new answers.
 
-        Raises ValueError, KeyError, TypeError or IndexError for what can't have been kept; the pacer is of no use then.
+        Raises ValueError for what can't have been kept; the pacer is of no use then.
         """
         if not _is_finite(kept):
             raise ValueError("what was kept has a value that is no number")
+        try:
+            self._restore(kept)
+        except (KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"what was kept can't be read: {error!r}") from error
+        if age_s > STALE_S:
+            self.answers = 0
+            for answers in self.beliefs.answers.values():
+                answers.doubt()
+
+    def _restore(self, kept: Mapping[str, Any]) -> None:
         self.answers, self.lean = int(kept["count"]), float(kept["lean"])
         for name, part in self._parts().items():
             part.restore(kept[name])
         self.propensities.restore(kept["propensities"])
         for trunk, of_trunk in kept["answers"].items():
             self.beliefs.of(trunk).restore(of_trunk)
-        if age_s > STALE_S:
-            self.answers = 0
-            for answers in self.beliefs.answers.values():
-                answers.doubt()
 
     def _parts(self) -> Mapping[str, Answering | Lifetimes]:
         return {"verdicts": self.beliefs.verdicts, "talks": self.beliefs.talks, "rests": self.beliefs.rests}

@@ -111,8 +111,9 @@ class Prediction:
         self._tables: _Tables | None = None
 
     def share(self, trunk: str) -> float:
-        """Of calls by a trunk that lead to a person, as last reckoned with."""
-        return self._tables.share(trunk) if self._tables else self.beliefs.of(trunk).share
+        """Of calls by a trunk that lead to a person, as ``calls`` has last reckoned with."""
+        assert self._tables is not None
+        return self._tables.share(trunk)
 
     def part(self, traffic: Traffic, now_s: float) -> Part:
         """What the campaign's traffic adds to the number of agents who will be free."""
@@ -188,7 +189,7 @@ class _Tables:
 
     def share(self, trunk: str) -> float:
         """Of calls by the trunk that lead to a person."""
-        return self._calls[trunk][0] if trunk in self._calls else self._beliefs.of(trunk).share
+        return self._calls[trunk][0]
 
     def look_at(self, trunk: str, dialing_s: Array, steps: Array | None) -> None:
         """Reckon with the share of answers that the calls now under way make likely."""

@@ -256,13 +256,9 @@ class Desk:
 
     def missed_in_queue(self, server: str, queue: str, interface: str) -> None:
         """app_queue rang the agent in vain: the campaign that dials for the queue says what that means."""
-        of_queue = [
-            c
-            for c in self._directory.campaigns.values()
-            if c.state in ACTIVE and c.settings.queue == queue and self._directory.server_of(c) == server
-        ]
-        if of_queue:
-            strictest = min((c.settings for c in of_queue), key=_patience)
+        active = [campaign for campaign in self._directory.of_queue(server, queue) if campaign.state in ACTIVE]
+        if active:
+            strictest = min((campaign.settings for campaign in active), key=_patience)
             self.missed(server, interface, Missed.NO_ANSWER, strictest)
 
     def took_from_queue(self, server: str, interface: str) -> None:

@@ -113,6 +113,11 @@ class Directory:
             known = self._known_profiles[interface, name] = next(found, AgentProfile(agent=interface))
         return known
 
+    def of_queue(self, server: str, queue: str) -> list[Campaign]:
+        """The campaigns, active or not, that name a server's queue."""
+        named = (campaign for campaign in self._campaigns.values() if campaign.settings.queue == queue)
+        return [campaign for campaign in named if self.server_of(campaign) == server]
+
     def wrap_up_s(self, server: str, queue: str) -> int:
         """Rest after a talk in a queue: the longest that its active campaigns ask for, or all if none is active."""
         if (server, queue) not in self._known_rests:
@@ -120,11 +125,7 @@ class Directory:
         return self._known_rests[server, queue]
 
     def _longest_rest_s(self, server: str, queue: str) -> int:
-        of_queue = [
-            campaign
-            for campaign in self._campaigns.values()
-            if campaign.settings.queue == queue and self.server_of(campaign) == server
-        ]
+        of_queue = self.of_queue(server, queue)
         active = [campaign for campaign in of_queue if campaign.state in ACTIVE]
         return max((campaign.settings.wrap_up_s for campaign in active or of_queue), default=0)
 
@@ -141,6 +142,11 @@ class Directory:
         else:
             names = [campaign.settings.trunk]
         return [self.trunks[name] for name in dict.fromkeys(names) if name in self.trunks]
+
+    def usable_trunks(self, campaign: Campaign) -> list[Trunk]:
+        """The trunks by which the campaign may call, all on the same Asterisk: agents are on one only."""
+        server = self.server_of(campaign)
+        return [trunk for trunk in self.trunks_of(campaign) if trunk.enabled and trunk.server == server]
 
     def server_of(self, campaign: Campaign) -> str:
         """Which Asterisk places the campaign's calls: its first trunk's; empty without a trunk."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -89,7 +89,7 @@ class Forecaster:
         pacer = Pacer(campaign.settings.pace)
         try:
             pacer.restore(json.loads(body), age_s=age_s)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
+        except ValueError as error:
             logger.warning("forecast.not_restored", extra={"campaign": campaign.name, "error": repr(error)})
             return
         if before := self._pacers.get(campaign.id):  # a surprise may have come first
@@ -201,9 +201,8 @@ class Forecaster:
 
     def surprised(self, server: str, queue: str) -> None:
         """See floor.Listener: how long the talks of the queue have lasted is not known."""
-        for campaign in self._directory.campaigns.values():
-            if self._is_for(campaign, server, queue):
-                self._pacer(campaign).went_blind(self._clock.now() / 1000)
+        for campaign in self._calling_for(server, queue):
+            self._pacer(campaign).went_blind(self._clock.now() / 1000)
 
     # --- what pacing asks --------------------------------------------------------------------------------------------
 
@@ -290,17 +289,16 @@ class Forecaster:
 
     def _others(self, campaign: Campaign, server: str) -> Iterable[Part]:
         """Campaigns whose calls are for the same agents."""
-        queue = campaign.settings.queue
-        for other in self._directory.campaigns.values():
-            if other.id != campaign.id and self._is_for(other, server, queue):
+        for other in self._calling_for(server, campaign.settings.queue):
+            if other.id != campaign.id:
                 if other.id not in self._parts:
                     traffic = self._traffic(other, server, (other.id,))
                     self._parts[other.id] = self._pacer(other).part(traffic, self._clock.now() / 1000)
                 yield self._parts[other.id]
 
-    def _is_for(self, campaign: Campaign, server: str, queue: str) -> bool:
-        settings = campaign.settings
-        return settings.mode.needs_agents and settings.queue == queue and self._directory.server_of(campaign) == server
+    def _calling_for(self, server: str, queue: str) -> Iterator[Campaign]:
+        """Campaigns whose calls are for the agents of the queue."""
+        return (campaign for campaign in self._directory.of_queue(server, queue) if campaign.settings.mode.needs_agents)
 
     def _traffic(
         self, campaign: Campaign, server: str, owners: Collection[int | None], others: tuple[Part, ...] = ()

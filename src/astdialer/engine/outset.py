@@ -10,6 +10,7 @@ from typing import Any
 from astdialer.domain.abandonment import Tally
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.trunk import Trunk
+from astdialer.engine.campaigns import loaded
 from astdialer.engine.directory import Directory
 from astdialer.engine.explain import is_stale
 from astdialer.engine.legalcount import LegalCount
@@ -31,10 +32,8 @@ class Outset:
 async def outset(store: Store, clock: Clock, engine_zone: str, name: str) -> Outset:
     """As things stand. Raises NotFound."""
     campaign = await store.campaign(name)
-    directory = Directory(store, engine_zone)
-    await directory.load()
-    server, counts = directory.server_of(campaign), await store.counts(campaign.id)
-    trunks = [trunk for trunk in directory.trunks_of(campaign) if trunk.enabled and trunk.server == server]
+    directory, counts = await loaded(store, engine_zone), await store.counts(campaign.id)
+    trunks = directory.usable_trunks(campaign)
     return Outset(
         campaign=campaign,
         trunks=trunks,

@@ -26,10 +26,8 @@ class Router:
         self.crowded: set[int] = set()  #: campaigns whose last claim left somebody out for want of a free trunk
 
     def usable(self, campaign: Campaign) -> list[Trunk]:
-        """The trunks by which the campaign may call, all on the same Asterisk: agents are on one only."""
-        server = self._context.directory.server_of(campaign)
-        trunks = self._context.directory.trunks_of(campaign)
-        return [trunk for trunk in trunks if trunk.enabled and trunk.server == server]
+        """The trunks by which the campaign may call."""
+        return self._context.directory.usable_trunks(campaign)
 
     def rested(self, campaign: Campaign) -> list[Trunk]:
         """Those that do not rest after trouble."""

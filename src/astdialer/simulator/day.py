@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -99,14 +100,14 @@ class Record:
         return 1000 * self.deciding_s / self.decisions if self.decisions else 0.0
 
 
-class Pacing:
+class Pacing(ABC):
     """A way of pacing: it is told what a dialer sees, and says how many calls to place. This one learns nothing."""
 
     window = 1  #: of so many contacts it chooses one
 
+    @abstractmethod
     def decide(self, day: Day) -> int:
         """Calls to place now."""
-        raise NotImplementedError
 
     def choose(self, day: Day, line: Sequence[tuple[str, ...]]) -> int:
         """Which of the contacts that are next is called, given what is known of them."""

@@ -10,7 +10,7 @@ from astdialer.domain.campaign import CampaignState
 from astdialer.domain.pacer import Pacer
 from astdialer.domain.pacing import Forecast, Snapshot, decide
 from astdialer.domain.settings import Mode
-from astdialer.simulator.day import Day, Pacing
+from astdialer.simulator.day import Day, Pacing, Record
 from astdialer.simulator.world import End
 
 
@@ -31,16 +31,16 @@ class OwnPacing(Pacing):
 
     def decide(self, day: Day) -> int:
         """Calls to place now."""
-        traffic = day.traffic()
-        self.pacer.look(traffic, day.now)
-        return decide(self._snapshot(day, Forecast(self.pacer, traffic, self._windows(day))), day.now).calls
+        return decide(self._look(day), day.now).calls
 
-    def _windows(self, day: Day) -> tuple[Window, ...]:
-        record = day.record
-        today = Tally(record.answered, record.abandoned)
-        block = Tally(self.block.answered + today.answered, self.block.abandoned + today.abandoned)
-        left = self._in_list(day)
-        whole = Window(block, in_list=left)
+    def tally(self, record: Record) -> Tally:
+        """As the law counts the day so far."""
+        return Tally(record.answered, record.abandoned)
+
+    def windows(self, day: Day) -> tuple[Window, ...]:
+        """Those of the law, the longest first."""
+        today, left = self.tally(day.record), self._in_list(day)
+        whole = Window(self.block + today, in_list=left)
         return (whole, Window(today, day.now, day.world.ends_s - day.now, left)) if self.by_day else (whole,)
 
     def _in_list(self, day: Day) -> float | None:
@@ -49,6 +49,11 @@ class OwnPacing(Pacing):
         if world.answers is not None:  # the list is as long as that
             return float(world.answers - record.answered)
         return None if world.contacts is None else (world.contacts - record.dialed) * self.pacer.beliefs.of("").share
+
+    def _look(self, day: Day) -> Snapshot:
+        traffic = day.traffic()
+        self.pacer.look(traffic, day.now)
+        return self._snapshot(day, Forecast(self.pacer, traffic, self.windows(day)))
 
     def _snapshot(self, day: Day, forecast: Forecast) -> Snapshot:
         traffic, lines = forecast.traffic, day.world.max_lines

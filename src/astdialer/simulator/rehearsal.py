@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from math import sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,22 +14,16 @@ import numpy as np
 from astdialer.domain.abandonment import Counts, Profile, Tally, Window, tally
 from astdialer.domain.limit import Limit
 from astdialer.domain.pacer import Pacer
-from astdialer.domain.pacing import Forecast, decide
+from astdialer.domain.pacing import decide
 from astdialer.domain.settings import Mode, Settings
 from astdialer.domain.trunk import CallRate
 from astdialer.simulator.callers import Callers
 from astdialer.simulator.day import TICK_S, Day, Record
+from astdialer.simulator.interval import half_width
 from astdialer.simulator.own import OwnPacing
+from astdialer.simulator.scope import MOST_DAYS
 from astdialer.simulator.world import Empirical, Nothing, World
 
-#: Modes in which calls are for agents who are rung last: those that can be rehearsed.
-MODES = (Mode.PROGRESSIVE, Mode.POWER, Mode.PREDICTIVE)
-#: Most days of a rehearsal, and Student's t of 97.5 % for 1 to 29 degrees of freedom.
-MOST_DAYS = 30
-_T = (
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
-    *(2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045),
-)
 #: What is drawn over the hours has steps of one of these lengths, in minutes, and no more than so many of them.
 _STEPS_MIN, _MOST_STEPS = (1, 2, 5, 10, 15, 20, 30, 60), 33
 
@@ -113,7 +106,7 @@ class Figures:
 # --- days ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass
 class CampaignPacing(OwnPacing):
     """As the engine paces the campaign: by its profile's windows, and at the trunks' rate. Remembers what it saw."""
 
@@ -125,9 +118,7 @@ class CampaignPacing(OwnPacing):
 
     def decide(self, day: Day) -> int:
         """Calls to place now."""
-        traffic, now_ms = day.traffic(), int(1000 * day.now)
-        self.pacer.look(traffic, day.now)
-        snapshot = self._snapshot(day, Forecast(self.pacer, traffic, self.windows(day)))
+        snapshot, now_ms = self._look(day), int(1000 * day.now)
         decision = decide(replace(snapshot, trunk_rate_room=self.rate.room(now_ms, TICK_S)), day.now)
         contacts = day.world.contacts
         calls = decision.calls if contacts is None else min(decision.calls, contacts - day.record.dialed)
@@ -138,24 +129,23 @@ class CampaignPacing(OwnPacing):
 
     def verdict(self, age_s: float, *, person: bool) -> None:
         """AMD took so long to say who has answered."""
-        self.pacer.verdict(age_s, person=person)
+        super().verdict(age_s, person=person)
         self.machines += not person
 
     def tally(self, record: Record) -> Tally:
-        """As the law counts the day so far."""
+        """As the campaign's profile counts the day so far."""
         settings = self.settings
         counts = Counts(connected=record.connected, abandoned=record.abandoned, machines=self.machines)
         false_machines = settings.amd_false_machines / 100
         return tally(settings.abandonment_profile, counts, amd=settings.amd, false_machines=false_machines)
 
-    def windows(self, day: Day) -> Sequence[Window]:
-        """Those of the law, the longest first, as engine/legalcount.py has them."""
-        profile, block = self.settings.abandonment_profile, self.block
-        today = Window(self.tally(day.record), day.now, day.world.ends_s - day.now)
-        if profile is Profile.UK or not block.answered:
-            return (today,)
-        longest = Window(_sum((block, today.tally)))
-        return (longest, today) if profile is Profile.CANADA else (longest,)
+    def windows(self, day: Day) -> tuple[Window, ...]:
+        """Those of the law, the longest first, as engine/forecasting.py has them."""
+        found = super().windows(day)
+        return found[-1:] if self.settings.abandonment_profile is Profile.UK else found
+
+    def _in_list(self, day: Day) -> float | None:
+        return None if self.settings.eternal_queue else super()._in_list(day)
 
 
 def rehearse(plan: Plan, modes: Sequence[Mode], watch: Watch = lambda _mode, _day: None) -> list[Figures]:
@@ -173,7 +163,7 @@ def _days(plan: Plan, mode: Mode, watch: Watch) -> Iterator[RehearsedDay]:
         pacing = _pacing(plan, mode, pacer, block)
         day = _day(plan, pacing, number, watch)
         yield day
-        block = _sum((block, day.tally))
+        block += day.tally
         pacer, before = Pacer(plan.settings.pace), pacer  # as over a restart at night
         pacer.restore(before.kept())
 
@@ -182,7 +172,7 @@ def _begin(plan: Plan) -> Pacer:
     """With what is known already, unless that is of another version."""
     pacer = Pacer(plan.settings.pace)
     if plan.learned:
-        with suppress(ValueError, KeyError, TypeError, AttributeError):
+        with suppress(ValueError):
             pacer.restore(plan.learned)
             return pacer
     return Pacer(plan.settings.pace)
@@ -235,10 +225,6 @@ def world(plan: Plan) -> World:
     )
 
 
-def _sum(tallies: Sequence[Tally]) -> Tally:
-    return Tally(sum(one.answered for one in tallies), sum(one.abandoned for one in tallies))
-
-
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +238,7 @@ def _figures(plan: Plan, mode: Mode, days: Sequence[RehearsedDay], step: int) ->
         mode=mode,
         days=len(days),
         busy=sum(r.busy_s for r in records) / agents_s if agents_s else 0.0,
-        abandoned=_sum([day.tally for day in days]).rate,
+        abandoned=sum((day.tally for day in days), Tally()).rate,
         abandoned_low=low,
         abandoned_high=high,
         limit=limit,
@@ -270,10 +256,10 @@ def _figures(plan: Plan, mode: Mode, days: Sequence[RehearsedDay], step: int) ->
 
 
 def _interval(rates: Sequence[float]) -> tuple[float | None, float | None]:
-    """In which the mean lies with 95 %, from days that differ as these do (Student 1908)."""
+    """In which the mean lies with 95 %, from days that differ as these do."""
     if len(rates) < 2:
         return None, None
-    half = _T[len(rates) - 2] * stdev(rates) / sqrt(len(rates))
+    half = half_width(rates)
     return max(0.0, fmean(rates) - half), min(1.0, fmean(rates) + half)
 
 
@@ -308,6 +294,6 @@ def _step(days: Sequence[RehearsedDay], begin: int, end: int) -> Step:
     return Step(
         hour=end / 60,
         busy=busy_s / agents_s if agents_s else 0.0,
-        abandoned=_sum([looks[end].tally for looks in lasting]).rate,
+        abandoned=sum((looks[end].tally for looks in lasting), Tally()).rate,
         lines=fmean(look.lines for looks in lasting for look in looks[begin + 1 : end + 1]),
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,16 +14,6 @@ from astdialer.clock import SystemClock
 ANA, BEN = "612345678", "612345679"
 TILL = "2050-01-02 15:00:00"
 TILL_MS = 2524748400000
-
-
-@pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
-    monkeypatch.setenv("ASTDIALER_ENGINE_DEFAULT_COUNTRY", "ES")
-    monkeypatch.setenv("ASTDIALER_ENGINE_TIMEZONE", "UTC")
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
 
 
 class Later(SystemClock):

@@ -1,9 +1,6 @@
 """Calendars and pools of caller ids by command."""
 
 import json
-import logging
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +13,8 @@ DIAL = ("--dial", "PJSIP/{number}@c")
 
 
 @pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
+def in_madrid(own_store_and_logging: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASTDIALER_ENGINE_TIMEZONE", "Europe/Madrid")
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
 
 
 def ask(*words: str) -> Result:

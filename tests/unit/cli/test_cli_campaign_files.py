@@ -1,8 +1,6 @@
 """Campaign files by command."""
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +8,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from astdialer.cli.main import cli
-
-
-@pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,6 @@
 """How commands end: a sentence and an exit code, never a traceback; and each has its help."""
 
-import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
@@ -13,14 +11,6 @@ from astdialer.cli.output import Exit
 from astdialer.config import ConfigError
 from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting, LinkLost, NotFound, Unavailable
 from astdialer.store.migrate import SchemaError
-
-
-@pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
 
 
 def ask(*words: str) -> Result:

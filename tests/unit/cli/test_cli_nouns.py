@@ -1,26 +1,14 @@
 """The nouns: what a command writes is what the next one shows."""
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner, Result
 
 from astdialer.cli.main import cli
 
 DIAL = ("--dial", "PJSIP/{number}@c")
-
-
-@pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
-    monkeypatch.setenv("ASTDIALER_ENGINE_DEFAULT_COUNTRY", "ES")
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
 
 
 def done(*words: str, text: str | None = None) -> Result:

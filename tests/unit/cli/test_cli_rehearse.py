@@ -1,10 +1,8 @@
 """Rehearsals by command."""
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +39,7 @@ SHORT = ("--agents", "5", "--hours", "0.5", "--days", "2")
 
 
 @pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
-    monkeypatch.setenv("ASTDIALER_ENGINE_DEFAULT_COUNTRY", "ES")
-    monkeypatch.setenv("ASTDIALER_ENGINE_TIMEZONE", "UTC")
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
-
-
-@pytest.fixture(autouse=True)
-def sales() -> None:
+def sales(own_store_and_logging: None) -> None:
     done("trunk", "create", "carrier", "--dial", "PJSIP/{number}@c", "--max-calls", "12")
     done("campaign", "create", "sales", "trunk=carrier", "queue=q")
 
@@ -148,25 +136,35 @@ def test_callers_are_those_of_the_records() -> None:
     assert "1500 calls, 2026-09-01 to 2026-09-01" in done("rehearse", "sales", *SHORT, "--from-history").stdout
 
 
-def test_what_pacing_has_learned_is_where_it_begins() -> None:
-    keep_records(cdrs(1500))
+def learned(**spoiled: Any) -> str:
+    """From many calls, but for what is spoiled."""
     pacer = Pacer(Settings().pace)
     for n in range(3000):
         pacer.call_ended(8.0, reached=n % 3 == 0, trunk="carrier")
-    body = json.dumps(pacer.kept())
+    return json.dumps(pacer.kept() | spoiled)
+
+
+def test_what_pacing_has_learned_is_where_it_begins() -> None:
+    keep_records(cdrs(1500))
     arguments = ("rehearse", "sales", *SHORT, "--from-history", "--mode", "predictive")
     before = shown(*arguments)["modes"][0]["binds"]
-    in_store(lambda store: store.save_learned(1, body, clock.now()))
+    in_store(lambda store: store.save_learned(1, learned(), clock.now()))
     after = shown(*arguments)["modes"][0]["binds"]
     learning = "too little is known to predict: one call for each free agent"
     assert before.get(learning, 0) > after.get(learning, 0)
 
 
-@pytest.mark.parametrize("body", ["[]", "nonsense", '{"answers": {}}', "[1]"])
+@pytest.mark.parametrize(
+    "body",
+    ["[]", "[1]", "nonsense", '{"answers": {}}', learned(talks=5), learned(propensities={"type M": [1]})],
+    ids=["empty", "a list", "no JSON", "incomplete", "no law", "no weights"],
+)
 def test_what_another_version_has_learned_is_left_alone(body: str) -> None:
     keep_records(cdrs(500))
+    arguments = ("rehearse", "sales", *SHORT, "--from-history", "--mode", "predictive")
+    before = shown(*arguments)
     in_store(lambda store: store.save_learned(1, body, clock.now()))
-    done("rehearse", "sales", *SHORT, "--from-history", "--mode", "predictive")
+    assert shown(*arguments) == before, "as if nothing had been learned"
 
 
 @pytest.mark.parametrize(
@@ -257,10 +255,3 @@ def test_no_command_brings_arrays_or_pictures_before_it_rehearses() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"
-
-
-def test_the_command_line_knows_the_simulator_s_limits() -> None:
-    from astdialer.cli import rehearse as command
-    from astdialer.simulator import rehearsal
-
-    assert (command.MODES, command.MOST_DAYS) == (rehearsal.MODES, rehearsal.MOST_DAYS)

@@ -4,9 +4,7 @@ import asyncio
 import csv
 import io
 import json
-import logging
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +30,8 @@ D = Disposition
 
 
 @pytest.fixture(autouse=True)
-def own_store_and_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("ASTDIALER_STORE_URL", f"sqlite://{tmp_path}/store.db")
-    monkeypatch.setenv("ASTDIALER_ENGINE_DEFAULT_COUNTRY", "ES")
-    monkeypatch.setenv("ASTDIALER_ENGINE_TIMEZONE", "UTC")
+def no_asterisk(own_store_and_logging: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASTDIALER_AMI_PORT", "1")  # nobody answers there
-    handlers = logging.getLogger().handlers[:]
-    yield
-    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture

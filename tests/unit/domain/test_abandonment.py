@@ -36,6 +36,10 @@ def test_counts_add_up() -> None:
     assert both == Counts(connected=192, abandoned=8, machines=100)
 
 
+def test_tallies_add_up() -> None:
+    assert Tally(96, 4) + Tally(10, 0.5) == Tally(106, 4.5)
+
+
 def test_more_may_be_abandoned_than_connected_where_the_others_are_not_counted() -> None:
     found = tally(Profile.ITALY, Counts(connected=1, abandoned=2), amd=False)
     assert found.rate == 2

@@ -197,6 +197,23 @@ def test_what_is_no_number_is_not_restored(bad: float) -> None:
         Pacer(PACE).restore(kept)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("count", None, "can't be read: TypeError"),
+        ("lean", "much", "could not convert"),
+        ("lean", 10**400, "can't be read: OverflowError"),
+        ("answers", [], "can't be read: AttributeError"),
+        ("answers", {"": {}}, "can't be read: KeyError"),
+        ("answers", {"": {"seen": 0, "reached": 0}}, "can't be read: ZeroDivisionError"),
+        ("propensities", {"type M": [1.0]}, "can't be read: IndexError"),
+    ],
+)
+def test_what_cant_have_been_kept_is_a_wrong_value(key: str, value: object, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Pacer(PACE).restore(taught().kept() | {key: value})
+
+
 def test_with_other_settings_it_knows_the_same_and_stays_blind() -> None:
     before = taught()
     before.look(Traffic(free=0, dialing={"": np.full(80, 5.0)}), 0.0)

@@ -95,6 +95,16 @@ async def test_pools_tell_their_zones_and_their_agents(engine: Rig) -> None:
     assert engine.context.directory.bound(engine.campaign.id) == {"@1001", "vip"}
 
 
+async def test_campaigns_of_a_queue_name_it_and_call_on_its_server(engine: Rig) -> None:
+    await engine.add_trunk("far", server="two")
+    for name, of in (("same", {}), ("other", {"queue": "care"}), ("elsewhere", {"trunk": "far"})):
+        await engine.add_campaign(name, **of)
+    directory, queue = engine.context.directory, engine.now_of().settings.queue
+    assert [campaign.name for campaign in directory.of_queue("default", queue)] == [engine.campaign.name, "same"]
+    assert [campaign.name for campaign in directory.of_queue("two", queue)] == ["elsewhere"]
+    assert directory.of_queue("two", "care") == []
+
+
 # --- trunks ----------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pacing_figures import Figures, figures, half_width
+from pacing_figures import Figures, figures
 from pacing_gates import gates, smoke_gates
 from pacing_plan import DAYS, SMOKE, tasks
 from pacing_tables import markdown
@@ -15,6 +15,7 @@ from pacing_ways import FIXED, OWN, TUNED, Task, measure, new_pacer, own_days
 from scenarios import HOUR, SCENARIOS
 
 from astdialer.simulator.day import Day, Record
+from astdialer.simulator.interval import half_width
 from astdialer.simulator.own import OwnPacing
 from astdialer.simulator.world import Draws
 
@@ -90,7 +91,7 @@ def test_talks_are_mixed_short_and_long() -> None:
 
 
 def test_intervals_are_students() -> None:
-    assert half_width([80.0, 81.0, 82.0]) == pytest.approx(4.30 / math.sqrt(3))
+    assert half_width([80.0, 81.0, 82.0]) == pytest.approx(4.303 / math.sqrt(3))
     assert half_width([0.0, 1.0] * 50) == pytest.approx(1.984 * 0.5025 / 10, rel=0.002)
     assert math.isnan(half_width([80.0]))
 

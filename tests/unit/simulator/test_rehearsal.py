@@ -3,22 +3,26 @@
 import math
 import re
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from recorded import cdrs
 
-from astdialer.domain.abandonment import Profile, Tally
+from astdialer.domain.abandonment import Counts, Profile, Tally, tally
+from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import InvalidSetting
 from astdialer.domain.limit import Limit
 from astdialer.domain.pacer import Pacer
 from astdialer.domain.settings import Mode, Settings
 from astdialer.domain.trunk import CallRate
+from astdialer.engine.legalcount import LegalCount
 from astdialer.simulator.callers import Callers, Stated, callers
 from astdialer.simulator.day import Day
 from astdialer.simulator.history import history
 from astdialer.simulator.picture import chart, charts, write_png
-from astdialer.simulator.rehearsal import MODES, CampaignPacing, Figures, Plan, Step, rehearse, world
+from astdialer.simulator.rehearsal import CampaignPacing, Figures, Plan, Step, rehearse, world
+from astdialer.simulator.scope import MODES
 from astdialer.simulator.world import Draws, End
 
 SETTINGS = Settings(wrap_up_s=20, max_calls=1000)
@@ -196,19 +200,43 @@ def test_amd_s_own_test_says_how_many_people_it_takes_for_machines() -> None:
 # --- windows of the law ----------------------------------------------------------------------------------------------
 
 
-def pacing(profile: Profile, block: Tally) -> CampaignPacing:
-    settings = replace(SETTINGS, abandonment_profile=profile)
+def pacing(settings: Settings, block: Tally) -> CampaignPacing:
     return CampaignPacing(Pacer(settings.pace), block, settings=settings, rate=CallRate(5))
 
 
 @pytest.mark.parametrize(
     ("profile", "answered"),
-    [(Profile.US, [1000]), (Profile.ITALY, [1000]), (Profile.CANADA, [1000, 0]), (Profile.UK, [0])],
+    [(Profile.US, [1000, 0]), (Profile.ITALY, [1000, 0]), (Profile.CANADA, [1000, 0]), (Profile.UK, [0])],
 )
 def test_each_profile_has_its_windows(profile: Profile, answered: list[int]) -> None:
-    used = pacing(profile, Tally(1000, 30))
+    used = pacing(replace(SETTINGS, abandonment_profile=profile), Tally(1000, 30))
     windows = used.windows(Day(world(plan()), used, 1))
     assert [window.tally.answered for window in windows] == answered
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_windows_count_what_those_of_the_engine_count(profile: Profile) -> None:
+    settings = replace(SETTINGS, abandonment_profile=profile, amd=True, amd_false_machines=2)
+    before = {Disposition.ANSWERED: 970, Disposition.ABANDONED: 30, Disposition.MACHINE: 400}
+    today = {Disposition.ANSWERED: 60, Disposition.ABANDONED: 2, Disposition.MACHINE: 50}
+    rows = [{"day": "2026-09-21", "disposition": how, "n": n} for how, n in before.items()]
+    rows += [{"day": "2026-09-22", "disposition": how, "n": n} for how, n in today.items()]
+    noon = int(datetime(2026, 9, 22, 12, tzinfo=UTC).timestamp()) * 1000
+    of_engine = LegalCount(rows).windows(settings, "UTC", noon, 0)
+
+    counts = Counts(connected=970, abandoned=30, machines=400)
+    used = pacing(settings, tally(profile, counts, amd=True, false_machines=0.02))
+    used.machines, day = 50, Day(world(plan()), used, 1)
+    day.record.connected, day.record.abandoned = 60, 2
+    assert [window.tally for window in used.windows(day)] == [window.tally for window in of_engine]
+
+
+@pytest.mark.parametrize(("eternal", "calls", "in_list"), [(False, 800, 160), (True, 800, None), (False, None, None)])
+def test_the_end_of_the_list_is_in_the_windows(eternal: bool, calls: int | None, in_list: float | None) -> None:
+    """A fifth of the calls is assumed to be answered."""
+    used = pacing(replace(SETTINGS, eternal_queue=eternal), Tally(1000, 30))
+    windows = used.windows(Day(world(plan(calls=calls)), used, 1))
+    assert [window.in_list for window in windows] == [in_list, in_list]
 
 
 def test_what_the_law_s_window_has_used_up_can_t_be_used_again() -> None:
