@@ -108,14 +108,16 @@ def gate_of(request: Request) -> Gate:
 
 
 class Needs:
-    """A dependency: who asks, if its token has the permission. Raises Unauthorized, Forbidden and TooMany."""
+    """A dependency: who asks, if its token has the permission, or any of several. Raises Unauthorized, Forbidden and
+    TooMany."""
 
-    def __init__(self, permission: Permission) -> None:
-        self.permission = permission
+    def __init__(self, *permissions: Permission) -> None:
+        self.permission, self.permissions = permissions[0], permissions
 
     async def __call__(self, request: Request) -> Access:
         access = await access_of(request)
-        access.require(self.permission)
+        if not any(access.may(permission) for permission in self.permissions):
+            access.require(self.permission)
         return access
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +35,14 @@ class Library(Protocol):
 
     async def convert_path(self, gsm: Path) -> Converted | None:
         """GSM to MP3; None if nothing was recorded."""
+
+    async def trim(
+        self, guid: str, date: str | None = None, *, left_s: float = 0.0, length_s: float | None = None
+    ) -> Converted:
+        """Cut in place. Raises NotFound."""
+
+    def prune(self, *, days: int, today: date, backup: bool = False, dry_run: bool = False) -> Iterator[Path]:
+        """Remove recordings of more than ``days`` days ago, giving each path; or only say what would go."""
 
 
 #: A number as somebody wrote it, and its type: as an upload takes it. Raises InvalidSetting.

@@ -15,6 +15,7 @@ from astdialer.domain.selection import Judgement, NumberFacts
 from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
 from astdialer.ports.access import TokenStore
+from astdialer.ports.calls import CallStore
 from astdialer.ports.claims import Claim, Claimed, ClaimRequest, Closing
 from astdialer.ports.facts import (
     BaseUpload,
@@ -248,8 +249,13 @@ class ReportStore(Protocol):
     async def contact(self, contact_id: int) -> Mapping[str, Any]:
         """The contact, its numbers and its attempts; raises NotFound."""
 
-    def cdrs(self, filters: Mapping[str, Any], limit: int | None) -> AsyncIterator[Mapping[str, Any]]: ...
-    async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]: ...
+    def cdrs(self, filters: Mapping[str, Any], limit: int | None) -> AsyncIterator[Mapping[str, Any]]:
+        """CDRs, the newest first, by campaign, number, disposition, agent, base, guid, from_at, to_at, min_talk_s,
+        tenant, and those behind the place ``before`` (calldate, guid)."""
+
+    async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]:
+        """Recordings by date (YYYYMMDD), campaign, guid, tenant, before, likewise."""
+
     async def pending_recordings(self) -> int:
         """How many wait to be converted."""
 
@@ -309,6 +315,7 @@ class Store(
     TokenStore,
     HookStore,
     RequestStore,
+    CallStore,
     Protocol,
 ):
     """The whole store."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -100,3 +102,11 @@ class RecordingFiles:
             raise NotFinal(f"{path}: nothing is recorded in it")
         job = job_for(path, path, self._settings, left_s=left_s, length_s=length_s)
         return Converted(path=path, duration_s=await self.pool.run(job))
+
+    def prune(self, *, days: int, today: date, backup: bool = False, dry_run: bool = False) -> Iterator[Path]:
+        """Remove recordings of more than ``days`` days before ``today``, from the date folders only, giving each path
+        when it is gone; or only say what would go."""
+        work = retention.expired if dry_run else retention.remove_expired
+        for root in (self.root, self.backup if backup else None):
+            if root:
+                yield from work(root, days=days, today=today)

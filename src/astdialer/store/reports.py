@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from astdialer.domain.disposition import PERSON_REACHED
@@ -19,8 +20,15 @@ ENTRIES = 5000
 #: Contacts that come up later are counted together by so much time; all that come up after the horizon as well.
 STEP_MS, HORIZON_MS = 15 * 60_000, 26 * 3_600_000
 _CONTACT_FILTERS = ("rank", "campaign", "base", "state", "end_reason", "number")
-_CDR_FILTERS = ("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at")
-_RECORDING_FILTERS = ("date", "campaign", "guid")
+_CDR_FILTERS = (
+    *("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at"),
+    *("min_talk_s", "tenant", "before"),
+)
+_RECORDING_FILTERS = ("date", "campaign", "guid", "tenant", "before")
+#: Before and after all instants.
+_NEVER = 2**62
+#: A recording's date is that of a zone and of its call's begin: its calldate is within so much of the day in UTC.
+_DATE_SLACK_MS = 36 * 3_600_000
 _JSON = ("params", "tally", "range_tally")
 
 
@@ -45,13 +53,20 @@ class Reports:
         return {**_unpacked(rows[0]), "numbers": numbers, "attempts": attempts}
 
     def cdrs(self, filters: Mapping[str, Any], limit: int | None) -> AsyncIterator[Mapping[str, Any]]:
-        """CDRs, the newest first, by campaign, number, disposition, agent, base, guid, from_at, to_at."""
-        row = {**_only(filters, _CDR_FILTERS), "limit": -1 if limit is None else limit}
-        return self._db.stream("cdrs", row)
+        """CDRs, the newest first, by campaign, number, disposition, agent, base, guid, from_at, to_at, min_talk_s,
+        tenant, and those behind the place ``before`` (calldate, guid). Whoever reads slowly should ask for pages: an
+        open reader shows all others of this store the past."""
+        wanted = _only(filters, _CDR_FILTERS)
+        query = "cdrs_of_number" if wanted["number"] else "cdrs_of_campaign" if wanted["campaign"] else "cdrs"
+        return self._db.stream(query, _window(wanted) | {"limit": -1 if limit is None else limit})
 
     async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]:
-        """Recordings by date (YYYYMMDD), campaign, guid, the newest first."""
-        return await self._db.read("recordings", {**_only(filters, _RECORDING_FILTERS), "limit": limit})
+        """Recordings by date (YYYYMMDD), campaign, guid, tenant, the newest first, and behind ``before`` as cdrs()."""
+        wanted = _only(filters, _RECORDING_FILTERS)
+        if wanted["date"]:
+            day = int(datetime.strptime(wanted["date"], "%Y%m%d").replace(tzinfo=UTC).timestamp() * 1000)
+            wanted |= {"from_at": day - _DATE_SLACK_MS, "to_at": day + 86_400_000 + _DATE_SLACK_MS}
+        return await self._db.read("recordings", _window(wanted) | {"limit": limit})
 
     async def pending_recordings(self) -> int:
         """How many wait to be converted."""
@@ -140,6 +155,18 @@ class Reports:
 
         listed: Listed = await self._db.write(add)
         return listed
+
+
+def _window(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """From ``from_at``, ``to_at`` and ``before`` to instants that an index can be searched by."""
+    before_at, before_guid = wanted["before"] or (None, None)
+    first_at, to_at = wanted.get("from_at"), wanted.get("to_at")
+    return {key: value for key, value in wanted.items() if key not in ("before", "from_at", "to_at")} | {
+        "first_at": -_NEVER if first_at is None else first_at,
+        "last_at": min(_NEVER if to_at is None else to_at - 1, _NEVER if before_at is None else before_at),
+        "before_at": before_at,
+        "before_guid": before_guid,
+    }
 
 
 def _times(campaign_id: int, now: int) -> dict[str, int]:

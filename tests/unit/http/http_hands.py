@@ -108,7 +108,11 @@ async def hands(folder: Path, **settings: Any) -> AsyncIterator[Hands]:
     clock = SteppedClock()
     http = dataclasses.replace(config.Http(rate_per_second=100_000, burst=100_000), **settings)
     records = config.Records(directory=str(folder / "records"))
-    async with open_store(folder / "s.db", clock) as store, HttpNotifier(config.Webhooks()) as notifier:
+    async with (
+        open_store(folder / "s.db", clock) as store,
+        HttpNotifier(config.Webhooks(allow_private=True)) as notifier,
+        RecordingFiles(records) as library,
+    ):
         services = Services(
             store=store,
             clock=clock,
@@ -116,7 +120,7 @@ async def hands(folder: Path, **settings: Any) -> AsyncIterator[Hands]:
             settings=http,
             agi=config.Agi(),
             read_number=number_reader(config.Engine(default_country="GB", number_check="possible")),
-            library=RecordingFiles(records),
+            library=library,
             notifier=notifier,
             spool=folder / "spool",
         )
