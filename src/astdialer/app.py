@@ -81,13 +81,14 @@ async def _beside(
     from astdialer.http.notify import HttpNotifier
     from astdialer.http.server import check, serving
     from astdialer.http.services import Services
-    from astdialer.upload.spool import number_reader, spool_loader
+    from astdialer.upload.spool import covered_reader, number_reader, spool_loader
 
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config, clock))
         notifier = await stack.enter_async_context(HttpNotifier(config.webhooks))
         herald = Herald(store, notifier, clock, WORDS)
-        uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine))
+        spool = config.store.path.parent / "spool"
+        uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine), spool)
         for work in (herald.run(), uploads.run()):
             stack.push_async_callback(_end, asyncio.create_task(work))
         if config.http.enabled:
@@ -99,9 +100,10 @@ async def _beside(
                 settings=config.http,
                 agi=config.agi,
                 read_number=number_reader(config.engine),
+                read_covered=covered_reader(config.engine),
                 library=recordings,
                 notifier=notifier,
-                spool=config.store.path.parent / "spool",
+                spool=spool,
                 servers=tuple(config.asterisks),
                 examine=examine,
             )

@@ -126,6 +126,7 @@ class NewNumber:
     priority: int = 0
     description: str = ""
     zones: str = ""  #: its own or derived from its digits; a contact's or base's zone takes the place of a derived one
+    own_zones: bool = False  #: they were named for it: no base's zone takes their place
     end_reason: str = ""  #: why it is never dialed, such as INVALID
 
 

@@ -115,6 +115,7 @@ class Respool:
 
     campaign: str
     number: str  #: its main number
+    contact_id: int = 0  #: which it is, if that is known
     base: str = ""  #: needed only if several bases have it
     new_number: NewNumber | None = None  #: in place of its main number
     alternatives: Sequence[NewNumber] | None = None  #: in place of all others
@@ -158,6 +159,8 @@ async def _to_respool(
     store: Store, campaign: Campaign, bases: Mapping[int, Mapping[str, Any]], wanted: Respool
 ) -> Contact:
     """The one that is meant: lists go before tasks, and of several tasks it is the last."""
+    if wanted.contact_id:
+        return await store.load_contact(wanted.contact_id)
     with_it = await store.contacts_with(wanted.number, campaign.id, open_only=False)
     found = [c for c in with_it if main_number(c) == wanted.number]
     if wanted.base:
@@ -321,24 +324,24 @@ def main_number(contact: Contact) -> str:
     return contact.numbers[0].number
 
 
-def check_params(params: Mapping[str, str]) -> None:
-    """Raises InvalidSetting for what can't become channel variables."""
+def check_params(params: Mapping[str, str], key: str = "data") -> None:
+    """Raises InvalidSetting, which says ``key``, for what can't become channel variables."""
     if len(params) > MAX_PARAMS:
-        raise InvalidSetting("data", f"{len(params)} params", f"at most {MAX_PARAMS}")
+        raise InvalidSetting(key, f"{len(params)} params", f"at most {MAX_PARAMS}")
     for name, value in params.items():
         if not _PARAM.fullmatch(name):
-            raise InvalidSetting("data", name, "names of 1 to 64 letters A-Z, digits or _")
+            raise InvalidSetting(key, name, "names of 1 to 64 letters A-Z, digits or _")
         if _CONTROL.search(value) or len(value.encode()) > MAX_VALUE_BYTES:
             expected = f"values without control characters, of at most {MAX_VALUE_BYTES} bytes"
-            raise InvalidSetting("data", f"{name}={value[:40]}", expected)
-    _check_twice(params)
+            raise InvalidSetting(key, f"{name}={value[:40]}", expected)
+    _check_twice(params, key)
 
 
-def _check_twice(names: Iterable[str]) -> None:
+def _check_twice(names: Iterable[str], key: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name.lower() in seen:
-            raise InvalidSetting("data", name, "each name once, in whatever case")
+            raise InvalidSetting(key, name, "each name once, in whatever case")
         seen.add(name.lower())
 
 
@@ -348,7 +351,7 @@ def check_priority(priority: int) -> None:
         raise InvalidSetting("priority", priority, f"a whole number from 1 to {MAX_PRIORITY}, smaller first")
 
 
-def check_agent(agent: str) -> None:
+def check_agent(agent: str, key: str = "agent") -> None:
     """Raises InvalidSetting unless it is empty, or can be an extension or interface."""
     if agent and not _AGENTPHONE.fullmatch(agent):
-        raise InvalidSetting("agent", agent, "letters, digits or _ - @ /, 80 at most, such as 1001")
+        raise InvalidSetting(key, agent, "letters, digits or _ - @ /, 80 at most, such as 1001")

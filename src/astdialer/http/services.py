@@ -47,6 +47,8 @@ class Library(Protocol):
 
 #: A number as somebody wrote it, and its type: as an upload takes it. Raises InvalidSetting.
 ReadNumber = Callable[[str, str], NewNumber]
+#: What the blacklist is to cover: a number, or with a * at the end how numbers begin. Raises InvalidNumber.
+ReadCovered = Callable[[str], str]
 #: Checks of Asterisk for a campaign, as ``campaign check`` makes them.
 Examine = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
 
@@ -85,6 +87,7 @@ class Services:
     settings: config.Http
     agi: config.Agi
     read_number: ReadNumber
+    read_covered: ReadCovered
     library: Library
     notifier: Notifier
     spool: Path  #: where files wait that were sent to us

@@ -20,6 +20,7 @@ from astdialer.ports.facts import (
     Order,
 )
 from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier
+from astdialer.ports.intake import IntakeStore
 from astdialer.ports.recordings import Converted, Recording, Recordings
 from astdialer.ports.requests import BaseLoader, ForeignObject, Kept, RequestStore, UploadJob
 from astdialer.ports.store import AttemptStore, CampaignStore, ContactStore, OrderStore, ReportStore, Store, UploadStore
@@ -57,6 +58,7 @@ __all__ = [
     "Ending",
     "ForeignObject",
     "HookStore",
+    "IntakeStore",
     "Judge",
     "Kept",
     "Learned",

@@ -75,8 +75,8 @@ class RequestStore(Protocol):
     async def job(self, job_id: str) -> UploadJob:
         """Raises NotFound."""
 
-    async def jobs(self, tenant: str | None, limit: int) -> Sequence[UploadJob]:
-        """The newest first."""
+    async def jobs(self, tenant: str | None, limit: int, after: tuple[int, str] | None = None) -> Sequence[UploadJob]:
+        """The newest first; ``after``: those behind the one of this time and id."""
 
     async def open_jobs(self) -> Sequence[UploadJob]:
         """Those that are not ended, the oldest first."""

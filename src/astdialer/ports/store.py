@@ -30,6 +30,7 @@ from astdialer.ports.facts import (
     Order,
 )
 from astdialer.ports.hooks import HookStore
+from astdialer.ports.intake import IntakeStore
 from astdialer.ports.recordings import Converted, Recording
 from astdialer.ports.requests import RequestStore
 
@@ -87,8 +88,10 @@ class CampaignStore(Protocol):
 class UploadStore(Protocol):
     """Bases on their way in."""
 
-    async def open_upload(self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int) -> BaseUpload:
-        """Begin an upload; makes the base if the campaign has none of this name."""
+    async def open_upload(
+        self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int, job: str = ""
+    ) -> BaseUpload:
+        """Begin an upload, of a job or of nobody's; makes the base if the campaign has none of this name."""
 
     async def known_numbers(self, upload: BaseUpload, numbers: Sequence[str]) -> set[str]:
         """Which of these main numbers the base, this upload included, already has."""
@@ -136,9 +139,16 @@ class ContactStore(Protocol):
         """
 
     async def scheduled(
-        self, campaign_id: int, *, number: str | None, from_at: int | None, to_at: int | None, limit: int
+        self,
+        campaign_id: int,
+        *,
+        number: str | None,
+        from_at: int | None,
+        to_at: int | None,
+        limit: int,
+        after: tuple[int, int] | None = None,
     ) -> Sequence[Contact]:
-        """Dated tasks that are still to be called, by their time."""
+        """Dated tasks that are still to be called, by their time and id; ``after``: those behind such a pair."""
 
     async def withdraw(self, entries: Sequence[BlacklistEntry], now: int) -> int:
         """Close waiting and scheduled calls to these numbers; or put off, until the entry ends, contacts that have no
@@ -243,9 +253,10 @@ class OrderStore(Protocol):
 class ReportStore(Protocol):
     """Reading for people."""
 
-    async def contacts(
-        self, filters: Mapping[str, Any], limit: int, offset: int = 0
-    ) -> Sequence[Mapping[str, Any]]: ...
+    async def contacts(self, filters: Mapping[str, Any], limit: int, offset: int = 0) -> Sequence[Mapping[str, Any]]:
+        """By campaign and id. ``filters``: campaign, tenant, base, rank, state, end_reason, number, reference, tag, and
+        ``after``, a contact's campaign_id and id: those behind it."""
+
     async def contact(self, contact_id: int) -> Mapping[str, Any]:
         """The contact, its numbers and its attempts; raises NotFound."""
 
@@ -275,8 +286,10 @@ class ReportStore(Protocol):
     async def agent_days(self, from_day: str) -> Sequence[Mapping[str, Any]]:
         """``agent``, ``campaign``, ``day``, ``offered``, ``answered``, ``talk_s``."""
 
-    async def endings(self, after: int, campaign_id: int | None, limit: int) -> Sequence[Ending]:
-        """Ends of contacts with an id above ``after``, in order."""
+    async def endings(
+        self, after: int, campaign_id: int | None, limit: int, tenant: str | None = None
+    ) -> Sequence[Ending]:
+        """Ends of contacts with an id above ``after``, in order; of a campaign, or else of a tenant's, or of all."""
 
     async def survey(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
         """Of each pool: ``zones``, ``bucket``, ``ready``, ``waiting``, ``in_call``, ``held``, ``done``."""
@@ -297,7 +310,12 @@ class ReportStore(Protocol):
     def open_numbers(self, campaign_id: int) -> AsyncIterator[Mapping[str, Any]]:
         """``contact_id``, ``number``, ``zones`` of every open number."""
 
-    async def blacklist(self, campaign: str | None, limit: int) -> Sequence[BlacklistEntry]: ...
+    async def blacklist(
+        self, campaign: str | None, limit: int, *, tenant: str | None = None, after: tuple[str, str] = ("", "")
+    ) -> Sequence[BlacklistEntry]:
+        """By number and campaign: of one campaign, of all (``*``), or every entry; with a ``tenant`` those that bind
+        its campaigns. ``after``: those behind such a pair."""
+
     async def barring(self, number: str, campaign: str | None, now: int) -> Sequence[BlacklistEntry]:
         """The entries that bar a number now; of one campaign and of all, or, without one, of any."""
 
@@ -316,6 +334,7 @@ class Store(
     HookStore,
     RequestStore,
     CallStore,
+    IntakeStore,
     Protocol,
 ):
     """The whole store."""

@@ -10,16 +10,16 @@ from typing import Any
 
 from astdialer.domain.disposition import PERSON_REACHED
 from astdialer.domain.errors import NotFound
-from astdialer.domain.selection import Why
+from astdialer.domain.selection import SHORTEST_PREFIX, Why
 from astdialer.ports import BlacklistEntry, Ending, Listed
-from astdialer.store.claim import SHORTEST_PREFIX, blacklist_keys
+from astdialer.store.claim import blacklist_keys
 from astdialer.store.database import Database, Writing
 
 #: Entries of the blacklist that one transaction adds: dialing goes on between them.
 ENTRIES = 5000
 #: Contacts that come up later are counted together by so much time; all that come up after the horizon as well.
 STEP_MS, HORIZON_MS = 15 * 60_000, 26 * 3_600_000
-_CONTACT_FILTERS = ("rank", "campaign", "base", "state", "end_reason", "number")
+_CONTACT_FILTERS = ("rank", "campaign", "tenant", "base", "state", "end_reason", "number", "reference", "tag", "after")
 _CDR_FILTERS = (
     *("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at"),
     *("min_talk_s", "tenant", "before"),
@@ -38,9 +38,12 @@ class Reports:
     _db: Database
 
     async def contacts(self, filters: Mapping[str, Any], limit: int, offset: int = 0) -> Sequence[Mapping[str, Any]]:
-        """Contacts by campaign, base, state, end_reason, number."""
+        """Contacts by campaign, tenant, base, rank, state, end_reason, number, reference and tag; ``after``: those
+        behind a contact, given as its campaign's id and its own."""
         row = {**_only(filters, _CONTACT_FILTERS), "limit": limit, "offset": offset}
-        return [_unpacked(found) for found in await self._db.read("contacts", row)]
+        row["after_campaign"], row["after"] = row["after"] or (0, 0)
+        is_known = row["number"] is not None or row["reference"] is not None
+        return [_unpacked(found) for found in await self._db.read("contacts_found" if is_known else "contacts", row)]
 
     async def contact(self, contact_id: int) -> Mapping[str, Any]:
         """The contact, its numbers and its attempts; raises NotFound."""
@@ -98,10 +101,13 @@ class Reports:
         """What each agent did on each day for each campaign."""
         return await self._db.read("agent_days", {"from_day": from_day})
 
-    async def endings(self, after: int, campaign_id: int | None, limit: int) -> Sequence[Ending]:
-        """Ends of contacts with an id above ``after``, in order."""
-        wanted = {"after": after, "campaign_id": campaign_id, "limit": limit}
-        rows = await self._db.read("endings" if campaign_id is None else "endings_of_campaign", wanted)
+    async def endings(
+        self, after: int, campaign_id: int | None, limit: int, tenant: str | None = None
+    ) -> Sequence[Ending]:
+        """Ends of contacts with an id above ``after``, in order; of a campaign, or else of a tenant's, or of all."""
+        wanted = {"after": after, "campaign_id": campaign_id, "limit": limit, "tenant": tenant}
+        every = "endings" if tenant is None else "endings_of_tenant"
+        rows = await self._db.read(every if campaign_id is None else "endings_of_campaign", wanted)
         return [Ending(**{**row, "successful": bool(row["successful"])}) for row in rows]
 
     async def survey(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
@@ -129,9 +135,12 @@ class Reports:
         """Every number that may still be dialed, with its zones."""
         return self._db.stream("open_numbers", {"campaign_id": campaign_id})
 
-    async def blacklist(self, campaign: str | None, limit: int) -> Sequence[BlacklistEntry]:
-        """Entries of a campaign (``*`` are those of all), or every entry."""
-        rows = await self._db.read("blacklist", {"campaign": campaign, "limit": limit})
+    async def blacklist(
+        self, campaign: str | None, limit: int, *, tenant: str | None = None, after: tuple[str, str] = ("", "")
+    ) -> Sequence[BlacklistEntry]:
+        """Entries of a campaign (``*`` are those of all), or every entry, or all that bind a tenant's campaigns."""
+        row = {"campaign": campaign, "limit": limit, "tenant": tenant}
+        rows = await self._db.read("blacklist", row | {"after_number": after[0], "after_campaign": after[1]})
         return [BlacklistEntry(**row) for row in rows]
 
     async def barring(self, number: str, campaign: str | None, now: int) -> Sequence[BlacklistEntry]:

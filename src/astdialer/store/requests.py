@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from astdialer.domain.cause import Cause, EndCause
@@ -34,7 +35,7 @@ class Requests:
         async def add(tx: Writing) -> Sequence[int | None]:
             upload = await standing_upload(tx, campaign_id, base, now)
             new = await _new(tx, upload, contacts)
-            ids = await insert_contacts(tx, upload, [contacts[at] for at in new])
+            ids = await insert_contacts(tx, upload, [_in_zone(contacts[at], upload.timezone) for at in new])
             for contact_id, at in zip(ids, new, strict=True):
                 await _end_at_once(tx, contact_id, contacts[at], now)
             placed = dict(zip(new, ids, strict=True))
@@ -65,9 +66,11 @@ class Requests:
             raise NotFound("upload", job_id)
         return _job(rows[0])
 
-    async def jobs(self, tenant: str | None, limit: int) -> Sequence[UploadJob]:
-        """The newest first."""
-        return [_job(row) for row in await self._db.read("jobs", {"tenant": tenant, "limit": limit})]
+    async def jobs(self, tenant: str | None, limit: int, after: tuple[int, str] | None = None) -> Sequence[UploadJob]:
+        """The newest first; ``after``: those behind the one of this time and id."""
+        created_at, job_id = after or (None, "")
+        row = {"tenant": tenant, "limit": limit, "created_at": created_at, "id": job_id}
+        return [_job(found) for found in await self._db.read("jobs", row)]
 
     async def open_jobs(self) -> Sequence[UploadJob]:
         """Those that are not ended, the oldest first."""
@@ -148,6 +151,14 @@ async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) 
         numbers |= {number} - {""}
         references |= {contact.reference} - {""}
     return new
+
+
+def _in_zone(contact: NewContact, zone: str) -> NewContact:
+    """The zone of a base takes the place of those that were derived from numbers' digits."""
+    if not zone:
+        return contact
+    numbers = (number if number.own_zones else replace(number, zones=zone) for number in contact.numbers)
+    return replace(contact, numbers=tuple(numbers))
 
 
 async def _end_at_once(tx: Writing, contact_id: int, new: NewContact, now: int) -> None:

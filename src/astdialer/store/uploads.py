@@ -22,11 +22,13 @@ class Uploads:
 
     _db: Database
 
-    async def open_upload(self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int) -> BaseUpload:
+    async def open_upload(
+        self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int, job: str = ""
+    ) -> BaseUpload:
         """Begin an upload. Raises Conflict if the base exists in another timezone."""
 
         async def begin(tx: Writing) -> BaseUpload:
-            return await open_upload(tx, campaign_id, base, file_name=file_name, timezone=timezone, now=now)
+            return await open_upload(tx, campaign_id, base, file_name=file_name, timezone=timezone, now=now, job=job)
 
         result: BaseUpload = await self._db.write(begin)
         return result
@@ -89,14 +91,14 @@ class Uploads:
 
 
 async def open_upload(
-    tx: Writing, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int
+    tx: Writing, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int, job: str = ""
 ) -> BaseUpload:
     """A new upload, into a new base if there is none of this name. Raises Conflict if it is in another timezone."""
     await tx.execute("make_base", {"campaign_id": campaign_id, "name": base, "timezone": timezone, "now": now})
     row = (await tx.fetch("base", {"campaign_id": campaign_id, "name": base}))[0]
     if timezone and row["timezone"] != timezone:
         raise Conflict(f"base {base!r} is in zone {row['timezone'] or 'of its campaign'!r}, not {timezone!r}")
-    upload = {"base_id": row["id"], "campaign_id": campaign_id, "file_name": file_name, "now": now}
+    upload = {"base_id": row["id"], "campaign_id": campaign_id, "file_name": file_name, "now": now, "job": job}
     return BaseUpload(
         id=await tx.insert("open_upload", upload),
         campaign_id=campaign_id,

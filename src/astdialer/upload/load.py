@@ -38,6 +38,8 @@ class Options:
     """How to load a base. Empty texts mean: detect it, or take what the file says."""
 
     base: str
+    file_name: str = ""  #: what the base's upload is called; empty: as the file is
+    job: str = ""  #: whose upload it is, if somebody sent it to us
     campaign: str = ""  #: for all rows, whatever they say
     timezone: str = ""  #: zone of the base; empty: the one it has, or each number's own by its digits
     local_zone: str = "UTC"  #: of times in the file, where neither the contact nor its base has a zone
@@ -118,8 +120,16 @@ async def _zones(store: LoadStore, campaigns: Mapping[str, Campaign], options: O
 def _target(source: str, store: LoadStore, options: Options, zones: Mapping[str, str], clock: Clock) -> Target:
     if options.dry_run:
         return DryTarget(store, options.base, timezone=options.timezone, zones=zones)
-    name = Path(source).name if source != "-" else "standard input"
-    return StoreTarget(store, options.base, file_name=name, timezone=options.timezone, zones=zones, clock=clock)
+    name = options.file_name or (Path(source).name if source != "-" else "standard input")
+    return StoreTarget(
+        store,
+        options.base,
+        file_name=name,
+        timezone=options.timezone,
+        zones=zones,
+        clock=clock,
+        job=options.job,
+    )
 
 
 def _row_reader(layout: Layout, zones: Mapping[str, str], options: Options, now: int) -> RowReader:

@@ -25,7 +25,7 @@ from astdialer.http.services import Services
 from astdialer.ports import Order
 from astdialer.records.files import RecordingFiles
 from astdialer.store import SqliteStore, open_store
-from astdialer.upload.spool import number_reader
+from astdialer.upload.spool import covered_reader, number_reader
 
 NOW = 1_760_000_000_000  # 2025-10-09 08:53:20 UTC
 
@@ -108,6 +108,7 @@ async def hands(folder: Path, **settings: Any) -> AsyncIterator[Hands]:
     clock = SteppedClock()
     http = dataclasses.replace(config.Http(rate_per_second=100_000, burst=100_000), **settings)
     records = config.Records(directory=str(folder / "records"))
+    engine = config.Engine(default_country="GB", number_check="possible")
     async with (
         open_store(folder / "s.db", clock) as store,
         HttpNotifier(config.Webhooks(allow_private=True)) as notifier,
@@ -119,7 +120,8 @@ async def hands(folder: Path, **settings: Any) -> AsyncIterator[Hands]:
             zone="UTC",
             settings=http,
             agi=config.Agi(),
-            read_number=number_reader(config.Engine(default_country="GB", number_check="possible")),
+            read_number=number_reader(engine),
+            read_covered=covered_reader(engine),
             library=library,
             notifier=notifier,
             spool=folder / "spool",

@@ -167,7 +167,7 @@ async def test_a_base_that_gets_its_zone_meanwhile_keeps_nothing_of_the_upload(
     base.write_text("demo;912345678\n")
     opening = store.open_upload
 
-    async def too_late(campaign_id: int, name: str, *, file_name: str, timezone: str, now: int) -> BaseUpload:
+    async def too_late(campaign_id: int, name: str, *, file_name: str, timezone: str, now: int, job: str) -> BaseUpload:
         await opening(campaign_id, name, file_name="of somebody else", timezone="America/Lima", now=now)
         return await opening(campaign_id, name, file_name=file_name, timezone=timezone, now=now)
 

@@ -182,3 +182,7 @@ DROP INDEX contacts_main;
 CREATE UNIQUE INDEX contacts_main ON contacts (base_id, main_number) WHERE rank = 2 AND repeatable = 0;
 CREATE UNIQUE INDEX contacts_by_reference ON contacts (campaign_id, reference) WHERE reference <> '';
 CREATE INDEX contacts_of_campaign ON contacts (campaign_id, id);
+
+-- Which of the jobs above brought an upload: what it left when the process died is removed before it begins anew.
+ALTER TABLE uploads ADD COLUMN job TEXT NOT NULL DEFAULT '';
+CREATE INDEX uploads_of_job ON uploads (job) WHERE job <> '';

@@ -1,22 +1,50 @@
 -- name: contacts
-SELECT c.id, k.name AS campaign, b.name AS base, c.main_number AS number, c.state, c.next_at, c.why, c.end_reason,
-  c.end_cause, c.successful,
+-- By campaign first: those of one campaign, or one tenant, are found without reading the others'.
+SELECT c.id, c.campaign_id, k.name AS campaign, b.name AS base, c.main_number AS number, c.reference, c.state, c.next_at,
+  c.why, c.end_reason, c.end_cause, c.successful,
   (SELECT group_concat(DISTINCT a.disposition) FROM attempts a WHERE a.contact_id = c.id) AS dispositions,
   (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id) AS attempts, c.tries, c.rank, c.priority, c.agentphone,
   c.bucket, c.tag, c.last_call_at, c.expires_at, c.held_until, c.line, c.params
-FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
-JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
+FROM campaigns k CROSS JOIN contacts c INDEXED BY contacts_of_campaign ON c.campaign_id = k.id
+CROSS JOIN uploads u ON u.id = c.upload_id AND u.state = 'published' CROSS JOIN bases b ON b.id = c.base_id
 WHERE (:campaign IS NULL OR k.name = :campaign)
+  AND (:tenant IS NULL OR k.tenant = :tenant)
+  AND k.id >= :after_campaign AND c.id > CASE k.id WHEN :after_campaign THEN :after ELSE 0 END
   AND (:base IS NULL OR b.name = :base)
   AND (:state IS NULL OR c.state = :state)
   AND (:rank IS NULL OR c.rank = :rank)
   AND (:end_reason IS NULL OR c.end_reason = :end_reason)
-  AND (:number IS NULL OR c.id IN (SELECT contact_id FROM numbers WHERE number = :number))
-ORDER BY c.id LIMIT :limit OFFSET :offset
+  AND (:tag IS NULL OR c.tag = :tag)
+ORDER BY k.id, c.id LIMIT :limit OFFSET :offset
+
+-- name: contacts_found
+-- The same by a number, or by what another system calls them.
+SELECT c.id, c.campaign_id, k.name AS campaign, b.name AS base, c.main_number AS number, c.reference, c.state, c.next_at,
+  c.why, c.end_reason, c.end_cause, c.successful,
+  (SELECT group_concat(DISTINCT a.disposition) FROM attempts a WHERE a.contact_id = c.id) AS dispositions,
+  (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id) AS attempts, c.tries, c.rank, c.priority, c.agentphone,
+  c.bucket, c.tag, c.last_call_at, c.expires_at, c.held_until, c.line, c.params
+FROM (
+  SELECT contact_id AS id FROM numbers INDEXED BY numbers_by_number WHERE number = :number
+  UNION
+  SELECT id FROM contacts INDEXED BY contacts_by_reference WHERE :number IS NULL
+    AND campaign_id IN (SELECT id FROM campaigns) AND reference = :reference AND reference <> ''
+) f CROSS JOIN contacts c ON c.id = f.id CROSS JOIN campaigns k ON k.id = c.campaign_id
+CROSS JOIN uploads u ON u.id = c.upload_id AND u.state = 'published' CROSS JOIN bases b ON b.id = c.base_id
+WHERE (:campaign IS NULL OR k.name = :campaign)
+  AND (:tenant IS NULL OR k.tenant = :tenant)
+  AND k.id >= :after_campaign AND c.id > CASE k.id WHEN :after_campaign THEN :after ELSE 0 END
+  AND (:reference IS NULL OR c.reference = :reference)
+  AND (:base IS NULL OR b.name = :base)
+  AND (:state IS NULL OR c.state = :state)
+  AND (:rank IS NULL OR c.rank = :rank)
+  AND (:end_reason IS NULL OR c.end_reason = :end_reason)
+  AND (:tag IS NULL OR c.tag = :tag)
+ORDER BY k.id, c.id LIMIT :limit OFFSET :offset
 
 -- name: contact
-SELECT c.id, k.name AS campaign, b.name AS base, b.timezone, p.zones, c.main_number AS number, c.state, c.next_at,
-  c.why, c.end_reason, c.end_cause, c.successful, c.ended_at, c.ends_after_call, c.tries, c.last_call_at, c.rank,
+SELECT c.id, c.campaign_id, k.name AS campaign, b.name AS base, b.timezone, p.zones, c.main_number AS number,
+  c.reference, c.state, c.next_at, c.why, c.end_reason, c.end_cause, c.successful, c.ended_at, c.ends_after_call, c.tries, c.last_call_at, c.rank,
   c.priority, c.agentphone, c.bucket, c.tag, c.any_hour, c.preferred, c.expires_at, c.held_until, c.line, c.params
 FROM contacts c JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
 JOIN pools p ON p.id = c.pool_id WHERE c.id = :id
@@ -91,6 +119,10 @@ SELECT * FROM endings WHERE id > :after ORDER BY id LIMIT :limit
 -- name: endings_of_campaign
 SELECT * FROM endings WHERE campaign_id = :campaign_id AND id > :after ORDER BY id LIMIT :limit
 
+-- name: endings_of_tenant
+SELECT e.* FROM endings e CROSS JOIN campaigns k ON k.id = e.campaign_id
+WHERE e.id > :after AND k.tenant = :tenant ORDER BY e.id LIMIT :limit
+
 -- name: survey
 SELECT p.zones, p.bucket,
   sum(CASE n.state WHEN 'ready' THEN n.n ELSE 0 END) AS ready,
@@ -149,7 +181,9 @@ WHERE c.campaign_id = :campaign_id AND c.state <> 'done' AND n.next_at IS NOT NU
 
 -- name: blacklist
 SELECT number, campaign, reason, added_by, added_at, expires_at FROM blacklist
-WHERE :campaign IS NULL OR campaign = :campaign ORDER BY number, campaign LIMIT :limit
+WHERE (number, campaign) > (:after_number, :after_campaign) AND (:campaign IS NULL OR campaign = :campaign)
+  AND (:tenant IS NULL OR campaign = '*' OR campaign IN (SELECT name FROM campaigns WHERE tenant = :tenant))
+ORDER BY number, campaign LIMIT :limit
 
 -- name: barring
 SELECT number, campaign, reason, added_by, added_at, expires_at FROM blacklist

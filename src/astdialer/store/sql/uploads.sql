@@ -7,8 +7,8 @@ SELECT b.id, b.timezone, c.name AS campaign FROM bases b JOIN campaigns c ON c.i
 WHERE b.campaign_id = :campaign_id AND b.name = :name
 
 -- name: open_upload
-INSERT INTO uploads (base_id, campaign_id, file_name, state, started_at, touched_at)
-VALUES (:base_id, :campaign_id, :file_name, 'loading', :now, :now)
+INSERT INTO uploads (base_id, campaign_id, file_name, state, started_at, touched_at, job)
+VALUES (:base_id, :campaign_id, :file_name, 'loading', :now, :now, :job)
 
 -- name: known_numbers
 SELECT main_number FROM contacts
