@@ -13,8 +13,10 @@ from astdialer.domain.errors import Unavailable
 from astdialer.http.dialect import Dialect
 from astdialer.http.problems import TooLarge, problem_of, tell
 
-#: Endings of paths whose requests may be large, and whose requests last.
-UPLOADS, STREAMS = ("/uploads", "/uploadbase", "/uploadbasewithtimezone"), ("/uploads", "/v1/events")
+#: Endings of paths whose requests may be large.
+UPLOADS = ("/uploads", "/uploadbase", "/uploadbasewithtimezone")
+#: And whose requests last, as long as the one who asked takes what is sent.
+STREAMS = ("/uploads", "/v1/events", "/audio", ".mp3", ".gsm", ".csv")
 
 
 class Guard:
@@ -28,23 +30,25 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun, streams = False, scope["path"].endswith(STREAMS)
+        limit = asyncio.timeout(None if streams else self._settings.timeout_s)
 
         async def sending(message: Message) -> None:
             nonlocal begun
             begun = True
+            if streams:
+                limit.reschedule(asyncio.get_running_loop().time() + self._settings.timeout_s)
             await send(message)
+            if streams:
+                limit.reschedule(None)
 
         try:
-            async with asyncio.timeout(self._longest_s(scope["path"])):
+            async with limit:
                 await self._app(scope, self._counted(scope, receive), sending)
         except (TooLarge, TimeoutError) as error:
             if begun:
                 raise
             await self._refuse(error, scope, receive, send)
-
-    def _longest_s(self, path: str) -> float | None:
-        return None if path.endswith(STREAMS) else self._settings.timeout_s
 
     def _counted(self, scope: Scope, receive: Receive) -> Receive:
         largest = self._settings.max_body_kb * 1024
