@@ -55,6 +55,8 @@ def _options(job: UploadJob, campaigns: Mapping[str, Campaign], settings: Engine
     return Options(
         base=job.base,
         campaign=next((name for name, c in campaigns.items() if c.id == job.campaign_id), ""),
+        fallback=given.get("fallback", ""),
+        spellings=bool(given.get("spellings")),
         timezone=given.get("timezone", ""),
         local_zone=settings.zone,
         country=given.get("country") or settings.default_country,
