@@ -4,6 +4,7 @@ Adapters implement them; ``app.py`` wires them together.
 """
 
 from astdialer.ports.access import Token, TokenStore
+from astdialer.ports.callrecords import CallRecordStore, CallSearch
 from astdialer.ports.claims import Arrange, Claim, Claimed, ClaimRequest, Closing, Judge, Place
 from astdialer.ports.clock import Clock
 from astdialer.ports.facts import (
@@ -41,6 +42,8 @@ __all__ = [
     "BaseLoader",
     "BaseUpload",
     "BlacklistEntry",
+    "CallRecordStore",
+    "CallSearch",
     "CampaignCounts",
     "CampaignEvent",
     "CampaignStore",

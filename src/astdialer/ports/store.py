@@ -15,6 +15,7 @@ from astdialer.domain.selection import Judgement, NumberFacts
 from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
 from astdialer.ports.access import TokenStore
+from astdialer.ports.callrecords import CallRecordStore
 from astdialer.ports.claims import Claim, Claimed, ClaimRequest, Closing
 from astdialer.ports.facts import (
     BaseUpload,
@@ -309,6 +310,7 @@ class Store(
     TokenStore,
     HookStore,
     RequestStore,
+    CallRecordStore,
     Protocol,
 ):
     """The whole store."""

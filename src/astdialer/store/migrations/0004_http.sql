@@ -182,3 +182,14 @@ DROP INDEX contacts_main;
 CREATE UNIQUE INDEX contacts_main ON contacts (base_id, main_number) WHERE rank = 2 AND repeatable = 0;
 CREATE UNIQUE INDEX contacts_by_reference ON contacts (campaign_id, reference) WHERE reference <> '';
 CREATE INDEX contacts_of_campaign ON contacts (campaign_id, id);
+
+-- A running number for each CDR, in the order in which calls ended: uContact's getrecords shows one.
+CREATE TABLE cdr_ids (
+  id   INTEGER PRIMARY KEY,
+  guid TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO cdr_ids (guid) SELECT guid FROM cdrs ORDER BY calldate, guid;
+CREATE TRIGGER cdr_numbered AFTER INSERT ON cdrs BEGIN
+  INSERT INTO cdr_ids (guid) VALUES (new.guid);
+END;
+CREATE INDEX cdrs_by_agent ON cdrs (agent, calldate) WHERE agent <> '';
