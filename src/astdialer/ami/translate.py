@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.amd import Action
+from astdialer.domain.queue import QueueFigures
 from astdialer.ports import LiveChannel, MemberGone, MemberMissed, MemberSeen, MemberTalk, TelephonyEvent
 
 Message = Mapping[str, str]
@@ -67,12 +68,38 @@ def queue_member(server: str, message: Message) -> QueueMember:
         wrap_up_s=_number(message, "Wrapuptime"),
         calls_taken=_number(message, "CallsTaken"),
         penalty=_number(message, "Penalty"),
+        state_interface=message.get("StateInterface", ""),
+    )
+
+
+def queue_figures(server: str, message: Message, summary: Message) -> QueueFigures:
+    """A queue, from its QueueParams of QueueStatus and its item of QueueSummary, which may be empty."""
+    return QueueFigures(
+        server=server,
+        queue=message.get("Queue", ""),
+        strategy=message.get("Strategy", ""),
+        waiting=_number(message, "Calls"),
+        longest_wait_s=_number(summary, "LongestHoldTime"),
+        logged_in=_number(summary, "LoggedIn"),
+        available=_number(summary, "Available"),
+        completed=_number(message, "Completed"),
+        abandoned=_number(message, "Abandoned"),
+        hold_s=_number(message, "Holdtime"),
+        talk_s=_number(message, "TalkTime"),
+        service_level_s=_number(message, "ServiceLevel"),
+        service_level=_decimal(message, "ServicelevelPerf"),
+        service_level_2=_decimal(message, "ServicelevelPerf2"),
     )
 
 
 def _number(message: Message, name: str) -> int:
     text = message.get(name, "")
     return int(text) if text.isdecimal() else 0
+
+
+def _decimal(message: Message, name: str) -> float:
+    text = message.get(name, "")
+    return float(text) if text.replace(".", "", 1).isdecimal() else 0.0
 
 
 def _status(text: str) -> AgentStatus:

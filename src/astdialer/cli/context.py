@@ -17,12 +17,13 @@ from astdialer import app
 from astdialer import config as configuration
 from astdialer.clock import SystemClock
 from astdialer.config import Config
+from astdialer.domain.base_fields import Alternative
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.contact import NewNumber, NumberType
 from astdialer.engine import cdrs
 from astdialer.store import SqliteStore
 from astdialer.upload.errors import RowError
-from astdialer.upload.formats import Alternative, parse_alternative
+from astdialer.upload.formats import parse_alternative
 from astdialer.upload.numbers import NumberReader
 from astdialer.upload.zones import zones_of
 

@@ -16,8 +16,8 @@ from astdialer.cli import context
 from astdialer.cli.output import Exit, emit_record, emit_rows, json_option, say
 from astdialer.domain.calendar import split_zones
 from astdialer.domain.errors import InvalidSetting
-from astdialer.domain.names import check_name
-from astdialer.engine.uploads import base_of, delimiter_of, mapping_of
+from astdialer.domain.names import base_of, check_name
+from astdialer.engine.uploads import delimiter_of, mapping_of
 from astdialer.upload import load as uploading
 from astdialer.upload.report import Quote, UploadReport
 

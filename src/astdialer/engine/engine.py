@@ -23,6 +23,7 @@ from astdialer.engine.liveview import PERIOD_S, LiveView
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
+from astdialer.engine.queues import QueueWatch
 from astdialer.engine.recordings import convert_due
 from astdialer.engine.recovery import Recovery
 from astdialer.engine.routing import Router
@@ -85,8 +86,15 @@ class Engine:
         self._bookkeeper = Bookkeeper(self._context, self._closed)
         self._orders = OrderDesk(self._context, self._desk, self._dialer)
         self._sweeps = Sweeps(self._context, self._desk, self._dialer)
+        self._queues = QueueWatch(self._context)
         self._view = LiveView(
-            self._context, self._dialer, outlook, self._desk, sweeps=self._sweeps, forecaster=self._forecaster
+            self._context,
+            self._dialer,
+            outlook,
+            self._desk,
+            sweeps=self._sweeps,
+            forecaster=self._forecaster,
+            queues=self._queues,
         )
         self.answering = CallAnswering(self._context, self._agent_first)
 
@@ -139,6 +147,7 @@ class Engine:
                 tasks.create_task(self._orders.run())
                 tasks.create_task(self._sweeps.run())
                 tasks.create_task(self._forecaster.run())
+                tasks.create_task(self._queues.run())
                 tasks.create_task(convert_due(self._context.store, self._context.recordings, self._context.clock))
                 tasks.create_task(self._publish())
         finally:

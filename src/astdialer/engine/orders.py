@@ -129,7 +129,7 @@ class OrderDesk:
         member = self._member(campaign, str(body["agent"]))
         if not self._desk.callable_by_hand(member):
             raise Conflict(_busy(member))
-        context = self._checked_context(str(body.get("context") or ""))
+        context = await self._way(member.server, body)
         request = self._dialer.request(campaign, 1, "asked for by an agent", agent=member.interface)
         with self._desk.promised(member.server, member.interface):
             claim = await self._claim(campaign, self._task(campaign, body, request.now), request)
@@ -169,6 +169,16 @@ class OrderDesk:
             not_before=now,
         )
         return NewTask(campaign_id=campaign.id, contact=contact, zone="")
+
+    async def _way(self, server: str, body: Mapping[str, Any]) -> str:
+        """The dialplan context in place of the trunk, if any. One that is only ``usual`` with whoever asks is taken if
+        it leads to the number, and passed over if not."""
+        context = self._checked_context(str(body.get("context") or ""))
+        usual = str(body.get("usual_context") or "")
+        if context or not usual:
+            return context
+        leads = await self._telephony.leads(server, usual, str(body["number"]).lstrip("+"))
+        return usual if leads else ""
 
     def _checked_context(self, context: str) -> str:
         if context and not _CONTEXT.fullmatch(context):

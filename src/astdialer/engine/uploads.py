@@ -30,16 +30,9 @@ KEPT_S, SWEEP_S = 7 * 86_400, 3600
 
 DELIMITERS = {"tab": "\t", "\\t": "\t", "semicolon": ";", "comma": ",", "pipe": "|"}
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.@+-]+")
 
 
 # --- what is asked for -----------------------------------------------------------------------------------------------
-
-
-def base_of(file: str) -> str:
-    """The file's name without its end, made into a name that a base may have."""
-    name = _NOT_IN_NAMES.sub("_", Path(file).stem).lstrip("_.@+-")[:64]
-    return name or "base"
 
 
 def mapping_of(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:

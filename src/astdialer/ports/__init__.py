@@ -4,6 +4,7 @@ Adapters implement them; ``app.py`` wires them together.
 """
 
 from astdialer.ports.access import Token, TokenStore
+from astdialer.ports.callrecords import CallRecordStore, CallSearch
 from astdialer.ports.calls import CallStore
 from astdialer.ports.claims import Arrange, Claim, Claimed, ClaimRequest, Closing, Judge, Place
 from astdialer.ports.clock import Clock
@@ -43,6 +44,8 @@ __all__ = [
     "BaseLoader",
     "BaseUpload",
     "BlacklistEntry",
+    "CallRecordStore",
+    "CallSearch",
     "CallStore",
     "CampaignCounts",
     "CampaignEvent",

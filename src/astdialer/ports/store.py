@@ -15,6 +15,7 @@ from astdialer.domain.selection import Judgement, NumberFacts
 from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
 from astdialer.ports.access import TokenStore
+from astdialer.ports.callrecords import CallRecordStore
 from astdialer.ports.calls import CallStore
 from astdialer.ports.claims import Claim, Claimed, ClaimRequest, Closing
 from astdialer.ports.facts import (
@@ -335,6 +336,7 @@ class Store(
     RequestStore,
     CallStore,
     IntakeStore,
+    CallRecordStore,
     Protocol,
 ):
     """The whole store."""

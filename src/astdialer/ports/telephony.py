@@ -8,6 +8,7 @@ from typing import Protocol
 
 from astdialer.domain.agent import QueueMember
 from astdialer.domain.events import AttemptEvent
+from astdialer.domain.queue import QueueFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,12 @@ class Telephony(Protocol):
 
     async def queue_members(self, server: str) -> Sequence[QueueMember]:
         """QueueStatus: every member of every queue. Raises Unavailable."""
+
+    async def queues(self, server: str) -> Sequence[QueueFigures]:
+        """The figures of every queue. Raises Unavailable."""
+
+    async def leads(self, server: str, context: str, extension: str) -> bool:
+        """Whether the dialplan has the extension in the context. Raises Unavailable."""
 
     async def pause_member(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
         """Pause or unpause an agent in all of its queues; one that is in none is no error. Raises Unavailable."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from astdialer.domain.errors import Unavailable
 from astdialer.ports import Clock
 from astdialer.store.attempts import Attempts
+from astdialer.store.callrecords import CallRecords
 from astdialer.store.calls import Calls
 from astdialer.store.campaigns import Campaigns
 from astdialer.store.contacts import Contacts
@@ -22,7 +23,9 @@ from astdialer.store.tokens import Tokens
 from astdialer.store.uploads import Uploads
 
 
-class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests, Calls, Intake):
+class SqliteStore(
+    Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests, Calls, CallRecords, Intake
+):
     """Implements ports.Store over one SQLite file."""
 
     def __init__(self, database: Database) -> None:

@@ -89,6 +89,8 @@ def _options(job: UploadJob, campaigns: Mapping[str, Campaign], settings: Engine
         file_name=job.file_name,
         job=job.id,
         campaign=_campaign(job, campaigns),
+        fallback=given.get("fallback", ""),
+        spellings=bool(given.get("spellings")),
         timezone=given.get("timezone", ""),
         local_zone=settings.zone,
         country=given.get("country") or settings.default_country,

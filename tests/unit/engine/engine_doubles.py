@@ -17,6 +17,7 @@ from astdialer.domain.calendar import CallingWindow, Schedule, WorkingCalendar, 
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.contact import NewContact, NewNumber, Number, NumberType
 from astdialer.domain.errors import Unavailable
+from astdialer.domain.queue import QueueFigures
 from astdialer.domain.route import Route, Way, parse_destination
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Settings
@@ -125,6 +126,8 @@ class FakeTelephony:
         self.hang_up_fails = False
         self.channels: list[LiveChannel] = []
         self.members: list[QueueMember] = []
+        self.figures: Sequence[QueueFigures] | Exception = ()
+        self.dialplan: set[tuple[str, str]] = set()
         self.silent = 0  #: how many questions stay without an answer
 
     def is_up(self, server: str) -> bool:
@@ -164,6 +167,14 @@ class FakeTelephony:
 
     async def queue_members(self, server: str) -> Sequence[QueueMember]:
         return self.members
+
+    async def queues(self, server: str) -> Sequence[QueueFigures]:
+        if isinstance(self.figures, Exception):
+            raise self.figures
+        return self.figures
+
+    async def leads(self, server: str, context: str, extension: str) -> bool:
+        return (context, extension) in self.dialplan
 
 
 class FakeRecordings:

@@ -279,6 +279,15 @@ async def test_a_campaign_that_cant_dial_takes_no_task(engine: Rig, settings: di
     assert not {ContactState.READY, ContactState.WAITING, ContactState.IN_CALL} & set(await left(engine))
 
 
+async def test_a_context_that_is_usual_elsewhere_is_taken_only_if_it_leads_to_the_number(engine: Rig) -> None:
+    engine.agents(FREE, FREE)
+    engine.telephony.dialplan = {("from-agents", phone(1).lstrip("+"))}
+    await call_by_hand(engine, 1, usual_context="from-agents")
+    await call_by_hand(engine, 2, usual_context="from-agents", agent="1")
+    assert [call.via_context for call in engine.calls] == ["from-agents", ""]
+    await until(lambda: len(engine.telephony.placed) == 2)
+
+
 async def test_a_bad_context_is_refused_before_anything_is_begun(engine: Rig) -> None:
     engine.agents(FREE)
     with pytest.raises(Conflict, match="dialplan context"):

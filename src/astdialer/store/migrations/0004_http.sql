@@ -186,3 +186,13 @@ CREATE INDEX contacts_of_campaign ON contacts (campaign_id, id);
 -- Which of the jobs above brought an upload: what it left when the process died is removed before it begins anew.
 ALTER TABLE uploads ADD COLUMN job TEXT NOT NULL DEFAULT '';
 CREATE INDEX uploads_of_job ON uploads (job) WHERE job <> '';
+-- A running number for each CDR, in the order in which calls ended: uContact's getrecords shows one.
+CREATE TABLE cdr_ids (
+  id   INTEGER PRIMARY KEY,
+  guid TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO cdr_ids (guid) SELECT guid FROM cdrs ORDER BY calldate, guid;
+CREATE TRIGGER cdr_numbered AFTER INSERT ON cdrs BEGIN
+  INSERT INTO cdr_ids (guid) VALUES (new.guid);
+END;
+CREATE INDEX cdrs_by_agent ON cdrs (agent, calldate) WHERE agent <> '';
