@@ -29,7 +29,9 @@ from astdialer.ports.facts import (
     Order,
 )
 from astdialer.ports.hooks import HookStore
+from astdialer.ports.pages import PageStore
 from astdialer.ports.recordings import Converted, Recording
+from astdialer.ports.removal import RemovalStore
 from astdialer.ports.requests import RequestStore
 
 
@@ -309,6 +311,8 @@ class Store(
     TokenStore,
     HookStore,
     RequestStore,
+    RemovalStore,
+    PageStore,
     Protocol,
 ):
     """The whole store."""

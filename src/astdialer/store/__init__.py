@@ -14,13 +14,15 @@ from astdialer.store.contacts import Contacts
 from astdialer.store.database import Database
 from astdialer.store.hooks import Hooks
 from astdialer.store.orders import Orders
+from astdialer.store.pages import Pages
+from astdialer.store.removal import Removal
 from astdialer.store.reports import Reports
 from astdialer.store.requests import Requests
 from astdialer.store.tokens import Tokens
 from astdialer.store.uploads import Uploads
 
 
-class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests):
+class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests, Removal, Pages):
     """Implements ports.Store over one SQLite file."""
 
     def __init__(self, database: Database) -> None:
