@@ -191,6 +191,15 @@ PLANS = {
     "history": ["campaign_events_of (campaign_id=?)"],
     "known_entries": ["PRIMARY KEY (number=? AND campaign=?)"],
     "new_orders": ["orders_new"],
+    "contacts_page": ["contacts_of_campaign (campaign_id=? AND id>?)", BY_ID],
+    "contacts_at": ["contacts_of_campaign (campaign_id=?)", BY_ID],
+    "attempts_of_contacts": ["attempts_of_contact (contact_id=?)"],
+    "documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
+    "contacts_to_erase": ["contacts_of_campaign (campaign_id=? AND id>?)"],
+    "removable_contacts": [BY_ID],
+    "erase_uncalled_contacts": [BY_ID, "attempts_of_contact (contact_id=?)"],
+    "erase_uncalled_numbers": ["numbers_of_contact (contact_id=?)", "attempts_of_contact (contact_id=?)"],
+    "erase_documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
 }
 
 #: Walks along an index, or a list, that hold nothing but what is asked for.

@@ -23,6 +23,7 @@ from astdialer.domain.errors import InvalidSetting
 from astdialer.domain.names import parse_names
 from astdialer.domain.outcome import OutcomeRules
 from astdialer.domain.pace import Pace
+from astdialer.domain.params import parse_params
 from astdialer.domain.ranges import parse_ranges
 from astdialer.domain.retry import DEFAULTS, Retry
 from astdialer.domain.typification import parse_outcomes
@@ -268,6 +269,11 @@ class Settings:
     preview_s: int = _setting(60, form.whole(5, 3600), "Preview: how long the agent may think, from answering on.")
     preview_skip_delay_s: int = _setting(
         3600, form.whole(0, 99_999_999), "Preview: seconds until a skipped contact comes up again."
+    )
+    params: str = _setting(
+        "",
+        form.canonical(parse_params),
+        r"Params of every contact that has none of that name of its own: NAME=VALUE;…, a ; in a value written \;.",
     )
     auto_reset_stats: bool = _setting(False, form.flag, "Zero the campaign's statistics at its local midnight.")
     retry_machine: Retry = _try(D.MACHINE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import INVALID, REPLACED, STOPPED, Contact, ContactState, NewNumber, Number, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
+from astdialer.domain.params import check_params
 from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.result import terminate as terminated
 from astdialer.domain.retry import closed_number, ended, settle
@@ -36,10 +37,8 @@ ORDER_S = 30
 #: A call is closed so long after its hangup: who says something about it is often quicker.
 CLOSING_S, LOOK_S = LATE_FACT_S + 0.5, 0.25
 
-#: As uploads have them, so that what comes by another way can be dialed as well.
-MAX_PARAMS, MAX_VALUE_BYTES, MAX_PRIORITY = 60, 900, 999_999
-_PARAM = re.compile(r"[A-Za-z0-9_]{1,64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+#: As uploads have it, so that what comes by another way can be dialed as well.
+MAX_PRIORITY = 999_999
 _AGENTPHONE = re.compile(r"[A-Za-z0-9_@/-]{1,80}")
 
 
@@ -322,27 +321,6 @@ def shown(at: int) -> str:
 def main_number(contact: Contact) -> str:
     """The number that the contact is known by, E.164."""
     return contact.numbers[0].number
-
-
-def check_params(params: Mapping[str, str], key: str = "data") -> None:
-    """Raises InvalidSetting, which says ``key``, for what can't become channel variables."""
-    if len(params) > MAX_PARAMS:
-        raise InvalidSetting(key, f"{len(params)} params", f"at most {MAX_PARAMS}")
-    for name, value in params.items():
-        if not _PARAM.fullmatch(name):
-            raise InvalidSetting(key, name, "names of 1 to 64 letters A-Z, digits or _")
-        if _CONTROL.search(value) or len(value.encode()) > MAX_VALUE_BYTES:
-            expected = f"values without control characters, of at most {MAX_VALUE_BYTES} bytes"
-            raise InvalidSetting(key, f"{name}={value[:40]}", expected)
-    _check_twice(params, key)
-
-
-def _check_twice(names: Iterable[str], key: str) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name.lower() in seen:
-            raise InvalidSetting(key, name, "each name once, in whatever case")
-        seen.add(name.lower())
 
 
 def check_priority(priority: int) -> None:

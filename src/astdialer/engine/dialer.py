@@ -125,7 +125,7 @@ class Dialer:
             self._forget_idleness()
         self._forecaster.look()
         running: list[tuple[Campaign, Decision]] = []
-        for campaign in list(self._directory.campaigns.values()):
+        for campaign in self._directory.present():
             standing = self.standings.setdefault(campaign.id, Standing())
             if campaign.state is CampaignState.STOPPING:
                 await self._wind_down(campaign)

@@ -35,6 +35,7 @@ class Directory:
         #: Asked for each agent at each look: kept until something is set anew.
         self._known_profiles: dict[tuple[str, str], AgentProfile] = {}
         self._known_rests: dict[tuple[str, str], int] = {}
+        self.removed: set[int] = set()  #: campaigns that are not there any more; they stay known: a call may just end
         self.changed_rules: set[int] = set()  #: campaigns whose rules have changed since somebody looked
 
     async def load(self) -> None:
@@ -42,6 +43,7 @@ class Directory:
         before = {campaign_id: self._fingerprint(campaign) for campaign_id, campaign in self._campaigns.items()}
         campaigns = await self._store.campaigns()
         self._campaigns.update((campaign.id, campaign) for campaign in campaigns)
+        self.removed = set(self._campaigns) - {campaign.id for campaign in campaigns}
         self.trunks = {trunk.name: trunk for trunk in await self._store.trunks()}
         self.routes = {route.name: route for route in await self._store.routes()}
         self.calendars = {calendar.name: calendar for calendar in await self._store.calendars()}
@@ -60,6 +62,10 @@ class Directory:
     def _fingerprint(self, campaign: Campaign) -> object:
         """What may change when a waiting contact comes up again."""
         return campaign.settings, self.calendars.get(campaign.settings.calendar), self.routes_of(campaign)
+
+    def present(self) -> list[Campaign]:
+        """The campaigns that there are."""
+        return [campaign for campaign in self._campaigns.values() if campaign.id not in self.removed]
 
     def require(self, campaign: Campaign) -> None:
         """Take up a campaign that was made this very moment."""
@@ -115,7 +121,7 @@ class Directory:
 
     def of_queue(self, server: str, queue: str) -> list[Campaign]:
         """The campaigns, active or not, that name a server's queue."""
-        named = (campaign for campaign in self._campaigns.values() if campaign.settings.queue == queue)
+        named = (campaign for campaign in self.present() if campaign.settings.queue == queue)
         return [campaign for campaign in named if self.server_of(campaign) == server]
 
     def wrap_up_s(self, server: str, queue: str) -> int:

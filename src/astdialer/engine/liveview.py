@@ -53,7 +53,7 @@ class LiveView:
             "store_writes": self._store.writes(),
             "calls": sum(not call.is_gone for call in self._calls),
             "vitals": self._vitals.view(),
-            "campaigns": [await self._campaign(c) for c in self._directory.campaigns.values()],
+            "campaigns": [await self._campaign(c) for c in self._directory.present()],
             "agents": self._agent_rows(),
             "queues": [
                 dataclasses.asdict(each) | {"asked_at": self._queues.asked_at[each.server]}

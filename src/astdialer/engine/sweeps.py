@@ -25,6 +25,8 @@ PERIOD_S = 1.0
 EXPIRY_S = 300.0
 #: Contacts changed in one transaction, so that dialing goes on beside it.
 BATCH = 5000
+#: Contacts of removed campaigns that one look erases.
+ERASED = 1000
 
 
 class Sweeps:
@@ -52,7 +54,8 @@ class Sweeps:
         await self._late_results()
         await self._changed_rules()
         await self._expire()
-        for campaign in list(self._directory.campaigns.values()):
+        await self._store.erase_some(ERASED)
+        for campaign in self._directory.present():
             await self._guarded(campaign, self._of_campaign(campaign))
 
     async def _guarded(self, campaign: Campaign, work: Awaitable[None]) -> None:

@@ -13,6 +13,7 @@ from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import DEFAULT_PRIORITY, Contact, ContactState, NewContact, NewNumber, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting
+from astdialer.domain.params import check_params
 from astdialer.domain.retry import ended
 from astdialer.domain.typification import LONGEST_NEXT_S
 from astdialer.engine import orders
@@ -23,7 +24,6 @@ from astdialer.engine.contacts import (
     base_name,
     check_agent,
     check_allowed,
-    check_params,
     check_priority,
     main_number,
     respool,

@@ -44,6 +44,10 @@ class ForeignObject:
     changed_at: int = 0
 
 
+#: Dialects, and their kinds of objects, whose id is that of a contact: they go when the contact is removed.
+CONTACT_DOCUMENTS = (("webitel3", "member"),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """The answer to a request that came with a key. ``status`` None: the request is still being done."""

@@ -32,7 +32,9 @@ from astdialer.ports.facts import (
 )
 from astdialer.ports.hooks import HookStore
 from astdialer.ports.intake import IntakeStore
+from astdialer.ports.pages import PageStore
 from astdialer.ports.recordings import Converted, Recording
+from astdialer.ports.removal import RemovalStore
 from astdialer.ports.requests import RequestStore
 
 
@@ -337,6 +339,8 @@ class Store(
     CallStore,
     IntakeStore,
     CallRecordStore,
+    RemovalStore,
+    PageStore,
     Protocol,
 ):
     """The whole store."""

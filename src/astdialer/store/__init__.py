@@ -17,6 +17,8 @@ from astdialer.store.database import Database
 from astdialer.store.hooks import Hooks
 from astdialer.store.intake import Intake
 from astdialer.store.orders import Orders
+from astdialer.store.pages import Pages
+from astdialer.store.removal import Removal
 from astdialer.store.reports import Reports
 from astdialer.store.requests import Requests
 from astdialer.store.tokens import Tokens
@@ -24,7 +26,20 @@ from astdialer.store.uploads import Uploads
 
 
 class SqliteStore(
-    Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests, Calls, CallRecords, Intake
+    Campaigns,
+    Uploads,
+    Contacts,
+    Attempts,
+    Orders,
+    Reports,
+    Tokens,
+    Hooks,
+    Requests,
+    Calls,
+    CallRecords,
+    Intake,
+    Removal,
+    Pages,
 ):
     """Implements ports.Store over one SQLite file."""
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from astdialer.domain.contact import ContactState, NewContact
-from astdialer.domain.errors import Conflict
+from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.selection import pool_zones
 from astdialer.ports import BaseUpload
 from astdialer.store.contact_write import pool_id
@@ -93,9 +93,13 @@ class Uploads:
 async def open_upload(
     tx: Writing, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int, job: str = ""
 ) -> BaseUpload:
-    """A new upload, into a new base if there is none of this name. Raises Conflict if it is in another timezone."""
+    """A new upload, into a new base if there is none of this name. Raises Conflict if it is in another timezone, and
+    NotFound if the campaign was removed."""
     await tx.execute("make_base", {"campaign_id": campaign_id, "name": base, "timezone": timezone, "now": now})
-    row = (await tx.fetch("base", {"campaign_id": campaign_id, "name": base}))[0]
+    found = await tx.fetch("base", {"campaign_id": campaign_id, "name": base})
+    if not found:
+        raise NotFound("campaign", campaign_id, "it was removed")
+    row = found[0]
     if timezone and row["timezone"] != timezone:
         raise Conflict(f"base {base!r} is in zone {row['timezone'] or 'of its campaign'!r}, not {timezone!r}")
     upload = {"base_id": row["id"], "campaign_id": campaign_id, "file_name": file_name, "now": now, "job": job}

@@ -99,6 +99,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "timezone": st.sampled_from(["", "Asia/Kolkata", "America/Argentina/Buenos_Aires", "UTC+05:30"]),
     "ranges": st.sampled_from(["", "M=09:00-12:00/2@10;H=18:00-21:00/1", "home-1=0:00-24:00/0@-5"]),
     "outcomes": st.sampled_from(["", "Sale=success;No|Too expensive=close", "Later=reschedule:other->"]),
+    "params": st.sampled_from(["", "source=spring", r"a=1\;2;B_2=x\\y; c = d ;"]),
     "agent_strategy": st.sampled_from([*AgentStrategy, "with_fewest_calls", "agent-with-least-talk-time"]),
 }
 BAD: dict[str, list[str]] = {
@@ -142,6 +143,7 @@ BAD: dict[str, list[str]] = {
     "timezone": ["Mars/Olympus", "../../etc/passwd", "UTC+25:00"],
     "ranges": ["M", "M=9-12/2", "M=12:00-09:00/2", "M=09:00-12:00"],
     "outcomes": ["Sale", "Sale=buy", "a|b|c|d=close", "Sale=success;sale=close"],
+    "params": ["source", "a b=1", "=1", "a=\n", r"a=\n", "a=1;A=2", "a=1;a=2", "a=" + "x" * 901],
     "agent_strategy": ["fastest", "with fewest calls", "agent-", " "],
 }
 

@@ -44,6 +44,15 @@ async def test_a_call_goes_out_with_everything_asterisk_needs(engine: Rig) -> No
     assert call.attempt.state is State.DIALING
 
 
+async def test_a_campaigns_params_are_those_of_every_contact_without_them(engine: Rig) -> None:
+    await engine.set(params=r"NAME=Nobody;offer=3\;4")
+    (call,) = await engine.claim(1)
+    await sent(engine, call)
+    ((_, order),) = engine.telephony.placed
+    found = {name: value for name, value in order.variables.items() if name.startswith("__CONTACT_")}
+    assert found == {"__CONTACT_name": "Ana", "__CONTACT_offer": "3;4"}
+
+
 async def test_calls_leave_evenly_spaced(slow: Rig) -> None:
     calls = await slow.claim(1, 2, 3)
     for call in calls:

@@ -12,7 +12,7 @@ from astdialer.domain.agent import AgentStatus
 from astdialer.domain.amd import Action
 from astdialer.domain.campaign import Campaign, CampaignState, Phase
 from astdialer.domain.contact import Contact, ContactState
-from astdialer.domain.errors import Unavailable
+from astdialer.domain.errors import NotFound, Unavailable
 from astdialer.domain.limit import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
@@ -449,3 +449,18 @@ async def test_an_eternal_queue_waits_for_more(engine: Rig) -> None:
     engine.dialer.due_at(engine.campaign.id, 0)
     await engine.turn()
     assert [call.attempt.number for call in engine.calls] == [phone(2)]
+
+
+# --- what was removed ------------------------------------------------------------------------------------------------
+
+
+async def test_contacts_of_a_removed_campaign_are_erased(engine: Rig) -> None:
+    await engine.people(1, 2)
+    known = await contact(engine, 1)
+    await engine.store.set_state(engine.campaign.id, CampaignState.STOPPED, now=NOON)
+    await engine.store.remove_campaign(engine.campaign.id, NOON)
+    await engine.context.directory.load()
+    await looks(engine, NOON + 1000)
+    with pytest.raises(NotFound):
+        await engine.store.contact(known.id)
+    assert await engine.store.erase_some(9) == 0

@@ -3,6 +3,25 @@
 
 ALTER TABLE campaigns ADD COLUMN tenant TEXT NOT NULL DEFAULT '';  -- '' belongs to no tenant
 
+-- Removed campaigns and contacts. What was called is kept without what else was known of it: attempts and CDRs refer to
+-- it, and the caps on calls to a number count it. A removed campaign keeps its name, which its CDRs bear.
+ALTER TABLE campaigns ADD COLUMN removed_at INTEGER;
+ALTER TABLE campaigns ADD COLUMN erased_to INTEGER;  -- removed: contacts up to this id are erased; NULL: nothing is left
+CREATE TABLE uploads_2 (
+  id           INTEGER PRIMARY KEY,
+  base_id      INTEGER NOT NULL REFERENCES bases (id),
+  campaign_id  INTEGER NOT NULL REFERENCES campaigns (id),
+  file_name    TEXT NOT NULL,
+  state        TEXT NOT NULL CHECK (state IN ('loading', 'published', 'discarding', 'removed')), -- removed: is new
+  started_at   INTEGER NOT NULL,
+  touched_at   INTEGER NOT NULL,
+  published_at INTEGER
+) STRICT;
+INSERT INTO uploads_2 SELECT id, base_id, campaign_id, file_name, state, started_at, touched_at, published_at FROM uploads;
+DROP TABLE uploads;
+ALTER TABLE uploads_2 RENAME TO uploads;
+CREATE INDEX uploads_of_campaign ON uploads (campaign_id, state);
+
 -- Of a secret only its hash is kept: it has 256 random bits, so that no slow hash is needed.
 CREATE TABLE tokens (
   id         TEXT PRIMARY KEY,
@@ -72,7 +91,9 @@ END;
 CREATE TRIGGER campaign_told AFTER INSERT ON campaign_events BEGIN
   INSERT INTO events (at, kind, campaign_id, body)
   VALUES (new.at, 'campaign.' || new.event, new.campaign_id,
-    json_object('detail', new.detail, 'done_by', new.done_by));
+    json_object('detail', new.detail, 'done_by', new.done_by, 'open_contacts',
+      (SELECT coalesce(sum(n.n), 0) FROM pools p JOIN uploads u ON u.id = p.upload_id AND u.state = 'published'
+       JOIN contact_counts n ON n.pool_id = p.id AND n.state <> 'done' WHERE p.campaign_id = new.campaign_id)));
 END;
 CREATE TRIGGER recording_told AFTER UPDATE OF state ON recordings WHEN new.state = 'done' AND old.state <> 'done' BEGIN
   INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)

@@ -89,7 +89,8 @@ SELECT b.id, k.name AS campaign, b.name AS base, b.timezone, b.created_at, u.sta
     WHERE p.upload_id = u.id), 0) AS contacts,
   coalesce((SELECT sum(n.n) FROM pools p JOIN contact_counts n ON n.pool_id = p.id AND n.state = 'done'
     WHERE p.upload_id = u.id), 0) AS done
-FROM bases b JOIN campaigns k ON k.id = b.campaign_id LEFT JOIN uploads u ON u.base_id = b.id
+FROM bases b JOIN campaigns k ON k.id = b.campaign_id AND k.removed_at IS NULL
+LEFT JOIN uploads u ON u.base_id = b.id AND u.state <> 'removed'
 WHERE :campaign_id IS NULL OR b.campaign_id = :campaign_id ORDER BY b.id, u.id
 
 -- name: live_view

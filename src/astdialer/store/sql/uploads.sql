@@ -3,7 +3,7 @@ INSERT INTO bases (campaign_id, name, timezone, created_at) VALUES (:campaign_id
 ON CONFLICT (campaign_id, name) DO NOTHING
 
 -- name: base
-SELECT b.id, b.timezone, c.name AS campaign FROM bases b JOIN campaigns c ON c.id = b.campaign_id
+SELECT b.id, b.timezone, c.name AS campaign FROM bases b JOIN campaigns c ON c.id = b.campaign_id AND c.removed_at IS NULL
 WHERE b.campaign_id = :campaign_id AND b.name = :name
 
 -- name: open_upload
