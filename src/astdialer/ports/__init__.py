@@ -19,6 +19,7 @@ from astdialer.ports.facts import (
     Order,
 )
 from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier
+from astdialer.ports.members import AttemptSearch, MemberSearch, MemberStore
 from astdialer.ports.recordings import Converted, Recording, Recordings
 from astdialer.ports.requests import BaseLoader, ForeignObject, Kept, RequestStore, UploadJob
 from astdialer.ports.store import AttemptStore, CampaignStore, ContactStore, OrderStore, ReportStore, Store, UploadStore
@@ -31,12 +32,14 @@ from astdialer.ports.telephony import (
     MemberSeen,
     MemberTalk,
     Origination,
+    QueueCall,
     Telephony,
     TelephonyEvent,
 )
 
 __all__ = [
     "Arrange",
+    "AttemptSearch",
     "AttemptStore",
     "BaseLoader",
     "BaseUpload",
@@ -64,7 +67,9 @@ __all__ = [
     "LiveChannel",
     "MemberGone",
     "MemberMissed",
+    "MemberSearch",
     "MemberSeen",
+    "MemberStore",
     "MemberTalk",
     "NewEvent",
     "NewTask",
@@ -74,6 +79,7 @@ __all__ = [
     "OrderStore",
     "Origination",
     "Place",
+    "QueueCall",
     "Recording",
     "Recordings",
     "ReportStore",

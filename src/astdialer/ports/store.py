@@ -29,6 +29,7 @@ from astdialer.ports.facts import (
     Order,
 )
 from astdialer.ports.hooks import HookStore
+from astdialer.ports.members import MemberStore
 from astdialer.ports.recordings import Converted, Recording
 from astdialer.ports.requests import RequestStore
 
@@ -309,6 +310,7 @@ class Store(
     TokenStore,
     HookStore,
     RequestStore,
+    MemberStore,
     Protocol,
 ):
     """The whole store."""

@@ -13,6 +13,7 @@ from astdialer.store.campaigns import Campaigns
 from astdialer.store.contacts import Contacts
 from astdialer.store.database import Database
 from astdialer.store.hooks import Hooks
+from astdialer.store.members import Members
 from astdialer.store.orders import Orders
 from astdialer.store.reports import Reports
 from astdialer.store.requests import Requests
@@ -20,7 +21,7 @@ from astdialer.store.tokens import Tokens
 from astdialer.store.uploads import Uploads
 
 
-class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests):
+class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests, Members):
     """Implements ports.Store over one SQLite file."""
 
     def __init__(self, database: Database) -> None:
