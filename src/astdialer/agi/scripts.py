@@ -1,4 +1,4 @@
-"""The scripts that the dialplan of an astdialer call runs: answered, preview, disposition, check."""
+"""The scripts that the dialplan runs: answered, preview, disposition, check of our calls, lookup of inbound ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from astdialer.agi.session import COMMAND_S, AgiSession, Script
 from astdialer.domain.amd import Action, AmdParameters, Verdict
 from astdialer.domain.errors import NotFound
 from astdialer.engine.answering import Answering, Conclusion
+from astdialer.engine.lookup import ERROR, Answer, Lookup
 
 ENGINE_S = 5.0  #: longest wait for the engine: a person is on the line, and the dialplan has a fallback
 AMD_GRACE_S = 5.0  #: AMD counts frames of sound; without any it takes a little longer than its own limit
@@ -20,6 +21,7 @@ PREVIEW_POLLS = 3600  #: the engine has its own limit; this one ends a session w
 ACTION = "ASTDIALER_ACTION"
 PREVIEW = "ASTDIALER_PREVIEW"
 CHECK = "ASTDIALER_CHECK"
+LOOKUP = "LOOKUP"
 
 _ATTEMPT = re.compile(r"[A-Za-z0-9._;-]{1,149}")
 _RESULTS = frozenset({"abandoned", "played", "message", "agent_hung_up"})
@@ -39,9 +41,10 @@ _SOUND_PLACES = (
 logger = logging.getLogger(__name__)
 
 
-def routes(answering: Answering) -> dict[str, Script]:
+def routes(answering: Answering, lookup: Lookup | None = None) -> dict[str, Script]:
     """astdialer's own scripts by route."""
     return {
+        "lookup": partial(look_up, lookup),
         "answered": partial(answered, answering),
         "preview": partial(preview, answering),
         "disposition": partial(disposition, answering),
@@ -122,6 +125,20 @@ async def _pressed(session: AgiSession) -> str:
         raise AgiHangup
     key = chr(int(reply.result)) if reply.result.isdecimal() and int(reply.result) < 128 else ""
     return key if _KEY.fullmatch(key) else ""
+
+
+async def look_up(lookup: Lookup | None, session: AgiSession) -> None:
+    """Arg 1 is the caller's number; without one it is the channel's. Sets LOOKUP_… to what the customer's system says
+    of it, and then LOOKUP to ``found``, ``none`` or ``error``.
+
+    That comes last: AGISTATUS is SUCCESS even when this script dies, so the dialplan tests the variable.
+    """
+    cid = _argument(session, 0) or session.environment.get("agi_callerid", "")
+    answer = await lookup.ask("" if cid == "unknown" else cid) if lookup else Answer(ERROR)
+    logger.info("agi.lookup", extra={"uniqueid": session.uniqueid, "cid": cid[:80], "answer": answer.word})
+    for name, value in answer.values.items():
+        await session.set_variable(f"{LOOKUP}_{name}", value)
+    await session.set_variable(LOOKUP, answer.word)
 
 
 async def disposition(answering: Answering, session: AgiSession) -> None:

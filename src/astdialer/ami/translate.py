@@ -15,7 +15,7 @@ from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.amd import Action
 from astdialer.domain.queue import QueueFigures
-from astdialer.ports import LiveChannel, MemberGone, MemberMissed, MemberSeen, MemberTalk, TelephonyEvent
+from astdialer.ports import LiveChannel, MemberGone, MemberMissed, MemberSeen, MemberTalk, QueueCall, TelephonyEvent
 
 Message = Mapping[str, str]
 Facts = tuple[TelephonyEvent, ...]
@@ -191,14 +191,32 @@ def _talk(server: str, message: Message, at: int, *, in_call: bool) -> MemberTal
     return MemberTalk(server=server, queue=queue, interface=interface, in_call=in_call, at=at)
 
 
+def _queue_call(server: str, message: Message, at: int, *, taken: bool) -> QueueCall:
+    # Uniqueid is the caller in the queue, DestUniqueid the agent's phone.
+    cid = message.get("CallerIDNum", "")
+    return QueueCall(
+        server=server,
+        queue=message.get("Queue", ""),
+        interface=message.get("Interface", ""),
+        uniqueid=message.get("Uniqueid", ""),
+        cid="" if cid == "<unknown>" else cid,
+        taken=taken,
+        at=at,
+    )
+
+
+def _agent_called(server: str, message: Message, at: int) -> Facts:
+    return (_queue_call(server, message, at, taken=False),)
+
+
 def _agent_connect(server: str, message: Message, at: int) -> Facts:
-    # Uniqueid is the caller in the queue, DestUniqueid the agent's phone. RingTime is in seconds here.
-    talk = _talk(server, message, at, in_call=True)
+    # RingTime is in seconds here.
+    call, talk = _queue_call(server, message, at, taken=True), _talk(server, message, at, in_call=True)
     attempt = _own(message)
     if not attempt:
-        return (talk,)
+        return call, talk
     ring_s = _number(message, "RingTime")
-    return ev.AgentConnected(attempt_id=attempt, at=at, agent=talk.interface, ring_s=ring_s), talk
+    return ev.AgentConnected(attempt_id=attempt, at=at, agent=talk.interface, ring_s=ring_s), call, talk
 
 
 def _agent_complete(server: str, message: Message, at: int) -> Facts:
@@ -238,6 +256,7 @@ _RULES: Mapping[str, Callable[[str, Message, int], Facts]] = {
     "SoftHangupRequest": _soft_hangup_request,
     "Hangup": _hangup,
     "QueueCallerJoin": _queue_join,
+    "AgentCalled": _agent_called,
     "AgentConnect": _agent_connect,
     "AgentComplete": _agent_complete,
     "AgentRingNoAnswer": _member_missed,

@@ -92,7 +92,8 @@ class Webhook:
     def wants(self, event: Event, tenant: str) -> bool:
         """Whether it is told of the event, which is of a campaign of ``tenant``. Never of what was before it."""
         is_its = self.campaign_id in (None, event.campaign_id) and self.tenant in ("", tenant)
-        return self.enabled and is_its and event.at >= self.created_at and covers(self.events, event.kind)
+        is_wanted = self.form is not Form.NATIVE or covers(self.events, event.kind)  # others name their own kinds
+        return self.enabled and is_its and event.at >= self.created_at and is_wanted
 
 
 def covers(wanted: Sequence[str], kind: str) -> bool:

@@ -20,6 +20,7 @@ from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
 from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.liveview import PERIOD_S, LiveView
+from astdialer.engine.notices import Notices
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
@@ -38,6 +39,7 @@ from astdialer.ports import (
     MemberMissed,
     MemberSeen,
     MemberTalk,
+    QueueCall,
     Recordings,
     Store,
     Telephony,
@@ -64,10 +66,13 @@ class Engine:
             directory=Directory(store, options.zone),
             trouble=Trouble(),
         )
+        self._notices = Notices(self._context)
         caller_ids = CallerIds(self._context)
         self._placer = Placer(self._context, caller_ids)
         self._desk = Desk(self._context)
-        self._agent_first = AgentFirst(self._context, self._desk, caller_ids, self._placer.place)
+        self._agent_first = AgentFirst(
+            self._context, self._desk, caller_ids, self._placer.place, self._notices.leg_rang
+        )
         self._recovery = Recovery(self._context, self._agent_first)
         router = Router(self._context)
         self._forecaster = Forecaster(self._context, self._desk)
@@ -83,7 +88,7 @@ class Engine:
             forecaster=self._forecaster,
         )
         self._dialer = Dialer(self._context, parts)
-        self._bookkeeper = Bookkeeper(self._context, self._closed)
+        self._bookkeeper = Bookkeeper(self._context, self._closed, self._notices)
         self._orders = OrderDesk(self._context, self._desk, self._dialer)
         self._sweeps = Sweeps(self._context, self._desk, self._dialer)
         self._queues = QueueWatch(self._context)
@@ -172,6 +177,8 @@ class Engine:
                 self._context.vitals.handled(event.at, self._context.clock.now())
                 self._context.calls.handle(event)
                 self._agent_first.handle(event)
+            case QueueCall():
+                self._notices.queue_call(event)
             case MemberMissed():
                 self._desk.missed_in_queue(event.server, event.queue, event.interface)
             case MemberTalk(in_call=True):

@@ -134,7 +134,7 @@ class OrderDesk:
         with self._desk.promised(member.server, member.interface):
             claim = await self._claim(campaign, self._task(campaign, body, request.now), request)
             (call,) = self._calls.add([claim])
-            call.via_context = context
+            call.via_context, call.auto_answer = context, bool(body.get("auto_answer"))
             self._ring(call, member)
         return {"guid": claim.attempt.id, "contact_id": claim.contact.id}
 

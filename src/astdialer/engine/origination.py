@@ -21,6 +21,11 @@ PREVIEW_CONTEXT = "astdialer-preview"
 HOLD_MARGIN_S = 30
 LONGEST_NAME = 60
 #: What has a meaning in a caller id.
+#: By one of these most telephones are told to answer by themselves.
+AUTO_ANSWER = {
+    "Call-Info": "<sip:astdialer>;answer-after=0",
+    "Alert-Info": "<http://astdialer>;info=alert-autoanswer;delay=0",
+}
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\"<>\\,;|]")
 
 
@@ -89,6 +94,7 @@ def agent_leg(
         account=campaign.name,
         context=PREVIEW_CONTEXT if preview else LEG_CONTEXT,
         variables={key: value for key, value in (ours | _params(call, campaign)).items() if value},
+        headers=AUTO_ANSWER if call.auto_answer else {},
     )
 
 

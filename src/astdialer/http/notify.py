@@ -24,6 +24,8 @@ from astdialer.domain.errors import Unavailable
 #: Largest answer that is read.
 LARGEST = 1024 * 1024
 CONNECTIONS = 100
+#: Answers that say that there is nothing.
+NOTHING = (204, 404)
 
 
 class HttpNotifier:
@@ -52,11 +54,13 @@ class HttpNotifier:
         return status
 
     async def get_json(self, url: str, query: Mapping[str, str]) -> Mapping[str, Any]:
-        """A JSON object. Raises Unavailable when that is not what comes, or not in time."""
+        """A JSON object; an empty one for 204 and 404. Raises Unavailable when neither comes, or not in time."""
         parts = urlsplit(url)
         asked = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(query))))))
         headers = {"accept": "application/json", "user-agent": "astdialer"}
         status, body = await self._ask("GET", asked, self._settings.lookup_timeout_s, b"", headers)
+        if status in NOTHING:
+            return {}
         try:
             found = json.loads(body)
         except (ValueError, RecursionError):

@@ -22,6 +22,7 @@ from astdialer.ports.facts import (
 )
 from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier
 from astdialer.ports.intake import IntakeStore
+from astdialer.ports.members import AttemptSearch, MemberSearch, MemberStore
 from astdialer.ports.recordings import Converted, Recording, Recordings
 from astdialer.ports.requests import BaseLoader, ForeignObject, Kept, RequestStore, UploadJob
 from astdialer.ports.store import AttemptStore, CampaignStore, ContactStore, OrderStore, ReportStore, Store, UploadStore
@@ -34,12 +35,14 @@ from astdialer.ports.telephony import (
     MemberSeen,
     MemberTalk,
     Origination,
+    QueueCall,
     Telephony,
     TelephonyEvent,
 )
 
 __all__ = [
     "Arrange",
+    "AttemptSearch",
     "AttemptStore",
     "BaseLoader",
     "BaseUpload",
@@ -71,7 +74,9 @@ __all__ = [
     "LiveChannel",
     "MemberGone",
     "MemberMissed",
+    "MemberSearch",
     "MemberSeen",
+    "MemberStore",
     "MemberTalk",
     "NewEvent",
     "NewTask",
@@ -81,6 +86,7 @@ __all__ = [
     "OrderStore",
     "Origination",
     "Place",
+    "QueueCall",
     "Recording",
     "Recordings",
     "ReportStore",

@@ -32,6 +32,7 @@ from astdialer.ports.facts import (
 )
 from astdialer.ports.hooks import HookStore
 from astdialer.ports.intake import IntakeStore
+from astdialer.ports.members import MemberStore
 from astdialer.ports.pages import PageStore
 from astdialer.ports.recordings import Converted, Recording
 from astdialer.ports.removal import RemovalStore
@@ -341,6 +342,7 @@ class Store(
     CallRecordStore,
     RemovalStore,
     PageStore,
+    MemberStore,
     Protocol,
 ):
     """The whole store."""

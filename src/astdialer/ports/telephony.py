@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from astdialer.domain.agent import QueueMember
@@ -24,6 +24,7 @@ class Origination:
     context: str
     variables: Mapping[str, str]
     exten: str = "s"
+    headers: Mapping[str, str] = field(default_factory=dict)  #: SIP headers of its INVITE; other technologies have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,20 @@ class MemberMissed:
     interface: str
 
 
-TelephonyEvent = AttemptEvent | LinkUp | LinkDown | MemberSeen | MemberGone | MemberTalk | MemberMissed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCall:
+    """A caller of a queue, ours or anybody's: a member's telephone rings for it, or the member has ``taken`` it."""
+
+    server: str
+    queue: str
+    interface: str
+    uniqueid: str  #: the caller's channel
+    cid: str  #: the caller's number, empty if it shows none
+    taken: bool
+    at: int
+
+
+TelephonyEvent = AttemptEvent | LinkUp | LinkDown | MemberSeen | MemberGone | MemberTalk | MemberMissed | QueueCall
 
 
 class Telephony(Protocol):

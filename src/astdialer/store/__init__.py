@@ -16,6 +16,7 @@ from astdialer.store.contacts import Contacts
 from astdialer.store.database import Database
 from astdialer.store.hooks import Hooks
 from astdialer.store.intake import Intake
+from astdialer.store.members import Members
 from astdialer.store.orders import Orders
 from astdialer.store.pages import Pages
 from astdialer.store.removal import Removal
@@ -40,6 +41,7 @@ class SqliteStore(
     Intake,
     Removal,
     Pages,
+    Members,
 ):
     """Implements ports.Store over one SQLite file."""
 

@@ -58,7 +58,7 @@ async def _open_pools(tx: Writing, request: ClaimRequest) -> dict[int, Row]:
     return {row["id"]: row for row in rows if request.is_open(row["zones"])}
 
 
-async def with_numbers(tx: Writing, rows: Sequence[Row]) -> list[Contact]:
+async def with_numbers(tx: Reading, rows: Sequence[Row | Mapping[str, Any]]) -> list[Contact]:
     """The contacts of these rows, with their numbers."""
     found = await tx.fetch("numbers_of", {"ids": json.dumps([row["id"] for row in rows])})
     numbers = {
