@@ -21,6 +21,7 @@ KINDS: Mapping[str, str] = {
     "campaign.created": "A campaign was made.",
     "campaign.changed": "Settings were changed.",
     "campaign.started": "A campaign was started.",
+    "campaign.delayed": "It was to start by itself, and something is missing.",
     "campaign.paused": "A campaign was paused.",
     "campaign.resumed": "It dials on.",
     "campaign.sleeps": "Its calendar or calling hours have shut.",
@@ -92,7 +93,9 @@ class Webhook:
     def wants(self, event: Event, tenant: str) -> bool:
         """Whether it is told of the event, which is of a campaign of ``tenant``. Never of what was before it."""
         is_its = self.campaign_id in (None, event.campaign_id) and self.tenant in ("", tenant)
-        return self.enabled and is_its and event.at >= self.created_at and covers(self.events, event.kind)
+        # What a form of others' says of an event, and whether that is wanted, is known once it is in their words.
+        may_be_wanted = self.form is not Form.NATIVE or covers(self.events, event.kind)
+        return self.enabled and is_its and event.at >= self.created_at and may_be_wanted
 
 
 def covers(wanted: Sequence[str], kind: str) -> bool:

@@ -4,6 +4,7 @@ Adapters implement them; ``app.py`` wires them together.
 """
 
 from astdialer.ports.access import Token, TokenStore
+from astdialer.ports.candidates import CandidateStore
 from astdialer.ports.claims import Arrange, Claim, Claimed, ClaimRequest, Closing, Judge, Place
 from astdialer.ports.clock import Clock
 from astdialer.ports.facts import (
@@ -44,6 +45,7 @@ __all__ = [
     "CampaignCounts",
     "CampaignEvent",
     "CampaignStore",
+    "CandidateStore",
     "Claim",
     "ClaimRequest",
     "Claimed",

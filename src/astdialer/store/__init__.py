@@ -10,6 +10,7 @@ from astdialer.domain.errors import Unavailable
 from astdialer.ports import Clock
 from astdialer.store.attempts import Attempts
 from astdialer.store.campaigns import Campaigns
+from astdialer.store.candidates import Candidates
 from astdialer.store.contacts import Contacts
 from astdialer.store.database import Database
 from astdialer.store.hooks import Hooks
@@ -20,7 +21,7 @@ from astdialer.store.tokens import Tokens
 from astdialer.store.uploads import Uploads
 
 
-class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests):
+class SqliteStore(Campaigns, Uploads, Contacts, Attempts, Orders, Reports, Tokens, Hooks, Requests, Candidates):
     """Implements ports.Store over one SQLite file."""
 
     def __init__(self, database: Database) -> None:

@@ -21,7 +21,7 @@ STEP_MS, HORIZON_MS = 15 * 60_000, 26 * 3_600_000
 _CONTACT_FILTERS = ("rank", "campaign", "base", "state", "end_reason", "number")
 _CDR_FILTERS = ("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at")
 _RECORDING_FILTERS = ("date", "campaign", "guid")
-_JSON = ("params", "tally", "range_tally")
+_JSON = ("params", "tally", "range_tally", "attachment")
 
 
 class Reports:

@@ -182,3 +182,9 @@ DROP INDEX contacts_main;
 CREATE UNIQUE INDEX contacts_main ON contacts (base_id, main_number) WHERE rank = 2 AND repeatable = 0;
 CREATE UNIQUE INDEX contacts_by_reference ON contacts (campaign_id, reference) WHERE reference <> '';
 CREATE INDEX contacts_of_campaign ON contacts (campaign_id, id);
+
+-- What another system has sent with a contact, and wants back with whatever it is told of it.
+CREATE TABLE attachments (
+  contact_id INTEGER PRIMARY KEY REFERENCES contacts (id),
+  body       TEXT NOT NULL             -- JSON object
+) STRICT;
