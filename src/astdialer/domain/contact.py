@@ -146,6 +146,7 @@ class NewContact:
     any_hour: bool = False
     repeatable: bool = False  #: its base may have its main number more than once
     reference: str = ""  #: what another system calls it; once in a campaign
+    attachment: str = ""  #: JSON object that another system wants back with whatever it is told of the contact
 
     @property
     def pool_bucket(self) -> str:

@@ -21,6 +21,7 @@ KINDS: Mapping[str, str] = {
     "campaign.created": "A campaign was made.",
     "campaign.changed": "Settings were changed.",
     "campaign.started": "A campaign was started.",
+    "campaign.delayed": "It was to start by itself, and something is missing.",
     "campaign.paused": "A campaign was paused.",
     "campaign.resumed": "It dials on.",
     "campaign.sleeps": "Its calendar or calling hours have shut.",

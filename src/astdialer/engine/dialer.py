@@ -132,7 +132,8 @@ class Dialer:
             if campaign.state is CampaignState.RUNNING:
                 await self._look(campaign, standing, running)
             else:
-                standing.limit, standing.until, standing.detail, standing.decision = Limit.NOT_RUNNING, None, "", None
+                standing.limit, standing.until = Limit.NOT_RUNNING, campaign.starts_by_itself
+                standing.detail, standing.decision = "", None
         await self._serve(running)
 
     def _forget_idleness(self) -> None:

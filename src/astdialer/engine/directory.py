@@ -32,6 +32,7 @@ class Directory:
         self._zones: dict[int, tuple[str, ...]] = {}
         self._bound: dict[int, frozenset[str]] = {}
         self._rates: dict[str, CallRate] = {}
+        self._paces: dict[int, CallRate] = {}
         #: Asked for each agent at each look: kept until something is set anew.
         self._known_profiles: dict[tuple[str, str], AgentProfile] = {}
         self._known_rests: dict[tuple[str, str], int] = {}
@@ -58,6 +59,19 @@ class Directory:
         self._known_rests.clear()
         for trunk in self.trunks.values():
             self.rate(trunk).per_second = trunk.calls_per_second
+        for campaign in campaigns:
+            await self._set_pace(campaign)
+
+    async def _set_pace(self, campaign: Campaign) -> None:
+        """The pace goes on where the last engine, or the campaign before it had one, has left it."""
+        per_second, known = campaign.settings.calls_per_second, self._paces.get(campaign.id)
+        if known and per_second:
+            known.per_second = per_second
+        elif per_second:
+            self._paces[campaign.id] = pace = CallRate(per_second)
+            pace.took(await self._store.last_call_at(campaign) or 0)
+        else:
+            self._paces.pop(campaign.id, None)
 
     def _fingerprint(self, campaign: Campaign) -> object:
         """What may change when a waiting contact comes up again."""
@@ -110,6 +124,10 @@ class Directory:
     def rate(self, trunk: Trunk) -> CallRate:
         """The trunk's calls-per-second bucket; it outlives changes of the trunk."""
         return self._rates.setdefault(trunk.name, CallRate(trunk.calls_per_second))
+
+    def pace(self, campaign: Campaign) -> CallRate | None:
+        """The campaign's own calls-per-second bucket, None if it has none."""
+        return self._paces.get(campaign.id)
 
     def profile(self, interface: str, name: str = "") -> AgentProfile:
         """What is known about an agent; an empty profile if nothing is."""

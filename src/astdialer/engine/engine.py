@@ -135,6 +135,7 @@ class Engine:
             calls.handle(Refused(attempt_id=attempt.id, at=now, message="the engine died", retry_s=AGENT_MISSED_S))
         else:
             calls.handle(Sent(attempt_id=attempt.id, at=attempt.dialed_at or attempt.created_at))
+        self._placer.take_up(call)
         if attempt.server not in self._context.telephony.servers:
             calls.handle(Vanished(attempt_id=attempt.id, at=now))
         elif attempt.leg_id:

@@ -7,12 +7,12 @@ from functools import partial
 
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict, InvalidSetting
+from astdialer.domain.params import check_params
 from astdialer.domain.processing import Change, Keep, Report, changed, reported
 from astdialer.domain.typification import LONGEST_NEXT_S
 from astdialer.engine.contacts import (
     campaign_of,
     check_agent,
-    check_params,
     check_priority,
     end_anyhow,
     rules_of,

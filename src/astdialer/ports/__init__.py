@@ -6,6 +6,7 @@ Adapters implement them; ``app.py`` wires them together.
 from astdialer.ports.access import Token, TokenStore
 from astdialer.ports.callrecords import CallRecordStore, CallSearch
 from astdialer.ports.calls import CallStore
+from astdialer.ports.candidates import CandidateStore
 from astdialer.ports.claims import Arrange, Claim, Claimed, ClaimRequest, Closing, Judge, Place
 from astdialer.ports.clock import Clock
 from astdialer.ports.facts import (
@@ -53,6 +54,7 @@ __all__ = [
     "CampaignCounts",
     "CampaignEvent",
     "CampaignStore",
+    "CandidateStore",
     "Claim",
     "ClaimRequest",
     "Claimed",

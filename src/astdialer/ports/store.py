@@ -17,6 +17,7 @@ from astdialer.domain.trunk import Trunk
 from astdialer.ports.access import TokenStore
 from astdialer.ports.callrecords import CallRecordStore
 from astdialer.ports.calls import CallStore
+from astdialer.ports.candidates import CandidateStore
 from astdialer.ports.claims import Claim, Claimed, ClaimRequest, Closing
 from astdialer.ports.facts import (
     BaseUpload,
@@ -221,6 +222,9 @@ class AttemptStore(Protocol):
     async def save_learned(self, campaign_id: int, body: str, now: int) -> None:
         """Keep what predictive dialing knows of a campaign."""
 
+    async def last_call_at(self, campaign: Campaign) -> int | None:
+        """When the last of the campaign's calls began that have ended."""
+
     async def first_call_at(self, campaign: str, from_at: int) -> int | None:
         """When the first of the campaign's calls began that have ended, from an instant on."""
 
@@ -343,6 +347,7 @@ class Store(
     RemovalStore,
     PageStore,
     MemberStore,
+    CandidateStore,
     Protocol,
 ):
     """The whole store."""

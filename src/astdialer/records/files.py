@@ -61,16 +61,17 @@ class RecordingFiles:
         Raises InvalidName or OutsideRoot for a name that is none, and Unavailable (NotFinal, ConversionFailed) when
         it is worth trying again later.
         """
-        return await self.convert_path(layout.place(self.root, recording.attempt_id, recording.date, ".gsm"))
+        gsm = layout.place(self.root, recording.attempt_id, recording.date, ".gsm")
+        return await self.convert_path(gsm, trim_s=recording.trim_s)
 
-    async def convert_path(self, gsm: Path) -> Converted | None:
+    async def convert_path(self, gsm: Path, *, trim_s: int = 0) -> Converted | None:
         """Like `convert`, for a GSM file of the records directory or its backup."""
         root = self.backup if self.backup and gsm.is_relative_to(self.backup) else self.root
         layout.inside(root, gsm)
         if not root.is_dir():  # a disk that is not mounted is no reason to write every recording off
             raise Unavailable(f"{root}: no such directory; is the disk mounted? ([records] directory)")
         try:
-            return await convert_file(gsm, self.pool, self._settings)
+            return await convert_file(gsm, self.pool, self._settings, trim_s)
         except OSError as error:
             raise Unavailable(f"{gsm}: {error.strerror}") from error
 

@@ -12,6 +12,7 @@ from astdialer.store.attempts import Attempts
 from astdialer.store.callrecords import CallRecords
 from astdialer.store.calls import Calls
 from astdialer.store.campaigns import Campaigns
+from astdialer.store.candidates import Candidates
 from astdialer.store.contacts import Contacts
 from astdialer.store.database import Database
 from astdialer.store.hooks import Hooks
@@ -42,6 +43,7 @@ class SqliteStore(
     Removal,
     Pages,
     Members,
+    Candidates,
 ):
     """Implements ports.Store over one SQLite file."""
 

@@ -29,7 +29,7 @@ _RECORDING_FILTERS = ("date", "campaign", "guid", "tenant", "before")
 _NEVER = 2**62
 #: A recording's date is that of a zone and of its call's begin: its calldate is within so much of the day in UTC.
 _DATE_SLACK_MS = 36 * 3_600_000
-_JSON = ("params", "tally", "range_tally")
+_JSON = ("params", "tally", "range_tally", "attachment")
 
 
 class Reports:

@@ -123,6 +123,8 @@ async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[Ne
     await tx.execute_many(
         "add_number", [row for id_, new in enumerate(contacts, first) for row in _number_rows(id_, new)]
     )
+    attached = [(id_, new.attachment) for id_, new in enumerate(contacts, first) if new.attachment]
+    await tx.execute_many("attach", attached)
     added = Counter((pool, _state(new)) for pool, new in zip(pools, contacts, strict=True))
     await tx.execute_many("count_added", [(pool, state, n) for (pool, state), n in added.items()])
     return range(first, first + len(contacts))

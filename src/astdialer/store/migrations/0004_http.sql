@@ -217,3 +217,8 @@ CREATE TRIGGER cdr_numbered AFTER INSERT ON cdrs BEGIN
   INSERT INTO cdr_ids (guid) VALUES (new.guid);
 END;
 CREATE INDEX cdrs_by_agent ON cdrs (agent, calldate) WHERE agent <> '';
+-- What another system has sent with a contact, and wants back with whatever it is told of it.
+CREATE TABLE attachments (
+  contact_id INTEGER PRIMARY KEY REFERENCES contacts (id),
+  body       TEXT NOT NULL             -- JSON object
+) STRICT;
