@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from astdialer.domain.access import Access, Permission
+from astdialer.domain.access import Access, Forbidden, Permission
 from astdialer.domain.errors import Unavailable
 from astdialer.http import metrics
 from astdialer.http.access import Needs
@@ -73,7 +73,9 @@ async def _ami(found: Services) -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=Response)
-async def prometheus(request: Request, _access: Annotated[Access, Depends(Needs(Permission.READ))]) -> Any:
-    """Figures in Prometheus' text format."""
+async def prometheus(request: Request, access: Annotated[Access, Depends(Needs(Permission.READ))]) -> Any:
+    """Figures of the whole installation in Prometheus' text format; not for a tenant's token."""
+    if access.tenant:
+        raise Forbidden("the figures are of every tenant's campaigns: use a token without a tenant")
     found = services(request)
     return Response(metrics.text(await metrics.gather(found)), media_type=CONTENT_TYPE_LATEST)
