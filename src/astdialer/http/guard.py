@@ -14,7 +14,8 @@ from astdialer.http.dialect import Dialect
 from astdialer.http.problems import TooLarge, problem_of, tell
 
 #: Endings of paths whose requests may be large, and whose requests last.
-UPLOADS, STREAMS = ("/uploads", "/uploadbase", "/uploadbasewithtimezone"), ("/uploads", "/v1/events")
+UPLOADS = ("/uploads", "/uploadbase", "/uploadbasewithtimezone", "/v1/blacklist/import")
+STREAMS = ("/uploads", "/v1/blacklist/import", "/v1/events")
 
 
 class Guard:

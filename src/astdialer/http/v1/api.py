@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from astdialer.http.dialect import Dialect, bearer, problem_json
-from astdialer.http.v1 import campaigns
+from astdialer.http.v1 import bases, blacklist, calendars, campaign_files, campaigns, contacts, outcomes, tasks
 
 PREFIX = "/v1"
 
@@ -13,6 +13,6 @@ PREFIX = "/v1"
 def dialect() -> Dialect:
     """Our own API."""
     router = APIRouter(prefix=PREFIX)
-    for part in (campaigns,):
+    for part in (campaigns, campaign_files, bases, contacts, outcomes, tasks, blacklist, calendars):
         router.include_router(part.router)
     return Dialect(name="native", prefixes=(PREFIX,), router=router, find=bearer, tell=problem_json)
