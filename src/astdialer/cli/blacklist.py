@@ -12,7 +12,7 @@ import click
 from astdialer.cli.context import clock, config, e164, instant, local_time, user, with_store
 from astdialer.cli.output import csv_option, emit_rows, json_option, say
 from astdialer.domain.errors import InvalidNumber
-from astdialer.engine.contacts import Forbidden, forbid
+from astdialer.engine.contacts import Forbidden, forbid, number_and_reason
 from astdialer.ports import BlacklistEntry, CampaignStore
 from astdialer.store import SqliteStore
 from astdialer.upload.spool import covered_reader
@@ -175,11 +175,11 @@ def _entries(
 ) -> Iterator[BlacklistEntry]:
     who = user()
     for line, text in enumerate(file, 1):
-        number, _, own_reason = text.strip().replace(";", ",").partition(",")
+        number, own_reason = number_and_reason(text)
         if not number:
             continue
         try:
-            yield _entry(covered(number), campaign, own_reason.strip() or reason, who, expires_at)
+            yield _entry(covered(number), campaign, own_reason or reason, who, expires_at)
         except click.BadParameter as error:
             bad.append(f"line {line}: {error.message}")
 

@@ -267,6 +267,12 @@ async def forbid(store: Store, clock: Clock, entries: Sequence[BlacklistEntry]) 
     return Forbidden(listed.added, listed.kept, await store.withdraw(entries, clock.now()))
 
 
+def number_and_reason(line: str) -> tuple[str, str]:
+    """A line of a list: the number, and behind a comma or semicolon its reason, on one line whatever is in it."""
+    number, _, reason = line.strip().replace(";", ",").partition(",")
+    return number, _CONTROL.sub(" ", reason).strip()
+
+
 async def check_allowed(store: Store, campaign: Campaign, number: str, at: int) -> None:
     """Raises Conflict when the number is blacklisted at that instant."""
     if await store.is_blacklisted(number, campaign.name, at):

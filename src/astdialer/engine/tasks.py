@@ -203,10 +203,17 @@ async def scheduled(
     from_at: int | None = None,
     to_at: int | None = None,
     limit: int = 1000,
+    after: tuple[int, int] | None = None,
 ) -> Sequence[Contact]:
-    """The campaign's dated calls that are still to be made, by their time. Raises NotFound."""
+    """The campaign's dated calls that are still to be made, by their time; ``after``: those behind the one of this
+    time and id. Raises NotFound."""
     chosen = await store.campaign(campaign)
-    return await store.scheduled(chosen.id, number=number, from_at=from_at, to_at=to_at, limit=limit)
+    return await store.scheduled(chosen.id, number=number, from_at=from_at, to_at=to_at, limit=limit, after=after)
+
+
+def due_at(contact: Contact) -> int | None:
+    """The time of a dated call. One that is ready has no time of its own any more: its numbers still have it."""
+    return contact.next_at or min((n.next_at for n in contact.numbers if n.next_at is not None), default=None)
 
 
 async def remove(

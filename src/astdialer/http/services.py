@@ -16,6 +16,7 @@ from astdialer.domain.calendar import zone_of
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import Contact, NewNumber
 from astdialer.domain.errors import NotFound, Unavailable
+from astdialer.engine.adding import Adder
 from astdialer.engine.progress import STALE_S
 from astdialer.ports import Clock, Converted, Notifier, Store
 
@@ -94,11 +95,13 @@ class Services:
     servers: Sequence[str] = ("default",)
     examine: Examine | None = None
     live: Live = field(init=False)
+    adder: Adder = field(init=False)
 
     def __post_init__(self) -> None:
         """The live view is read through the same store."""
         zone_of(self.zone)
         object.__setattr__(self, "live", Live(self.store, self.clock))
+        object.__setattr__(self, "adder", Adder(self.store, self.clock))
 
     async def campaign(self, access: Access, name: str) -> Campaign:
         """The campaign; another tenant's is not there. Raises NotFound."""

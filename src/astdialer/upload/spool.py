@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,10 @@ def number_reader(settings: Engine) -> Callable[[str, str], NewNumber]:
 
     def read(text: str, kind: str) -> NewNumber:
         try:
-            number = reader.read(text, kind)
+            number, digits = reader.parse(text)
         except RowError as error:
             raise InvalidNumber(text[:80], str(error)) from None
-        return replace(number, zones=zones_of(number.number))
+        return NewNumber(number=number, as_uploaded=digits, type=kind, zones=zones_of(number))
 
     return read
 

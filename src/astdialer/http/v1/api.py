@@ -5,14 +5,38 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from astdialer.http.dialect import Dialect, bearer, problem_json
-from astdialer.http.v1 import attempts, campaigns, recordings
+from astdialer.http.v1 import (
+    attempts,
+    bases,
+    blacklist,
+    calendars,
+    campaign_files,
+    campaigns,
+    contacts,
+    outcomes,
+    recordings,
+    tasks,
+)
 
 PREFIX = "/v1"
+#: In the order of the document.
+PARTS = (
+    campaigns,
+    campaign_files,
+    bases,
+    contacts,
+    outcomes,
+    tasks,
+    blacklist,
+    calendars,
+    attempts,
+    recordings,
+)
 
 
 def dialect() -> Dialect:
     """Our own API."""
     router = APIRouter(prefix=PREFIX)
-    for part in (campaigns, attempts, recordings):
+    for part in PARTS:
         router.include_router(part.router)
     return Dialect(name="native", prefixes=(PREFIX,), router=router, find=bearer, tell=problem_json)
