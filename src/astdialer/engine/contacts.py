@@ -18,7 +18,7 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import INVALID, REPLACED, STOPPED, Contact, ContactState, NewNumber, Number, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
-from astdialer.domain.params import check_params
+from astdialer.domain.params import CONTROL, check_params
 from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.result import terminate as terminated
 from astdialer.domain.retry import closed_number, ended, settle
@@ -270,7 +270,7 @@ async def forbid(store: Store, clock: Clock, entries: Sequence[BlacklistEntry]) 
 def number_and_reason(line: str) -> tuple[str, str]:
     """A line of a list: the number, and behind a comma or semicolon its reason, on one line whatever is in it."""
     number, _, reason = line.strip().replace(";", ",").partition(",")
-    return number, _CONTROL.sub(" ", reason).strip()
+    return number, CONTROL.sub(" ", reason).strip()
 
 
 async def check_allowed(store: Store, campaign: Campaign, number: str, at: int) -> None:

@@ -202,7 +202,7 @@ class OrderDesk:
     async def _agent_hangup(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Hang up whatever call the agent's telephone has."""
         agent, ended = str(body["agent"]), 0
-        for server in self._telephony.servers:
+        for server in self._servers(body):
             member = self._agents.member(server, agent)
             interface = member.interface if member else agent
             if "/" in interface:
@@ -213,12 +213,16 @@ class OrderDesk:
         agent, reason, paused = str(body["agent"]), str(body.get("reason") or ""), bool(body["paused"])
         if reason.startswith(OUR_PAUSE):
             raise InvalidSetting("reason", reason, f"a reason that does not begin with {OUR_PAUSE!r}")
-        members = [m for server in self._telephony.servers if (m := self._agents.member(server, agent))]
+        members = [m for server in self._servers(body) if (m := self._agents.member(server, agent))]
         if not members:
             raise NotFound("agent", agent, "see astdialer agent list")
         for member in members:
             await self._telephony.pause_member(member.server, member.interface, paused=paused, reason=reason)
         return {"agents": [member.interface for member in members]}
+
+    def _servers(self, body: Mapping[str, Any]) -> list[str]:
+        """Where the order holds: everywhere, unless it names an Asterisk."""
+        return [server for server in self._telephony.servers if body.get("server") in (None, server)]
 
     async def _hangup_call(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Hang up the live call of a contact."""

@@ -13,9 +13,9 @@ from astdialer.ports import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """Campaigns by name, and queues by Asterisk server and name."""
+    """Campaigns by name with the Asterisk server of each, and queues by server and name."""
 
-    campaigns: Collection[str]
+    campaigns: Mapping[str, str]
     queues: Collection[tuple[str, str]]
 
     def has(self, agent: Mapping[str, Any]) -> bool:
@@ -41,6 +41,6 @@ async def sight(store: Store, campaigns: Iterable[Campaign]) -> Sight:
     directory = Directory(store, "UTC")
     directory.trunks = {trunk.name: trunk for trunk in await store.trunks()}
     directory.routes = {route.name: route for route in await store.routes()}
-    listed = list(campaigns)
-    queues = {(directory.server_of(one), one.settings.queue) for one in listed if one.settings.queue}
-    return Sight(campaigns={one.name for one in listed}, queues=queues)
+    listed = [(one, directory.server_of(one)) for one in campaigns]
+    queues = {(server, one.settings.queue) for one, server in listed if one.settings.queue}
+    return Sight(campaigns={one.name: server for one, server in listed}, queues=queues)

@@ -403,6 +403,15 @@ async def test_a_telephone_in_no_queue_is_hung_up_by_its_interface(engine: Rig) 
     assert await carried_out(engine, "agent_hangup", agent="99") == {"hung_up": 0}
 
 
+async def test_an_order_may_hold_on_one_asterisk_alone(engine: Rig) -> None:
+    engine.agents(FREE)
+    here = {"agent": "0", "server": "default", "paused": True}
+    assert await carried_out(engine, "agent_pause", **here) == {"agents": ["PJSIP/0"]}
+    assert await carried_out(engine, "agent_hangup", agent="PJSIP/99", server="elsewhere") == {"hung_up": 0}
+    with pytest.raises(Conflict, match="no agent '0'"):
+        await carried_out(engine, "agent_pause", **here | {"server": "elsewhere"})
+
+
 async def test_a_pause_may_not_look_like_one_of_ours(engine: Rig) -> None:
     engine.agents(FREE)
     with pytest.raises(Conflict, match="does not begin with"):

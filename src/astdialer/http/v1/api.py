@@ -6,16 +6,22 @@ from fastapi import APIRouter
 
 from astdialer.http.dialect import Dialect, bearer, problem_json
 from astdialer.http.v1 import (
+    agents,
     attempts,
     bases,
     blacklist,
     calendars,
+    callerids,
     campaign_files,
     campaigns,
     contacts,
+    live,
     outcomes,
     recordings,
+    routes,
+    statistics,
     tasks,
+    trunks,
 )
 
 PREFIX = "/v1"
@@ -31,6 +37,12 @@ PARTS = (
     calendars,
     attempts,
     recordings,
+    agents,
+    trunks,
+    routes,
+    callerids,
+    statistics,
+    live,
 )
 
 

@@ -35,21 +35,25 @@ class CallFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    campaign: str | None = Field(None, max_length=70, description="Only of this campaign.", examples=["spring"])
-    number: str | None = Field(None, max_length=80, description="Only to this number, as an upload takes it.")
-    disposition: Disposition | None = Field(None, description="Only ended so.")
-    agent: str | None = Field(None, max_length=128, description="Only with this agent.", examples=["PJSIP/1001"])
-    base: str | None = Field(None, max_length=70, description="Only from this base.")
-    from_at: int | None = Field(None, alias="from", ge=0, le=LATEST, description="Begun at this instant or later, ms.")
-    to_at: int | None = Field(None, alias="to", ge=0, le=LATEST, description="Begun before this instant, ms.")
-    min_talk_s: float | None = Field(None, ge=0, le=1e9, description="Talked so many seconds at least.")
+    campaign: str | None = Field(default=None, max_length=70, description="Only of this campaign.", examples=["spring"])
+    number: str | None = Field(default=None, max_length=80, description="Only to this number, as an upload takes it.")
+    disposition: Disposition | None = Field(default=None, description="Only ended so.")
+    agent: str | None = Field(
+        default=None, max_length=128, description="Only with this agent.", examples=["PJSIP/1001"]
+    )
+    base: str | None = Field(default=None, max_length=70, description="Only from this base.")
+    from_at: int | None = Field(
+        default=None, alias="from", ge=0, le=LATEST, description="Begun at this instant or later, ms."
+    )
+    to_at: int | None = Field(default=None, alias="to", ge=0, le=LATEST, description="Begun before this instant, ms.")
+    min_talk_s: float | None = Field(default=None, ge=0, le=1e9, description="Talked so many seconds at least.")
 
 
 class CallPage(CallFilter):
     """Which calls, and which page of them."""
 
-    limit: int = Field(USUAL_LIMIT, ge=1, le=MOST, description="Items of a page.")
-    cursor: str | None = Field(None, max_length=500, description="The `next` of the page before.")
+    limit: int = Field(default=USUAL_LIMIT, ge=1, le=MOST, description="Items of a page.")
+    cursor: str | None = Field(default=None, max_length=500, description="The `next` of the page before.")
 
 
 # --- what is answered ------------------------------------------------------------------------------------------------
@@ -98,8 +102,8 @@ class RecordingState(Row):
 
     state: str = Field(examples=["done"], description="pending, done, none (nothing was recorded) or failed.")
     date: str = Field(examples=["20251009"], description="Its date folder, YYYYMMDD.")
-    duration_s: float | None = Field(None, examples=[33.1])
-    error: str = Field("", description="Why it could not be converted.")
+    duration_s: float | None = Field(default=None, examples=[33.1])
+    error: str = Field(default="", description="Why it could not be converted.")
 
 
 class LiveCall(Row):
@@ -130,24 +134,24 @@ class LiveCall(Row):
 class AttemptDetail(LiveCall):
     """An attempt with all that is known of it."""
 
-    disposition: str | None = Field(None, examples=["answered"], description="None while it is not over.")
-    closed_at: int | None = Field(None, examples=[1760000041000])
+    disposition: str | None = Field(default=None, examples=["answered"], description="None while it is not over.")
+    closed_at: int | None = Field(default=None, examples=[1760000041000])
     talk_ended_at: int | None = None
     gone_at: int | None = None
     dialed_as: str = Field(examples=[""], description="What a route made of the number.")
     channel: str = ""
-    refusal: str = Field("", description="Why it was not dialed at all.")
-    canceled: bool = Field(False, description="We took it back.")
-    vanished: bool = Field(False, description="Nobody saw how it ended.")
-    cause: int = Field(0, examples=[16], description="Q.850 cause of our channel.")
-    sip_code: int = Field(0, examples=[200])
+    refusal: str = Field(default="", description="Why it was not dialed at all.")
+    canceled: bool = Field(default=False, description="We took it back.")
+    vanished: bool = Field(default=False, description="Nobody saw how it ended.")
+    cause: int = Field(default=0, examples=[16], description="Q.850 cause of our channel.")
+    sip_code: int = Field(default=0, examples=[200])
     dial_status: str = ""
     amd_cause: str = ""
     queue_status: str = ""
     key: str = ""
     agent_ring_s: float = 0
-    cdr: CdrRow | None = Field(None, description="Null while it is not over.")
-    recording: RecordingState | None = Field(None, description="Null if none was asked for, or it is not over.")
+    cdr: CdrRow | None = Field(default=None, description="Null while it is not over.")
+    recording: RecordingState | None = Field(default=None, description="Null if none was asked for, or it is not over.")
 
 
 class HungUp(Row):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.errors import InvalidSetting, NotFound
+from astdialer.domain.names import base_of
 from astdialer.engine import uploads
 from astdialer.http.bodies import plain_name, spooled
 from astdialer.http.idempotency import IdempotentRoute
@@ -201,7 +202,7 @@ async def _taken(
             found.store,
             found.clock,
             path=file.path,
-            base=wanted.base or base_name(uploads.base_of(name)),
+            base=wanted.base or base_name(base_of(name)),
             file_name=name or wanted.base,
             size=file.size,
             campaign=campaign,
@@ -239,7 +240,7 @@ async def upload_rejects(found: Found, access: Reader, job_id: JobId) -> FileRes
     path = Path(job.path + uploads.REJECTS)
     if not path.is_file():
         raise NotFound("rejects of upload", job_id, "it had none, is not done, or was done more than a week ago")
-    return FileResponse(path, media_type="text/csv", filename=f"{uploads.base_of(job.file_name)}{uploads.REJECTS}")
+    return FileResponse(path, media_type="text/csv", filename=f"{base_of(job.file_name)}{uploads.REJECTS}")
 
 
 async def _job(found: Services, access: Access, job_id: str) -> UploadJob:

@@ -13,7 +13,8 @@ from astdialer.domain.calendar import zone_of
 from astdialer.domain.contact import DEFAULT_PRIORITY, NewContact, NewNumber, NumberType
 from astdialer.domain.errors import InvalidSetting
 from astdialer.domain.names import NAME
-from astdialer.engine.contacts import MAX_PRIORITY, TASKS, check_agent, check_params
+from astdialer.domain.params import check_params
+from astdialer.engine.contacts import MAX_PRIORITY, TASKS, check_agent
 from astdialer.http.services import Services
 from astdialer.http.v1.common import Model
 
