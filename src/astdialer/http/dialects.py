@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from astdialer.domain.hooks import Form
 from astdialer.engine.webhooks import Words, native_words
 from astdialer.http.dialect import Dialect
+from astdialer.http.ucontact import api as ucontact
 from astdialer.http.v1 import api as native
 
 #: How each form of webhook says it.
@@ -15,4 +16,4 @@ WORDS: Mapping[Form, Words] = {Form.NATIVE: native_words}
 
 def dialects() -> Sequence[Dialect]:
     """In the order in which a path is looked up."""
-    return (native.dialect(),)
+    return (native.dialect(), ucontact.dialect())

@@ -16,7 +16,7 @@ from astdialer.http.problems import TooLarge, problem_of, tell
 #: Endings of paths whose requests may be large.
 UPLOADS = ("/uploads", "/uploadbase", "/uploadbasewithtimezone", "/v1/blacklist/import")
 #: And whose requests last, as long as the one who asked takes what is sent.
-STREAMS = ("/uploads", "/v1/blacklist/import", "/v1/events", "/audio", ".mp3", ".gsm", ".csv")
+STREAMS = (*UPLOADS, "/v1/events", "/audio", ".mp3", ".gsm", ".csv")
 
 
 class Guard:
