@@ -9,11 +9,20 @@ from astdialer.engine.webhooks import Words, native_words
 from astdialer.http.dialect import Dialect
 from astdialer.http.ucontact import api as ucontact
 from astdialer.http.v1 import api as native
+from astdialer.http.webitel4 import api as webitel4
+from astdialer.http.webitel4.words import call_words
 
 #: How each form of webhook says it.
-WORDS: Mapping[Form, Words] = {Form.NATIVE: native_words}
+WORDS: Mapping[Form, Words] = {
+    Form.NATIVE: native_words,
+    Form.WEBITEL_CALL: call_words,
+}
 
 
 def dialects() -> Sequence[Dialect]:
     """In the order in which a path is looked up."""
-    return (native.dialect(), ucontact.dialect())
+    return (
+        native.dialect(),
+        ucontact.dialect(),
+        webitel4.dialect(),
+    )

@@ -15,8 +15,9 @@ from astdialer.domain.base_fields import Alternative, alternatives_text, params_
 from astdialer.domain.caller_id import NAME_PARAM, NUMBER_PARAM, check_pool_number
 from astdialer.domain.contact import Contact
 from astdialer.domain.errors import NotFound, Unavailable
+from astdialer.domain.params import check_params
 from astdialer.engine import orders, tags
-from astdialer.engine.contacts import base_name, check_params
+from astdialer.engine.contacts import base_name
 from astdialer.http.access import Needs
 from astdialer.http.services import Services, services
 from astdialer.http.ucontact.forms import Fields, fields_of
