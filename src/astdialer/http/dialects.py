@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from astdialer.domain.hooks import Form
 from astdialer.engine.webhooks import Words, native_words
 from astdialer.http.dialect import Dialect
+from astdialer.http.twin24 import api as twin24
+from astdialer.http.twin24.words import twin24_words
 from astdialer.http.v1 import api as native
 
 #: How each form of webhook says it.
-WORDS: Mapping[Form, Words] = {Form.NATIVE: native_words}
+WORDS: Mapping[Form, Words] = {Form.NATIVE: native_words, Form.TWIN24: twin24_words}
 
 
 def dialects() -> Sequence[Dialect]:
     """In the order in which a path is looked up."""
-    return (native.dialect(),)
+    return (native.dialect(), twin24.dialect())

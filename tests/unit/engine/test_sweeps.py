@@ -175,9 +175,7 @@ async def test_what_is_missing_delays_the_start_and_is_said_once(engine: Rig) ->
         (CampaignState.FINISHED, CampaignState.FINISHED),
     ],
 )
-async def test_a_campaign_is_stopped_when_it_is_time(
-    engine: Rig, before: CampaignState, after: CampaignState
-) -> None:
+async def test_a_campaign_is_stopped_when_it_is_time(engine: Rig, before: CampaignState, after: CampaignState) -> None:
     await dated(engine, before, stop_at=STOP)
     await looks(engine, NOON + 2 * HOUR_MS - 1)
     assert await state(engine) is before
