@@ -1,4 +1,5 @@
-"""The scripts that the dialplan runs: answered, preview, disposition, check of our calls, lookup of inbound ones."""
+"""The scripts that the dialplan runs: answered, preview, redirected, disposition, check of our calls, lookup of inbound
+ones."""
 
 from __future__ import annotations
 
@@ -48,6 +49,7 @@ def routes(answering: Answering, lookup: Lookup | None = None) -> dict[str, Scri
         "answered": partial(answered, answering),
         "preview": partial(preview, answering),
         "disposition": partial(disposition, answering),
+        "redirected": partial(redirected, answering),
         "check": check,
     }
 
@@ -159,6 +161,12 @@ async def disposition(answering: Answering, session: AgiSession) -> None:
     )
     async with asyncio.timeout(ENGINE_S):
         await answering.concluded(_matching(_ATTEMPT, session, 0), conclusion)
+
+
+async def redirected(answering: Answering, session: AgiSession) -> None:
+    """Args: attempt, where the call is handed over to. For a dialplan of the administrator's own, just before that."""
+    async with asyncio.timeout(ENGINE_S):
+        await answering.redirected(_matching(_ATTEMPT, session, 0), _matching(_AGENT, session, 1))
 
 
 def _argument(session: AgiSession, index: int) -> str:

@@ -13,6 +13,7 @@ KINDS: Mapping[str, str] = {
     "attempt.answered": "A person or a machine took the call.",
     "attempt.offered": "An agent's telephone rings for the call.",
     "attempt.connected": "An agent took the call.",
+    "attempt.redirected": "A dialplan of the administrator's own hands the call over (agi://…/redirected).",
     "attempt.closed": "The call is over: its disposition and its CDR are known.",
     "call.offered": "An agent's telephone rings for a call that is not ours, an inbound one.",
     "call.connected": "An agent took such a call.",

@@ -27,14 +27,24 @@ QUOTED = 40
 
 
 async def create(
-    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY, tenant: str = ""
+    store: Store,
+    clock: Clock,
+    name: str,
+    texts: Mapping[str, str],
+    *,
+    done_by: str = SOMEBODY,
+    tenant: str = "",
+    complete: bool = True,
 ) -> Campaign:
-    """A new campaign with these settings, of nobody in particular or of a tenant.
+    """A new campaign with these settings, of nobody in particular or of a tenant. Unless it has to be ``complete``,
+    what it names need not be there before it is started.
 
     Raises InvalidSetting, and Conflict for a name that is taken or unknown.
     """
     settings = read_settings(texts)
-    await _check_named(store, Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings), texts)
+    wanted = Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings)
+    if complete:
+        await _check_named(store, wanted, texts)
     campaign = await store.create_campaign(name, settings, clock.now(), tenant)
     await note(store, clock, campaign, "created", changes(Settings(), settings), done_by=done_by)
     return campaign

@@ -191,7 +191,7 @@ async def test_a_call_that_was_late_to_leave_makes_the_next_one_later(engine: Ri
             await engine.clock.sleep(0.7)
         return await ask(*arguments)
 
-    engine.store.is_blacklisted = slowly  # type: ignore[method-assign]
+    engine.store.is_blacklisted = slowly  # type: ignore[method-assign, assignment]
     await paced(engine, 2, calls_per_second=1.0)
     await engine.passes(lambda: len(engine.telephony.placed) == 2, step_s=0.01)
     first, second = (at for at, _ in engine.telephony.placed)

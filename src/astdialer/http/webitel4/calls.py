@@ -10,8 +10,8 @@ from pydantic import Field
 
 from astdialer.domain.campaign import ACTIVE, Campaign
 from astdialer.domain.errors import InvalidNumber, InvalidSetting, NotFound
+from astdialer.domain.params import check_params
 from astdialer.engine import orders
-from astdialer.engine.contacts import check_params
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.webitel4.agents import Agent, agent_of, require_own

@@ -12,8 +12,9 @@ from astdialer.domain.caller_id import NUMBER_PARAM
 from astdialer.domain.contact import INVALID, STOPPED, Contact, NewContact, NewNumber
 from astdialer.domain.errors import InvalidNumber, InvalidSetting
 from astdialer.domain.names import NAME
+from astdialer.domain.params import check_params
 from astdialer.domain.processing import Change, Keep
-from astdialer.engine.contacts import MAX_PRIORITY, check_params
+from astdialer.engine.contacts import MAX_PRIORITY
 from astdialer.http.services import ReadNumber
 from astdialer.http.webitel4.shapes import MOST_COMMUNICATIONS, Communication, Lookup, Member, MemberPatch, Refused
 
