@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from astdialer import config
 from astdialer.domain.access import Role
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.trunk import Trunk
 from astdialer.engine import campaigns, tokens
+from astdialer.http.access import Gate
 from astdialer.http.application import make
 from astdialer.http.dialects import dialects
 from astdialer.http.notify import HttpNotifier
@@ -102,6 +104,16 @@ class Hands:
         return await self.store.take_orders(self.clock.now())
 
 
+_MADE: dict[config.Http, FastAPI] = {}
+
+
+def application(services: Services) -> FastAPI:
+    """The application over these services. Making one takes a second: of the same settings there is one."""
+    app = _MADE.setdefault(services.settings, _MADE.get(services.settings) or make(services, dialects()))
+    app.state.services, app.state.gate = services, Gate()
+    return app
+
+
 @contextlib.asynccontextmanager
 async def hands(folder: Path, **settings: Any) -> AsyncIterator[Hands]:
     """``settings`` are those of [http]."""
@@ -126,7 +138,7 @@ async def hands(folder: Path, **settings: Any) -> AsyncIterator[Hands]:
             notifier=notifier,
             spool=folder / "spool",
         )
-        transport = httpx.ASGITransport(make(services, dialects()), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(application(services), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://dialer") as client:
             yield Hands(store, clock, services, client)
 

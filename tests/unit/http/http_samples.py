@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
-from call_hands import called
+from call_hands import DATE, called
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from http_hands import Hands, SteppedClock
 
 from astdialer import config
-from astdialer.domain.access import Permission
+from astdialer.domain.access import PERMISSIONS, Permission, Role
+from astdialer.domain.calendar import WorkingCalendar, parse_calendar_hours
 from astdialer.domain.contact import NewContact, NewNumber
+from astdialer.engine import tokens, webhooks
 from astdialer.http.access import Needs
 from astdialer.http.application import make
 from astdialer.http.dialects import dialects
 from astdialer.http.services import Services
+from astdialer.ports import Delivery, UploadJob
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one path, and the permissions that it asks for."""
+    """One method of one path, and the permissions that it asks for: any one of each set."""
 
     method: str
     path: str
-    asked: frozenset[Permission]
+    asked: tuple[frozenset[Permission], ...]
+
+    def lets_in(self, role: Role) -> bool:
+        """Whether a role's permissions are enough."""
+        return all(any_of & PERMISSIONS[role] for any_of in self.asked)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -59,13 +69,13 @@ def endpoints() -> Iterator[Endpoint]:
         dependant = getattr(context, "dependant", None)
         if dependant is not None:
             for method in sorted(context.methods or ()):
-                yield Endpoint(method, str(context.path), frozenset(_permissions(dependant)))
+                yield Endpoint(method, str(context.path), tuple(_permissions(dependant)))
 
 
-def _permissions(dependant: Dependant) -> Iterator[Permission]:
+def _permissions(dependant: Dependant) -> Iterator[frozenset[Permission]]:
     for each in dependant.dependencies:
         if isinstance(each.call, Needs):
-            yield each.call.permission
+            yield frozenset(each.call.permissions)
         yield from _permissions(each)
 
 
@@ -75,11 +85,25 @@ DOCUMENT = APP.openapi()
 
 # --- what is there ---------------------------------------------------------------------------------------------------
 
-#: Which of the furnished things stands for a parameter of a path: the first pattern of ``path {parameter}`` that fits.
+#: Which of the furnished things stands for a parameter of a path: the first pattern that the path up to it fits.
 PLACES = (
-    (r"^/v1/campaigns.*\{name\}", "campaign"),
-    (r"\{guid\}", "guid"),
-    (r"\{contact_id\}", "contact"),
+    (r"/campaigns.*\{name\}$", "campaign"),
+    (r"/trunks/\{name\}$", "trunk"),
+    (r"/routes/\{name\}$", "route"),
+    (r"/calendars/\{name\}$", "calendar"),
+    (r"/callerids/\{name\}$", "pool"),
+    (r"/tokens/\{\w+\}$", "token"),
+    (r"/webhooks/\{\w+\}$", "webhook"),
+    (r"/deliveries/\{\w+\}$", "delivery"),
+    (r"/uploads/\{job_id\}$", "job"),
+    (r"agents?(-profiles)?/\{agent(_id)?(:path)?\}$", "agent"),
+    (r"\{guid\}$|\{attempt_id\}$|/calls/(active/)?\{call_id\}$", "guid"),
+    (r"/records/\{name\}$|/records/\{folder\}/\{name\}$", "file"),
+    (r"/records/\{folder\}$", "folder"),
+    (r"\{contact_id\}$|\{member_id\}$", "contact"),
+    (r"/queues/\{queue_id\}$", "campaign_id"),
+    (r"/buckets/\{bucket_id\}$|/autoCallCandidate/\{identity\}$", "contact"),
+    (r"/autoCall/\{identity\}$", "task"),
 )
 
 
@@ -92,14 +116,65 @@ class Furnished:
 
 
 async def furnish(api: Hands, tenant: str = "") -> Furnished:
-    """One thing of every kind, of a tenant."""
+    """One thing of every kind, of a tenant; what belongs to the whole installation has nobody's name."""
+    store, clock = api.store, api.clock
     campaign = await api.campaign("theirs", tenant=tenant)
     number = NewNumber(number="+442079469999", as_uploaded="02079469999", type="U")
     contact = NewContact(numbers=(number,), params={"name": "Their Ann"}, priority=1, agentphone="", line=0)
-    (contact_id,) = await api.store.add_to_base(campaign.id, "theirbase", [contact], api.clock.now())
+    (contact_id,) = await store.add_to_base(campaign.id, "theirbase", [contact], clock.now())
     guid = await called(api, campaign, 1, agent="PJSIP/1001", talk_s=9, record=True)
-    values = {"campaign": "theirs", "contact": str(contact_id), "guid": guid}
-    return Furnished(values, ("theirs", "theirbase", "Their Ann", "+442079469999", guid))
+    hook = await webhooks.create(store, clock, "https://their.example.com/", campaign=campaign, created_by="them")
+    token = (await tokens.create(store, clock, "theirtoken", Role.READ_ONLY, tenant=tenant)).token
+    job = UploadJob(
+        id=str(uuid.UUID(int=7)),
+        campaign_id=campaign.id,
+        base="theirjob",
+        tenant=tenant,
+        file_name="t.csv",
+        path="/nowhere",
+        created_at=clock.now(),
+    )
+    await store.add_job(job)
+    delivery = Delivery(
+        id=str(uuid.UUID(int=8)),
+        webhook_id=hook.id,
+        event_id=1,
+        kind="contact.ended",
+        body="{}",
+        created_at=clock.now(),
+        retry_at=clock.now(),
+    )
+    await store.queue_deliveries("webhooks", 1, [delivery])
+    await store.save_calendar(WorkingCalendar(name="office", hours=parse_calendar_hours("mon-fri 09:00-17:00")))
+    values = {
+        "campaign": "theirs",
+        "campaign_id": str(campaign.id),
+        "contact": str(contact_id),
+        "guid": guid,
+        "webhook": hook.id,
+        "token": token.id,
+        "delivery": delivery.id,
+        "job": job.id,
+        "calendar": "office",
+        "trunk": "carrier",
+        "route": "main",
+        "pool": "sales",
+        "agent": "1001",
+        "folder": DATE,
+        "file": f"{guid}.mp3",
+        "task": await _task(api, tenant),
+    }
+    secrets = ("theirs", "theirbase", "theirjob", "theirtoken", "their.example.com", "Their Ann", "+442079469999", guid)
+    return Furnished(values, secrets)
+
+
+async def _task(api: Hands, tenant: str) -> str:
+    """Twin24's, made as its client does."""
+    requests = json.loads((Path(__file__).parents[2] / "requests.json").read_text())
+    body = next(each["body"] for each in requests if each["id"] == "TW-01")
+    answer = await api.ask("POST", "/api/v1/telephony/autoCall", tenant=tenant, json=body)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"]["identity"])
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
@@ -121,7 +196,8 @@ def path_of(endpoint: Endpoint, known: Mapping[str, str]) -> str:
 async def send(api: Hands, endpoint: Endpoint, known: Mapping[str, str], headers: Mapping[str, str]) -> httpx.Response:
     """Ask it."""
     body = body_of(endpoint)
-    return await api.client.request(endpoint.method, path_of(endpoint, known), headers=dict(headers), **body)
+    sent = {**body.pop("headers", {}), **headers}
+    return await api.client.request(endpoint.method, path_of(endpoint, known), headers=sent, **body)
 
 
 def body_of(endpoint: Endpoint) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from astdialer.domain.contact import DEFAULT_PRIORITY, INVALID, NewContact, NewN
 from astdialer.domain.errors import InvalidNumber, InvalidSetting
 from astdialer.domain.hooks import FORM_KINDS, Form
 from astdialer.domain.names import NAME
+from astdialer.domain.params import check_params
 from astdialer.domain.settings import Settings, settings_texts
-from astdialer.engine.contacts import check_params
 from astdialer.engine.webhooks import check_url
 from astdialer.http.services import ReadNumber
 from astdialer.http.twin24 import cps
