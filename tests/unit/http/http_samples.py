@@ -195,14 +195,61 @@ def path_of(endpoint: Endpoint, known: Mapping[str, str]) -> str:
 
 async def send(api: Hands, endpoint: Endpoint, known: Mapping[str, str], headers: Mapping[str, str]) -> httpx.Response:
     """Ask it."""
-    body = body_of(endpoint)
+    body = {"data": form(known)} if endpoint.path.startswith("/Integra/") else body_of(endpoint)
     sent = {**body.pop("headers", {}), **headers}
     return await api.client.request(endpoint.method, path_of(endpoint, known), headers=sent, **body)
 
 
+def form(known: Mapping[str, str]) -> dict[str, str]:
+    """Every field that any of uContact's requests has, about things that are there."""
+    campaign, guid = known.get("campaign", "x"), known.get("guid", "x")
+    call = {"campaign": campaign, "destination": "02079469999", "data": "", "alternatives": "", "agentphone": "1001"}
+    dated = call | {"calldate": "2025-10-10 10:00:00"}
+    task = {"campaign": campaign, "destination": "02079469999", "bulk": True, "automatic": False, "calldate": None}
+    black = {"phone": "02079469999", "campaign": campaign, "username": "u"}
+    plain = {
+        "campaign": campaign,
+        "outqueue": campaign,
+        "queue": "",
+        "agent": "1001",
+        "phone": "1001",
+        "callerid": "02079469999",
+        "destination": "02079469999",
+        "number": "02079469999",
+        "guid": guid,
+        "folder": known.get("folder", ""),
+        "l1": "Sale",
+        "data": "tag",
+        "filename": "base.csv",
+        "fileb64": "eDswMjA3OTQ2OTk5OTs7OzE7",
+        "cant": "1",
+        "username": "u",
+        "timezone": "Europe/London",
+        "lastrow": "0",
+        "searchLimit": "50",
+        "from": "2025-01-01 00:00:00",
+        "to": "2026-01-01 00:00:00",
+    }
+    objects = {
+        "callspool": call | {"dialerbase": "theirbase", "status": 1, "contact": 1, "retries": 0, "priority": 9999},
+        "callschedule": dated,
+        "call": task,
+        "black": black,
+        "filter": {"campaign": "", "type": "record"},
+    }
+    return plain | {name: json.dumps(value) for name, value in objects.items()}
+
+
+#: Paths that stand for others, and have no place in the document.
+ALIASES = ("/api", "/cis", "/iam")
+
+
 def body_of(endpoint: Endpoint) -> dict[str, Any]:
     """Its body as httpx takes it, made of the document."""
-    operation = DOCUMENT["paths"].get(endpoint.path, {}).get(endpoint.method.lower(), {})
+    path = endpoint.path.replace(":path}", "}")
+    named = (path, *(path.removeprefix(alias) for alias in ALIASES))
+    methods: Mapping[str, Any] = next((DOCUMENT["paths"][each] for each in named if each in DOCUMENT["paths"]), {})
+    operation = methods.get(endpoint.method.lower(), {})
     content = operation.get("requestBody", {}).get("content", {})
     for kind, media in content.items():
         sample = media.get("example", _sample(media.get("schema", {})))
