@@ -25,12 +25,12 @@ from astdialer.http.v1 import (
 )
 
 PREFIX = "/v1"
-#: In the order of the document.
+#: In the order in which a path is looked up: contacts are what comes most often.
 PARTS = (
+    contacts,
     campaigns,
     campaign_files,
     bases,
-    contacts,
     outcomes,
     tasks,
     blacklist,

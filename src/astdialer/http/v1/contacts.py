@@ -99,7 +99,8 @@ class FieldMistake(BaseModel):
 
 
 class Taken(BaseModel):
-    """What came of a contact that was sent. The id of a duplicate is that of the contact that it repeats."""
+    """What came of a contact that was sent. The id of a duplicate is that of the contact that it repeats, null for one
+    in a file that is being loaded."""
 
     status: Literal["added", "duplicate", "invalid"]
     id: int | None = None
@@ -242,7 +243,8 @@ async def add_contact(
     contact_id = await found.adder.add(campaign.id, base, contact)
     (taken,) = await _taken(found, campaign, base, [contact], [contact_id])
     response.status_code = 201 if taken.status == "added" else 200
-    response.headers["location"] = f"/v1/contacts/{taken.id}"
+    if taken.id is not None:  # else it is in a file that is being loaded
+        response.headers["location"] = f"/v1/contacts/{taken.id}"
     return taken
 
 
