@@ -37,6 +37,8 @@ FORGET_S = 600.0
 #: While nobody wants any of them, how many events are seen before that is written down.
 KEPT_BEHIND = 5000
 _SECRET = "whsec_"
+#: Longest delay of a webhook's messages, seconds: its option ``delay_s``.
+LONGEST_DELAY_S = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ async def create(
         form=form,
         tenant=campaign.tenant if campaign else tenant,
         campaign_id=campaign.id if campaign else None,
-        options=dict(options or {}),
+        options=check_options(options or {}),
         created_at=clock.now(),
         created_by=created_by,
     )
@@ -143,6 +145,19 @@ def new_secret() -> str:
     return _SECRET + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises InvalidSetting for a delay that can't be. The rest is the form's own."""
+    checked = dict(options)
+    if "delay_s" in checked:
+        try:
+            checked["delay_s"] = int(checked["delay_s"])
+        except (TypeError, ValueError, OverflowError):
+            checked["delay_s"] = -1
+        if not 0 <= checked["delay_s"] <= LONGEST_DELAY_S:
+            raise InvalidSetting("delay_s", options["delay_s"], f"a whole number of seconds up to {LONGEST_DELAY_S}")
+    return checked
+
+
 def signed(webhook: Webhook, delivery: Delivery, at_s: int) -> dict[str, str]:
     """The headers of a message that is sent at ``at_s``, seconds since 1970."""
     key = base64.b64decode(webhook.secret.removeprefix(_SECRET))
@@ -158,18 +173,23 @@ def signed(webhook: Webhook, delivery: Delivery, at_s: int) -> dict[str, str]:
     }
 
 
-def native_words(_webhook: Webhook, happening: Happening) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Our own words: the event, and what it is about."""
-    event = happening.event
-    body: dict[str, Any] = {
+def event_words(event: Event, campaign: Campaign | None) -> dict[str, Any]:
+    """An event in our own words, without what it is about."""
+    return {
         "id": event.id,
         "event": event.kind,
         "at": event.at,
-        "campaign": happening.campaign.name if happening.campaign else None,
+        "campaign": campaign.name if campaign else None,
         "contact_id": event.contact_id,
         "attempt_id": event.attempt_id or None,
         "data": dict(event.body),
     }
+
+
+def native_words(_webhook: Webhook, happening: Happening) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Our own words: the event, and what it is about."""
+    event = happening.event
+    body = event_words(event, happening.campaign)
     if happening.contact:
         body["contact"] = {
             key: happening.contact[key]

@@ -64,6 +64,12 @@ async def access_of(request: Request) -> Access:
     return known
 
 
+async def check_still_good(request: Request) -> None:
+    """For answers that last: raises Unauthorized when the token that a request came with opens nothing any more."""
+    if services(request).settings.tokens:
+        await _believed(request, _credentials(request))
+
+
 async def _ask(request: Request) -> Access:
     found, gate = services(request), gate_of(request)
     settings, now = found.settings, found.clock.now()

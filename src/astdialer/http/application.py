@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from astdialer.http import health, problems
 from astdialer.http.access import Gate
 from astdialer.http.dialect import Dialect
+from astdialer.http.feed import Feed
 from astdialer.http.guard import Guard
 from astdialer.http.services import Services
 
@@ -39,6 +40,7 @@ def make(services: Services, dialects: Sequence[Dialect]) -> FastAPI:
         return next((dialect for dialect in dialects if dialect.owns(path)), None)
 
     app.state.services, app.state.dialect_of, app.state.gate = services, dialect_of, Gate()
+    app.state.feed = Feed(services)
     problems.install(app, dialect_of)
     app.include_router(health.router)
     for dialect in dialects:

@@ -64,6 +64,7 @@ async def serving(app: FastAPI, settings: config.Http, clock: Clock) -> AsyncIte
         logger.info("http.listens", extra={"host": settings.host, "port": settings.port})
         yield
     finally:
+        app.state.feed.end()  # streams last as long as they are let
         server.should_exit = True
         await asyncio.wait([task], timeout=GRACE_S + 2)
         task.cancel()

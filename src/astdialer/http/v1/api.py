@@ -15,13 +15,16 @@ from astdialer.http.v1 import (
     campaign_files,
     campaigns,
     contacts,
+    events,
     live,
     outcomes,
     recordings,
     routes,
     statistics,
     tasks,
+    tokens,
     trunks,
+    webhooks,
 )
 
 PREFIX = "/v1"
@@ -43,6 +46,9 @@ PARTS = (
     callerids,
     statistics,
     live,
+    tokens,
+    webhooks,
+    events,
 )
 
 
