@@ -140,7 +140,13 @@ def _named(new: NewNumber, contact: Contact, spare: list[Number]) -> Number:
     if known:
         spare.remove(known)
     number = known or Number(
-        id=0, number=new.number, as_uploaded=new.as_uploaded, type=new.type, position=0, zones=new.zones
+        id=0,
+        number=new.number,
+        as_uploaded=new.as_uploaded,
+        type=new.type,
+        position=0,
+        zones=new.zones,
+        next_at=contact.next_at or 0,
     )
     number = replace(number, type=new.type, priority=new.priority, description=new.description)
     closed = new.end_reason or (contact.end_reason if contact.state is ContactState.DONE else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 from astdialer.domain.contact import Contact, ContactState
@@ -31,7 +32,7 @@ async def report(store: Store, clock: Clock, engine_zone: str, found: Report) ->
     _check_pause(found.retry_s)
     contact_id = await store.contact_of_attempt(found.attempt_id)
     contact = await when_idle(store, clock, contact_id)
-    check_params({**contact.params, **found.params})
+    _check_params({**contact.params, **found.params})
     rules = await rules_of(store, await campaign_of(store, contact), engine_zone)
     now = clock.now()
     after = await store.change_contact(contact_id, partial(reported, report=found, rules=rules, now=now), now)
@@ -46,7 +47,7 @@ async def change(store: Store, clock: Clock, contact_id: int, wanted: Change) ->
     _check(wanted, now)
     contact = await store.load_contact(contact_id)
     if wanted.params:
-        check_params({name: value for name, value in {**contact.params, **wanted.params}.items() if value})
+        _check_params({name: value for name, value in {**contact.params, **wanted.params}.items() if value})
     if contact.state is ContactState.IN_CALL and isinstance(wanted.stop, str) and wanted.stop:
         if wanted != Change(stop=wanted.stop):
             raise Conflict(f"contact {contact_id} is in a call: only stop_cause can be said now")
@@ -63,6 +64,13 @@ def _check(wanted: Change, now: int) -> None:
     if not isinstance(wanted.tries, Keep) and not 0 <= wanted.tries <= 999:
         raise InvalidSetting("attempts", wanted.tries, "a whole number from 0 to 999")
     _check_time("min_offering_at", wanted.next_at if isinstance(wanted.next_at, int) else None, now)
+
+
+def _check_params(params: Mapping[str, str]) -> None:
+    try:
+        check_params(params)
+    except InvalidSetting as error:
+        raise InvalidSetting("variables", error.value, error.expected) from None
 
 
 def _check_time(key: str, at: int | None, now: int) -> None:

@@ -32,6 +32,7 @@ from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
 from astdialer.engine.forecasting import Forecaster
+from astdialer.engine.notices import Notices
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.engine.outlook import Outlook
@@ -236,6 +237,7 @@ class Rig:
     router: Router
     caller_ids: CallerIds
     forecaster: Forecaster
+    notices: Notices
     closed: list[Closing] = field(default_factory=list)
 
     @property
@@ -399,7 +401,8 @@ async def rig(
         await context.directory.load()
         caller_ids = CallerIds(context)
         placer, desk, router = Placer(context, caller_ids), Desk(context), Router(context)
-        agent_first = AgentFirst(context, desk, caller_ids, placer.place)
+        notices = Notices(context)
+        agent_first = AgentFirst(context, desk, caller_ids, placer.place, notices.leg_rang)
         recovery = Recovery(context, agent_first)
         recovery.synced.add("default")
         forecaster = Forecaster(context, desk)
@@ -426,7 +429,7 @@ async def rig(
             placer=placer,
             recovery=recovery,
             dialer=dialer,
-            bookkeeper=Bookkeeper(context, on_closed),
+            bookkeeper=Bookkeeper(context, on_closed, notices),
             desk=desk,
             outlook=outlook,
             agent_first=agent_first,
@@ -435,6 +438,7 @@ async def rig(
             router=router,
             caller_ids=caller_ids,
             forecaster=forecaster,
+            notices=notices,
             closed=closed,
         )
         telephony.on_pause = made.paused

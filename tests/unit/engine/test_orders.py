@@ -22,6 +22,7 @@ from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESERVED
 from astdialer.engine.orders import GRACE_S, ORDER_S, ask
+from astdialer.engine.origination import AUTO_ANSWER
 from astdialer.engine.progress import STALE_S
 from astdialer.ports import BlacklistEntry, Claim, ClaimRequest, NewTask, Order
 from astdialer.store.database import Write
@@ -191,6 +192,18 @@ async def test_a_call_by_hand_rings_the_agent_and_then_the_number(engine: Rig) -
     engine.tell_leg(call, ev.Answered)
     await until(lambda: len(engine.telephony.placed) == 2)
     assert engine.telephony.placed[1][1].channel == "PJSIP/34600000001@c"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_agents_telephone_may_be_asked_to_answer_by_itself(engine: Rig, wanted: bool) -> None:
+    engine.agents(FREE)
+    await call_by_hand(engine, auto_answer=wanted)
+    call = await tried(engine)
+    engine.tell_leg(call, ev.Answered)
+    await until(lambda: len(engine.telephony.placed) == 2)
+    leg, contact = (order.headers for _, order in engine.telephony.placed)
+    assert leg == (AUTO_ANSWER if wanted else {})
+    assert contact == {}, "it is the agent's alone"
 
 
 async def test_a_call_by_hand_may_leave_by_a_dialplan_context(engine: Rig) -> None:
