@@ -62,7 +62,7 @@ async def add(
     """Check everything, then add. Raises InvalidSetting, and Conflict for a halted task or one that can't start."""
     for task in known.values():
         await tasks.check_playable(found, task) if start else tasks.check_open(task)
-    how = {task.id: tasks.reading(found, task) for task in known.values()}
+    how = {task.id: tasks.reading(found, task.body) for task in known.values()}
     new = [contact_of(each, field, how[each.autoCallId]) for each, field in zip(candidates, fields, strict=True)]
     ids: dict[int, int | None] = {}
     for task in known.values():
@@ -104,7 +104,7 @@ async def _known(found: Services, task: Task, candidate: Candidate) -> dict[str,
 
 async def _with_phone(found: Services, task: Task, phone: str, *, open_only: bool) -> list[int]:
     """Ids of the task's contacts that have this number."""
-    how = tasks.reading(found, task)
+    how = tasks.reading(found, task.body)
     for spelling in spellings(phone, russian=how.russian):
         try:
             number = how.read_number(spelling, "M").number

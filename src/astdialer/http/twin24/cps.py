@@ -31,10 +31,9 @@ def cps_of(calls_per_second: float) -> float | None:
     """The number that says it, or comes nearest; None where there is no pace, or none so slow."""
     if calls_per_second >= 1:
         return (_HUNDRED + round(calls_per_second)) / _HUNDRED
-    period_s = round(1 / calls_per_second) if calls_per_second else 0
-    if not 0 < period_s <= _SLOWEST_S:
+    if calls_per_second < 1 / (_SLOWEST_S + 0.5):
         return None
-    return (_HUNDRED - period_s) / _HUNDRED
+    return (_HUNDRED - min(_SLOWEST_S, round(1 / calls_per_second))) / _HUNDRED
 
 
 def _hundredths(cps: object) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,15 +59,22 @@ async def raw_body(request: Request) -> dict[str, Any]:
 
 async def make(found: Services, access: Access, task: AutoCall, body: Mapping[str, Any]) -> Task:
     """A new task. Raises InvalidSetting, and Forbidden when its receivers of events need more rights."""
+    texts, told = await prepared(found, access, task)
+    return await made_of(found, access, texts, body, told)
+
+
+async def prepared(found: Services, access: Access, task: AutoCall) -> tuple[dict[str, str], list[Receiver]]:
+    """Settings and receivers, all checked. Raises as `make` does."""
     told = receivers(task.webhookUrls)
     if told:
         access.require(Permission.HOOKS)
     texts = settings_of(task, await place_of(found))
-    return await made_of(found, access, texts, body, told)
+    campaigns.read_settings(texts)
+    return texts, told
 
 
 async def made_of(
-    found: Services, access: Access, texts: Mapping[str, str], body: Mapping[str, Any], told: list[Receiver]
+    found: Services, access: Access, texts: Mapping[str, str], body: Mapping[str, Any], told: Sequence[Receiver]
 ) -> Task:
     """A task of settings and a document. What its settings name need not be there before it is started."""
     identity = str(uuid.uuid4())
@@ -175,13 +182,13 @@ async def find_all(found: Services, access: Access) -> list[Task]:
     ]
 
 
-def reading(found: Services, task: Task) -> Reading:
-    """How the task's candidates are read."""
+def reading(found: Services, body: Mapping[str, Any]) -> Reading:
+    """How the candidates of a task with this document are read."""
     return Reading(
         read_number=found.read_number,
-        russian=task.body.get("phoneNormalization") == "RU",
-        strict=str(task.body.get("checkPhone")).lower() in ("true", "1"),
-        params=params_of(task.text("secondExec"), task.text("secondExecData")),
+        russian=body.get("phoneNormalization") == "RU",
+        strict=str(body.get("checkPhone")).lower() in ("true", "1"),
+        params=params_of(str(body.get("secondExec") or ""), str(body.get("secondExecData") or "")),
     )
 
 
