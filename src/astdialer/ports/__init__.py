@@ -18,7 +18,7 @@ from astdialer.ports.facts import (
     Offer,
     Order,
 )
-from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier
+from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier, Tried
 from astdialer.ports.recordings import Converted, Recording, Recordings
 from astdialer.ports.requests import BaseLoader, ForeignObject, Kept, RequestStore, UploadJob
 from astdialer.ports.store import AttemptStore, CampaignStore, ContactStore, OrderStore, ReportStore, Store, UploadStore
@@ -83,6 +83,7 @@ __all__ = [
     "TelephonyEvent",
     "Token",
     "TokenStore",
+    "Tried",
     "UploadJob",
     "UploadStore",
 ]

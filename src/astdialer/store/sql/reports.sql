@@ -17,7 +17,8 @@ ORDER BY c.id LIMIT :limit OFFSET :offset
 -- name: contact
 SELECT c.id, k.name AS campaign, b.name AS base, b.timezone, p.zones, c.main_number AS number, c.state, c.next_at,
   c.why, c.end_reason, c.end_cause, c.successful, c.ended_at, c.ends_after_call, c.tries, c.last_call_at, c.rank,
-  c.priority, c.agentphone, c.bucket, c.tag, c.any_hour, c.preferred, c.expires_at, c.held_until, c.line, c.params
+  c.priority, c.agentphone, c.bucket, c.tag, c.any_hour, c.preferred, c.expires_at, c.held_until, c.line,
+  c.reference, c.params
 FROM contacts c JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
 JOIN pools p ON p.id = c.pool_id WHERE c.id = :id
 
