@@ -21,7 +21,7 @@ from astdialer.engine.context import EngineOptions
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.ports import Clock
 from astdialer.records.files import RecordingFiles
-from astdialer.store import SqliteStore
+from astdialer.store import Sharing, SqliteStore
 from astdialer.store import open_store as open_sqlite
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,11 @@ LISTEN_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 
 
 @contextlib.asynccontextmanager
-async def open_store(config: configuration.Config, clock: Clock) -> AsyncIterator[SqliteStore]:
-    """The store that the configuration names."""
-    async with open_sqlite(config.store.path, clock) as store:
+async def open_store(
+    config: configuration.Config, clock: Clock, sharing: Sharing | None = None
+) -> AsyncIterator[SqliteStore]:
+    """The store that the configuration names. ``sharing``: for a process that opens it more than once."""
+    async with open_sqlite(config.store.path, clock, sharing) as store:
         yield store
 
 
@@ -51,14 +53,15 @@ async def serve(
     from astdialer.engine.engine import Engine  # it brings arrays, which all other commands do without
 
     zone_of(config.engine.zone)
+    turn = asyncio.Lock()
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(config, clock))
+        store = await stack.enter_async_context(open_store(config, clock, Sharing(turn=turn, announces=False)))
         recordings = await stack.enter_async_context(RecordingFiles(config.records))
         telephony = AmiTelephony(config.asterisks, clock)
         engine = Engine(store, telephony, recordings, clock, engine_options(config))
         await engine.load()
         await _listen(stack, config.agi, engine.answering, clock)
-        await stack.enter_async_context(_beside(config, clock, recordings, examine))
+        await stack.enter_async_context(_beside(config, clock, recordings, examine, turn))
         await stack.enter_async_context(telephony.running())
         ready()
         await engine.run()
@@ -66,30 +69,35 @@ async def serve(
 
 @contextlib.asynccontextmanager
 async def _beside(
-    config: configuration.Config, clock: Clock, recordings: RecordingFiles, examine: Examine | None
+    config: configuration.Config,
+    clock: Clock,
+    recordings: RecordingFiles,
+    examine: Examine | None,
+    turn: asyncio.Lock,
 ) -> AsyncIterator[None]:
-    """What runs beside the engine: webhooks, uploads, the HTTP API.
+    """What runs beside the engine: webhooks, uploads, the HTTP API. One that fails is begun anew, and ends no call.
 
-    They have connections of their own to the store, as any other process would: the engine sees what they change, and
-    waits for none of their writes.
+    They have connections of their own to the store, as any other process would: the engine sees what they change. They
+    and the engine write by turns: whoever has many writes keeps the other waiting for one of them.
     """
     # They bring much that all other commands do without.
+    from astdialer.engine.beside import Beside
     from astdialer.engine.uploads import UploadRunner
     from astdialer.engine.webhooks import Herald
     from astdialer.http.application import make
     from astdialer.http.dialects import WORDS, dialects
     from astdialer.http.notify import HttpNotifier
-    from astdialer.http.server import check, serving
+    from astdialer.http.server import check, listening
     from astdialer.http.services import Services
     from astdialer.upload.spool import number_reader, spool_loader
 
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(config, clock))
+        store = await stack.enter_async_context(open_store(config, clock, Sharing(turn=turn)))
         notifier = await stack.enter_async_context(HttpNotifier(config.webhooks))
         herald = Herald(store, notifier, clock, WORDS)
         uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine))
-        for work in (herald.run(), uploads.run()):
-            stack.push_async_callback(_end, asyncio.create_task(work))
+        beside = Beside(clock)
+        server = None
         if config.http.enabled:
             await check(config.http, store, clock)
             services = Services(
@@ -104,14 +112,15 @@ async def _beside(
                 spool=config.store.path.parent / "spool",
                 servers=tuple(config.asterisks),
                 examine=examine,
+                beside=beside.states,
             )
-            await stack.enter_async_context(serving(make(services, dialects()), config.http, clock))
+            server = await stack.enter_async_context(listening(make(services, dialects()), config.http, clock))
+        stack.push_async_callback(beside.stop)
+        beside.start("webhooks", herald.run)
+        beside.start("uploads", uploads.run)
+        if server:
+            beside.start("http", server.run)
         yield
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _listen(

@@ -41,7 +41,7 @@ class LiveView:
             ],
             "store_writes": self._store.writes(),
             "calls": sum(not call.is_gone for call in self._calls),
-            "vitals": self._vitals.view(),
+            "vitals": self._vitals.view(self._clock.now()),
             "campaigns": [await self._campaign(c) for c in self._directory.campaigns.values()],
             "agents": self._agent_rows(),
             "trunks": [self._trunk(trunk) for trunk in self._directory.trunks.values()],
