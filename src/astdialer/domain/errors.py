@@ -23,6 +23,8 @@ class InvalidSetting(AstdialerError):
 class InvalidNumber(InvalidSetting):
     """A text is no telephone number that can be dialed; ``words`` say why."""
 
+    code = "invalid_number"
+
     def __init__(self, text: str, words: str) -> None:
         AstdialerError.__init__(self, words)
         self.key, self.value, self.expected = "number", text, words
