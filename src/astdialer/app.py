@@ -22,7 +22,7 @@ from astdialer.engine.lookup import Lookup
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.ports import Clock, Notifier
 from astdialer.records.files import RecordingFiles
-from astdialer.store import SqliteStore
+from astdialer.store import Sharing, SqliteStore
 from astdialer.store import open_store as open_sqlite
 
 logger = logging.getLogger(__name__)
@@ -35,9 +35,11 @@ LISTEN_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 
 
 @contextlib.asynccontextmanager
-async def open_store(config: configuration.Config, clock: Clock) -> AsyncIterator[SqliteStore]:
-    """The store that the configuration names."""
-    async with open_sqlite(config.store.path, clock) as store:
+async def open_store(
+    config: configuration.Config, clock: Clock, sharing: Sharing | None = None
+) -> AsyncIterator[SqliteStore]:
+    """The store that the configuration names. ``sharing``: for a process that opens it more than once."""
+    async with open_sqlite(config.store.path, clock, sharing) as store:
         yield store
 
 
@@ -53,8 +55,9 @@ async def serve(
     from astdialer.http.notify import HttpNotifier
 
     zone_of(config.engine.zone)
+    turn = asyncio.Lock()
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(config, clock))
+        store = await stack.enter_async_context(open_store(config, clock, Sharing(turn=turn, announces=False)))
         recordings = await stack.enter_async_context(RecordingFiles(config.records))
         telephony = AmiTelephony(config.asterisks, clock)
         engine = Engine(store, telephony, recordings, clock, engine_options(config))
@@ -62,7 +65,9 @@ async def serve(
         notifier = await stack.enter_async_context(HttpNotifier(config.webhooks))
         lookup = Lookup(notifier, config.webhooks.lookup_url, config.webhooks.lookup_timeout_s)
         await _listen(stack, config.agi, routes(engine.answering, lookup), clock)
-        await stack.enter_async_context(_beside(config, clock, recordings, examine, notifier))
+        await stack.enter_async_context(
+            _beside(config, clock, recordings, examine=examine, notifier=notifier, turn=turn)
+        )
         await stack.enter_async_context(telephony.running())
         ready()
         await engine.run()
@@ -73,30 +78,33 @@ async def _beside(
     config: configuration.Config,
     clock: Clock,
     recordings: RecordingFiles,
+    *,
     examine: Examine | None,
     notifier: Notifier,
+    turn: asyncio.Lock,
 ) -> AsyncIterator[None]:
-    """What runs beside the engine: webhooks, uploads, the HTTP API.
+    """What runs beside the engine: webhooks, uploads, the HTTP API. One that fails is begun anew, and ends no call.
 
-    They have connections of their own to the store, as any other process would: the engine sees what they change, and
-    waits for none of their writes.
+    They have connections of their own to the store, as any other process would: the engine sees what they change. They
+    and the engine write by turns: whoever has many writes keeps the other waiting for one of them.
     """
     # They bring much that all other commands do without.
+    from astdialer.engine.beside import Beside
     from astdialer.engine.uploads import UploadRunner
     from astdialer.engine.webhooks import Herald
     from astdialer.http.application import make
     from astdialer.http.dialects import WORDS, dialects
-    from astdialer.http.server import check, serving
+    from astdialer.http.server import check, listening
     from astdialer.http.services import Services
     from astdialer.upload.spool import covered_reader, number_reader, spool_loader
 
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(config, clock))
+        store = await stack.enter_async_context(open_store(config, clock, Sharing(turn=turn)))
         herald = Herald(store, notifier, clock, WORDS)
         spool = config.store.path.parent / "spool"
         uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine), spool)
-        for work in (herald.run(), uploads.run()):
-            stack.push_async_callback(_end, asyncio.create_task(work))
+        beside = Beside(clock)
+        server = None
         if config.http.enabled:
             await check(config.http, store, clock)
             services = Services(
@@ -112,14 +120,15 @@ async def _beside(
                 spool=spool,
                 servers=tuple(config.asterisks),
                 examine=examine,
+                beside=beside.states,
             )
-            await stack.enter_async_context(serving(make(services, dialects()), config.http, clock))
+            server = await stack.enter_async_context(listening(make(services, dialects()), config.http, clock))
+        stack.push_async_callback(beside.stop)
+        beside.start("webhooks", herald.run)
+        beside.start("uploads", uploads.run)
+        if server:
+            beside.start("http", server.run)
         yield
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _listen(

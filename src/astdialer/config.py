@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 import types
 import typing
@@ -160,7 +161,9 @@ class Http:
     timeout_s: float = _option(30.0, "Longest time for a request, but for uploads and streams.", low=1, high=600)
     max_connections: int = _option(1000, "Connections at a time; further requests are answered 503.", low=1, high=65535)
     browser_origins: tuple[str, ...] = _option(
-        (), "Origins of web pages that may use the API, such as https://crm.example.com."
+        (),
+        "Origins of web pages that may use the API, such as https://crm.example.com.",
+        "origins: http or https, a host, perhaps a port, and nothing behind it",
     )
     default_trunk: str = _option(
         "", "Trunk of campaigns that come from another system's words for it; empty: the only one there is."
@@ -182,7 +185,9 @@ class Webhooks:
     timeout_s: float = _option(10.0, "Longest wait for a receiver's answer.", low=0.1, high=120)
     ca_file: str = _option("", "CA file for receivers with a private certificate.")
     lookup_url: str = _option(
-        "", "Asked with ?cid=NUMBER by the AGI script lookup for an inbound call; its JSON becomes channel variables."
+        "",
+        "Asked with ?cid=NUMBER by the AGI script lookup for an inbound call; its JSON becomes channel variables.",
+        "an address that begins with http:// or https://",
     )
     lookup_timeout_s: float = _option(2.0, "Longest wait for that answer: the caller hears ringing.", low=0.1, high=30)
 
@@ -372,10 +377,12 @@ def _convert(kind: Any, value: Any) -> Any:
 
 
 def _checked(made: Any, entries: Mapping[str, tuple[Any, str]]) -> Any:
-    checks: Mapping[str, Callable[[str], bool]] = {
+    checks: Mapping[str, Callable[[Any], bool]] = {
         "url": lambda text: not text or text.startswith("sqlite:///"),
         "bitrate": lambda text: text.endswith("k") and text[:-1].isdecimal() and 8 <= int(text[:-1]) <= 320,
         "number_check": lambda text: text in ("valid", "possible", "none"),
+        "browser_origins": lambda texts: all(re.fullmatch(r"https?://[^/\s]+", text) for text in texts if text),
+        "lookup_url": lambda text: not text or text.startswith(("http://", "https://")),
     }
     for f in dataclasses.fields(made):
         check, value = checks.get(f.name), getattr(made, f.name)

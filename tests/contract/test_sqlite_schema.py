@@ -191,7 +191,17 @@ async def test_a_table_has_the_domains_fields(tmp_path: Path, table: str, kind: 
 
 async def test_contacts_have_the_domains_fields_and_the_stores_own(tmp_path: Path) -> None:
     path = await made(tmp_path / "s.db")
-    own = {"upload_id", "pool_id", "main_number", "deferred", "why", "ends_after_call", "ended_at", "repeatable"}
+    own = {
+        "upload_id",
+        "pool_id",
+        "main_number",
+        "deferred",
+        "why",
+        "ends_after_call",
+        "ended_at",
+        "changed_at",
+        "repeatable",
+    }
     columns = {row[1] for row in look(path, "PRAGMA table_info(contacts)")}
     assert columns == {f.name for f in dataclasses.fields(Contact)} - {"numbers"} | own
 

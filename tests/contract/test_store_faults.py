@@ -87,7 +87,8 @@ async def test_a_full_disk_stops_writing_until_there_is_room(
 
 def kill_in_the_middle(place: str, work: str, after: int) -> None:
     """Run ``work`` in a process of its own, and kill it once it has said ``after`` lines."""
-    environ = {**os.environ, "PYTHONPATH": str(CHILD.parent)}
+    paths = filter(None, (str(CHILD.parent), os.environ.get("PYTHONPATH")))
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     with subprocess.Popen(
         [sys.executable, str(CHILD), str(Path(place).parent), work], stdout=subprocess.PIPE, env=environ
     ) as child:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -132,7 +132,7 @@ def remove(webhook_id: str) -> None:
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
 @json_option
 def deliveries(webhook_id: str | None, state: str | None, limit: int, as_json: bool) -> None:
-    """Messages, the newest first: those that arrived are kept for three days, dead ones until they are sent again."""
+    """Messages, the newest first. Those that arrived are kept for three days, dead ones for thirty."""
     found = with_store(lambda store: store.deliveries(webhook_id, state, limit))
     emit_rows([_delivery_row(one) for one in found], DELIVERY_COLUMNS, as_json=as_json)
 
@@ -153,9 +153,8 @@ def resend(delivery_ids: tuple[str, ...], dead: bool, webhook_id: str | None) ->
         raise click.UsageError("expected either DELIVERY ids or --dead")
 
     async def work(store: SqliteStore) -> int:
-        ids: Sequence[str] = delivery_ids
         if dead:
-            ids = [one.id for one in await store.deliveries(webhook_id, "dead", 1_000_000)]
-        return await webhooks.resend(store, clock, ids)
+            return await webhooks.resend_dead(store, clock, webhook_id)
+        return await webhooks.resend(store, clock, delivery_ids)
 
     say(f"{with_store(work)} sent again")

@@ -88,14 +88,16 @@ class Webhook:
     campaign_id: int | None = None  #: None: every campaign, of the tenant if it has one
     options: Mapping[str, Any] = field(default_factory=dict)  #: the form's own
     enabled: bool = True
+    since_event: int = 0  #: told of what comes after this one
     created_at: int = 0
     created_by: str = ""
 
     def wants(self, event: Event, tenant: str) -> bool:
         """Whether it is told of the event, which is of a campaign of ``tenant``. Never of what was before it."""
         is_its = self.campaign_id in (None, event.campaign_id) and self.tenant in ("", tenant)
-        is_wanted = self.form is not Form.NATIVE or covers(self.events, event.kind)  # others name their own kinds
-        return self.enabled and is_its and event.at >= self.created_at and is_wanted
+        # What another form says of an event, and whether that is wanted, is known once it is in its words.
+        may_be_wanted = self.form is not Form.NATIVE or covers(self.events, event.kind)
+        return self.enabled and is_its and event.id > self.since_event and may_be_wanted
 
 
 def covers(wanted: Sequence[str], kind: str) -> bool:
@@ -105,11 +107,18 @@ def covers(wanted: Sequence[str], kind: str) -> bool:
 
 #: Pauses after the failed tries of a delivery, seconds; the last one again and again.
 PAUSES_S = (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-#: A delivery is given up so long after it was first due.
+#: A delivery is given up when a try fails so long after it was made.
 LIFETIME_S = 24 * 3600
+#: How long nothing is sent to a receiver that has failed, seconds, each time it fails again.
+RESTS_S = (1, 2, 5, 10, 20, 40, 60)
 
 
 def retry_at(created_at: int, tries: int, now: int) -> int | None:
     """When a delivery that failed for the ``tries``-th time is sent again; None: never by itself."""
     at = now + PAUSES_S[min(tries, len(PAUSES_S)) - 1] * 1000
     return at if at <= created_at + LIFETIME_S * 1000 else None
+
+
+def rest_s(strikes: int) -> int:
+    """How long a receiver is left alone that has failed for the ``strikes``-th time since it last took a message."""
+    return RESTS_S[min(strikes, len(RESTS_S)) - 1]

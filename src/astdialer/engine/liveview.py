@@ -52,7 +52,7 @@ class LiveView:
             ],
             "store_writes": self._store.writes(),
             "calls": sum(not call.is_gone for call in self._calls),
-            "vitals": self._vitals.view(),
+            "vitals": self._vitals.view(self._clock.now()),
             "campaigns": [await self._campaign(c) for c in self._directory.present()],
             "agents": self._agent_rows(),
             "queues": [

@@ -25,6 +25,8 @@ from astdialer.ports import Clock, Token, TokenStore
 PREFIX = "astd_"
 #: How long a session lasts unless it is asked for otherwise, and at most, seconds.
 SESSION_S, LONGEST_SESSION_S = 12 * 3600, 30 * 86_400
+#: Sessions of a token at a time; a further one ends the oldest. There are clients that log in for each request.
+MOST_SESSIONS = 1000
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}")
 
 
@@ -100,7 +102,7 @@ async def log_in(
 ) -> Made:
     """A session for the token ``name``, whose secret is the password. Raises Unauthorized."""
     parent = await _good(store, clock, password, None)
-    if parent.parent or not hmac.compare_digest(parent.name.encode(), name.encode()):
+    if parent.parent or not hmac.compare_digest(hashed(parent.name), hashed(name)):
         raise Unauthorized("the name or its password is wrong")
     now = clock.now()
     ends = now + min(max(lifetime_s, 60), LONGEST_SESSION_S) * 1000
@@ -112,7 +114,9 @@ async def log_in(
         expires_at=min(ends, parent.expires_at or ends),
     )
     secret, key = (_webitel(session, "user"), str(uuid.uuid4())) if jwt else (_random(), "")
-    await store.add_token(session, hashed=hashed(secret), key_hashed=hashed(key) if key else "")
+    key_hashed = hashed(key) if key else ""
+    if not await store.add_session(session, hashed=hashed(secret), key_hashed=key_hashed, most=MOST_SESSIONS):
+        raise Unauthorized("the token was revoked")
     return Made(token=session, secret=secret, key=key)
 
 
@@ -177,9 +181,10 @@ async def tokens(store: TokenStore, tenant: str = "") -> Sequence[Token]:
 
 async def revoke(store: TokenStore, clock: Clock, name: str, *, tenant: str = "") -> Token:
     """End a good token, and its sessions, by name or id. Raises NotFound."""
+    now = clock.now()
     for token in await tokens(store, tenant):
-        if name in (token.name, token.id) and token.revoked_at is None:
-            await store.revoke_token(token.id, clock.now())
+        if name in (token.name, token.id) and token.is_good(now):  # one that has expired may have the same name
+            await store.revoke_token(token.id, now)
             return token
     raise NotFound("token", name, "see astdialer token list")
 

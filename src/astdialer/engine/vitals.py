@@ -27,10 +27,13 @@ class Vitals:
     def handled(self, seen_at: int, now: int) -> None:
         """An event was handled that had been read at ``seen_at``."""
         lag_ms = max(0, now - seen_at)
-        if lag_ms >= self._lag_ms or now - self._lag_at > LAG_KEPT_MS:
+        if lag_ms >= self._lag_ms or not self._is_of_late(now):
             self._lag_ms, self._lag_at = lag_ms, now
 
-    def view(self) -> dict[str, Any]:
+    def _is_of_late(self, now: int) -> bool:
+        return 0 <= now - self._lag_at <= LAG_KEPT_MS
+
+    def view(self, now: int) -> dict[str, Any]:
         """For the live view: counts up to each bound, and the longest lag of late."""
         total, up_to = 0, []
         for count in self._counts:
@@ -38,5 +41,5 @@ class Vitals:
             up_to.append(total)
         return {
             "originate": {"bounds_s": list(BOUNDS_S), "up_to": up_to, "sum_s": round(self._sum_s, 4)},
-            "event_lag_s": self._lag_ms / 1000,
+            "event_lag_s": self._lag_ms / 1000 if self._is_of_late(now) else 0.0,
         }

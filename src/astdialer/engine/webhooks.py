@@ -1,14 +1,9 @@
-"""Telling others what has happened: events become messages in a durable queue, and are sent until they arrive.
-
-Signed as Standard Webhooks are (standardwebhooks.com, version 1): a receiver checks them with any of its libraries.
-"""
+"""Telling others what has happened: events become messages in a durable queue, and are sent until they arrive."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
-import hmac
 import json
 import logging
 import re
@@ -21,22 +16,27 @@ from urllib.parse import urlsplit
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.errors import InvalidSetting, NotFound, Unavailable
-from astdialer.domain.hooks import FORM_KINDS, Event, Form, Webhook, covers, retry_at
-from astdialer.ports import Clock, Delivery, Notifier, Store
+from astdialer.domain.hooks import FORM_KINDS, LIFETIME_S, Event, Form, Webhook, covers
+from astdialer.engine.deliveries import SECRET, Line
+from astdialer.ports import Clock, Delivery, Notifier, Store, Tried
 
 logger = logging.getLogger(__name__)
 
 FOLLOWER = "webhooks"
-#: Between two looks for events, and for what is due.
-LOOK_S = 0.25
-#: Events read at a time; messages on their way to one receiver, and to all, at a time.
-BATCH, TO_ONE, TO_ALL = 500, 8, 64
-#: Events, and messages that have arrived, are kept so long: for those who were away.
-KEPT_S = 3 * 86_400
-FORGET_S = 600.0
+#: Between two looks for events, and for what is due; and after the store has failed.
+LOOK_S, STORE_RETRY_S = 0.25, 1.0
+#: Events read at a time, and messages that one transaction queues: the engine's writes get in between.
+BATCH, QUEUED = 500, 200
 #: While nobody wants any of them, how many events are seen before that is written down.
 KEPT_BEHIND = 5000
-_SECRET = "whsec_"
+#: Between two looks for what waits in vain, and for what can be forgotten.
+TIDY_S, FORGET_S = 60.0, 600.0
+#: Events, and messages that have arrived, are kept so long for those who were away; dead ones, for those who mend what
+#: ailed them. None are kept beyond so many.
+KEPT_S, DEAD_KEPT_S = 3 * 86_400, 30 * 86_400
+MOST_EVENTS, MOST_KEPT, MOST_WAITING = 1_000_000, 100_000, 200_000
+#: At a stop, what is on its way has so long to arrive.
+STOP_S = 2.0
 #: Longest delay of a webhook's messages, seconds: its option ``delay_s``.
 LONGEST_DELAY_S = 3600
 
@@ -107,15 +107,20 @@ async def resend(store: Store, clock: Clock, deliveries: Sequence[str]) -> int:
     return await store.resend(deliveries, clock.now())
 
 
+async def resend_dead(store: Store, clock: Clock, webhook_id: str | None = None) -> int:
+    """Send every dead message once more, or those to one webhook; how many."""
+    return await store.resend_dead(webhook_id, clock.now())
+
+
 def check_url(url: str) -> str:
     """Raises InvalidSetting unless it can be a receiver's address."""
-    expected = "an address such as https://crm.example.com/hooks, without name and password in it"
+    expected = "an address such as https://crm.example.com/hooks, in ASCII, without name and password in it"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) and "@" not in parts.netloc
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
         usable = False
-    if not usable or len(url) > 2000 or re.search(r"[\x00-\x20\x7f]", url):
+    if not usable or not re.fullmatch(r"[!-~]{1,2000}", url):
         raise InvalidSetting("url", url, expected)
     return url
 
@@ -132,17 +137,17 @@ def check_events(events: Sequence[str], form: Form = Form.NATIVE) -> tuple[str, 
 def check_secret(secret: str) -> str:
     """Raises InvalidSetting unless it is ``whsec_`` and base64 of 24 to 64 bytes."""
     try:
-        size = len(base64.b64decode(secret.removeprefix(_SECRET), validate=True))
+        size = len(base64.b64decode(secret.removeprefix(SECRET), validate=True))
     except ValueError:
         size = 0
-    if not secret.startswith(_SECRET) or not 24 <= size <= 64:
-        raise InvalidSetting("secret", "********", f"{_SECRET} and 24 to 64 bytes in base64")
+    if not secret.startswith(SECRET) or not 24 <= size <= 64:
+        raise InvalidSetting("secret", "********", f"{SECRET} and 24 to 64 bytes in base64")
     return secret
 
 
 def new_secret() -> str:
     """What a webhook's messages are signed with."""
-    return _SECRET + base64.b64encode(secrets.token_bytes(32)).decode()
+    return SECRET + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,21 +161,6 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
         if not 0 <= checked["delay_s"] <= LONGEST_DELAY_S:
             raise InvalidSetting("delay_s", options["delay_s"], f"a whole number of seconds up to {LONGEST_DELAY_S}")
     return checked
-
-
-def signed(webhook: Webhook, delivery: Delivery, at_s: int) -> dict[str, str]:
-    """The headers of a message that is sent at ``at_s``, seconds since 1970."""
-    key = base64.b64decode(webhook.secret.removeprefix(_SECRET))
-    text = f"{delivery.id}.{at_s}.{delivery.body}".encode()
-    signature = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
-    return {
-        "content-type": "application/json",
-        "user-agent": "astdialer",
-        "webhook-id": delivery.id,
-        "webhook-timestamp": str(at_s),
-        "webhook-signature": f"v1,{signature}",
-        "x-astdialer-event": delivery.kind,
-    }
 
 
 def event_words(event: Event, campaign: Campaign | None) -> dict[str, Any]:
@@ -192,7 +182,7 @@ def native_words(_webhook: Webhook, happening: Happening) -> Iterable[tuple[str,
     body = event_words(event, happening.campaign)
     if happening.contact:
         body["contact"] = {
-            key: happening.contact[key]
+            key: happening.contact.get(key)
             for key in (
                 "id",
                 "number",
@@ -221,144 +211,180 @@ class Herald:
 
     def __init__(self, store: Store, notifier: Notifier, clock: Clock, words: Mapping[Form, Words]) -> None:
         self._store, self._notifier, self._clock, self._words = store, notifier, clock, words
-        self._sending: dict[str, str] = {}  # delivery → webhook
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._forget_at = 0
+        self._lines: dict[str, Line] = {}
         self._seen = self._kept = -1  # events seen, and that the store knows of
+        self._is_behind = False
+        self._tidied_at = self._forgot_at = 0
 
     async def run(self) -> None:
         """Until canceled."""
         try:
             while True:
-                try:
-                    await self._look()
-                except Unavailable as error:
-                    logger.error("webhooks.store_failed", extra={"error": str(error)})
-                except Exception:  # telling others must not end all calls
-                    logger.exception("webhooks.failed")
-                await self._clock.sleep(LOOK_S)
+                await self._clock.sleep(await self._turn())
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._stop()
 
-    async def _look(self) -> None:
-        webhooks = [webhook for webhook in await self._store.webhooks() if webhook.enabled]
-        while await self._spread(webhooks) == BATCH:
-            pass
-        for webhook in webhooks:
-            await self._send_due(webhook)
-        await self._forget()
+    async def _turn(self) -> float:
+        """Everything once; how long to rest then."""
+        for step in (self._note, self._spread, self._send, self._tidy):
+            try:
+                await step()
+            except Unavailable as error:
+                logger.error("webhooks.store_failed", extra={"error": str(error)})
+                return STORE_RETRY_S
+            except Exception:  # a fault in one step must not hold the others up
+                logger.exception("webhooks.failed", extra={"step": step.__name__})
+                self._is_behind = False
+        return 0.0 if self._is_behind else LOOK_S
 
-    async def _spread(self, webhooks: Sequence[Webhook]) -> int:
-        """Queue messages for the next events; how many events there were."""
+    async def _stop(self) -> None:
+        await asyncio.gather(*(line.stop(STOP_S) for line in self._lines.values()))
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._note()
+        except (Unavailable, TimeoutError) as error:
+            logger.error("webhooks.not_noted", extra={"error": str(error)})
+
+    # --- from events to messages -------------------------------------------------------------------------------------
+
+    async def _spread(self) -> None:
+        """Queue messages for the next events.
+
+        Webhooks and campaigns are read after the newest event is known: those that there were before it are among them.
+        """
         if self._seen < 0:
             self._seen = self._kept = await self._store.followed_to(FOLLOWER)
-        events = await self._store.events(self._seen, BATCH)
-        if not events:
-            return 0
+        last = await self._store.last_event()
+        webhooks = [webhook for webhook in await self._store.webhooks() if webhook.enabled]
+        if not webhooks:
+            self._is_behind = False
+            await self._saw(max(last, self._seen), ())
+            return
+        events = [event for event in await self._store.events(self._seen, BATCH) if event.id <= last]
+        self._is_behind = len(events) == BATCH
+        if events:
+            await self._queue(events, webhooks)
+
+    async def _queue(self, events: Sequence[Event], webhooks: Sequence[Webhook]) -> None:
         campaigns = {campaign.id: campaign for campaign in await self._store.campaigns()}
+        contacts: dict[int, Mapping[str, Any] | None] = {}
         deliveries: list[Delivery] = []
         for event in events:
             campaign = campaigns.get(event.campaign_id or 0)
             wanting = [w for w in webhooks if w.wants(event, campaign.tenant if campaign else "")]
             if wanting:
-                deliveries += await self._messages(event, campaign, wanting)
-        self._seen = events[-1].id
-        if deliveries or self._seen >= self._kept + KEPT_BEHIND:
-            await self._keep(deliveries)
-        return len(events)
+                deliveries += await self._messages(event, campaign, contacts, wanting)
+            if len(deliveries) >= QUEUED:
+                await self._saw(event.id, deliveries)
+                deliveries = []
+        await self._saw(events[-1].id, deliveries)
 
-    async def _keep(self, deliveries: Sequence[Delivery]) -> None:
-        await self._store.queue_deliveries(FOLLOWER, self._seen, deliveries)
-        self._kept = self._seen
+    async def _saw(self, event_id: int, deliveries: Sequence[Delivery]) -> None:
+        """Go on behind an event, once its messages are in the store."""
+        if deliveries or event_id >= self._kept + KEPT_BEHIND:
+            await self._store.queue_deliveries(FOLLOWER, event_id, deliveries)
+            self._kept = event_id
+        self._seen = event_id
 
-    async def _messages(self, event: Event, campaign: Campaign | None, wanting: Iterable[Webhook]) -> list[Delivery]:
-        happening = await self._happening(event, campaign)
-        found = []
+    async def _messages(
+        self,
+        event: Event,
+        campaign: Campaign | None,
+        contacts: dict[int, Mapping[str, Any] | None],
+        wanting: Iterable[Webhook],
+    ) -> list[Delivery]:
+        happening = await self._happening(event, campaign, contacts)
+        found: list[Delivery] = []
         for webhook in wanting:
             try:
                 said = list(self._words[webhook.form](webhook, happening))
+                wanted = [(kind, body) for kind, body in said if covers(webhook.events, kind)]
+                found += [self._delivery(webhook, event, kind, body) for kind, body in wanted]
             except Exception:  # a fault in one form's words must not hold all others up
                 logger.exception("webhook.no_words", extra={"webhook": webhook.id, "event": event.id})
-                continue
-            wanted = [(kind, body) for kind, body in said if covers(webhook.events, kind)]
-            found += [self._delivery(webhook, event, kind, body) for kind, body in wanted]
         return found
 
-    async def _happening(self, event: Event, campaign: Campaign | None) -> Happening:
+    async def _happening(
+        self, event: Event, campaign: Campaign | None, contacts: dict[int, Mapping[str, Any] | None]
+    ) -> Happening:
         contact = cdr = None
         if event.contact_id is not None:
-            try:
-                contact = await self._store.contact(event.contact_id)
-            except NotFound:
-                contact = None
+            if event.contact_id not in contacts:
+                contacts[event.contact_id] = await self._contact(event.contact_id)
+            contact = contacts[event.contact_id]
         if event.kind in ("attempt.closed", "recording.ready"):
-            cdr = await anext(aiter(self._store.cdrs({"guid": event.attempt_id}, 1)), None)
+            cdr = await self._store.cdr(event.attempt_id)
         return Happening(event=event, campaign=campaign, contact=contact, cdr=cdr)
+
+    async def _contact(self, contact_id: int) -> Mapping[str, Any] | None:
+        try:
+            return await self._store.contact(contact_id)
+        except NotFound:
+            return None
 
     def _delivery(self, webhook: Webhook, event: Event, kind: str, body: Mapping[str, Any]) -> Delivery:
         now = self._clock.now()
-        text = json.dumps(dict(body), ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(dict(body), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return Delivery(
             id=str(uuid.uuid4()),
             webhook_id=webhook.id,
             event_id=event.id,
             kind=kind,
-            body=text,
+            body=text.encode("utf-8", "replace").decode(),  # half of a character can't be sent
             created_at=now,
             retry_at=now + int(webhook.options.get("delay_s", 0)) * 1000,
         )
 
-    async def _send_due(self, webhook: Webhook) -> None:
-        under_way = [d for d, of in self._sending.items() if of == webhook.id]
-        room = min(TO_ONE - len(under_way), TO_ALL - len(self._sending))
-        if room <= 0:
-            return
-        due = await self._store.due_deliveries(webhook.id, self._clock.now(), room + len(under_way))
-        for delivery in [d for d in due if d.id not in self._sending][:room]:
-            self._sending[delivery.id] = webhook.id
-            task = asyncio.create_task(self._send(webhook, delivery))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    # --- from the queue to their receivers ---------------------------------------------------------------------------
 
-    async def _send(self, webhook: Webhook, delivery: Delivery) -> None:
-        try:
-            status, error = await self._try(webhook, delivery)
-            await self._note(webhook, delivery, status, error)
-        except Unavailable as failed:  # the store: it is sent again, and has the same id
-            logger.error("webhook.not_noted", extra={"delivery": delivery.id, "error": str(failed)})
-        finally:
-            self._sending.pop(delivery.id, None)
+    async def _send(self) -> None:
+        enabled = {webhook.id: webhook for webhook in await self._store.webhooks() if webhook.enabled}
+        for webhook_id, line in list(self._lines.items()):
+            if webhook_id not in enabled:
+                line.drop()
+                if line.is_idle:
+                    del self._lines[webhook_id]
+        for webhook in enabled.values():
+            if webhook.id not in self._lines:
+                self._lines[webhook.id] = Line(self._store, self._notifier, self._clock, webhook)
+            await self._lines[webhook.id].look(webhook)
 
-    async def _try(self, webhook: Webhook, delivery: Delivery) -> tuple[int, str]:
-        """The status of the answer, 0 for none, and what is wrong with it."""
-        try:
-            headers = signed(webhook, delivery, self._clock.now() // 1000)
-            status = await self._notifier.post(webhook.url, delivery.body.encode(), headers)
-        except Unavailable as error:
-            return 0, str(error)
-        except Exception as error:  # whatever one receiver does
-            logger.exception("webhook.failed", extra={"webhook": webhook.id})
-            return 0, repr(error)
-        return status, "" if 200 <= status < 300 else f"the receiver answered {status}"
+    async def _note(self) -> None:
+        """Write down what came of messages: of all lines in one transaction. One that is lost is sent once more, and
+        has the same id."""
+        tried = {line: tuple(line.tried) for line in self._lines.values() if line.tried}
+        all_of_them: list[Tried] = [each for tries in tried.values() for each in tries]
+        if all_of_them:
+            await self._store.note_tries(all_of_them)
+            for line, tries in tried.items():
+                line.noted(tries)
 
-    async def _note(self, webhook: Webhook, delivery: Delivery, status: int, error: str) -> None:
+    # --- upkeep ------------------------------------------------------------------------------------------------------
+
+    async def _tidy(self) -> None:
         now = self._clock.now()
-        if not error:
-            await self._store.delivered(delivery.id, status, now)
-            return
-        gone = status == 410  # the receiver wants no more of it
-        again = None if gone else retry_at(delivery.created_at, delivery.tries + 1, now)
-        await self._store.not_delivered(delivery.id, status=status, error=error, retry_at=again)
-        log = logger.error if again is None else logger.info
-        log("webhook.not_delivered", extra={"webhook": webhook.id, "delivery": delivery.id, "error": error})
+        if not 0 <= now - self._tidied_at < TIDY_S * 1000:
+            await self._give_up(now)
+            self._tidied_at = now
+        if not 0 <= now - self._forgot_at < FORGET_S * 1000:
+            await self._forget(now)
+            self._forgot_at = now
 
-    async def _forget(self) -> None:
-        now = self._clock.now()
-        if now < self._forget_at:
-            return
-        await self._keep(())
-        while await self._store.forget_events(now - KEPT_S * 1000, 5000) >= 5000:
-            pass
-        self._forget_at = now + int(FORGET_S * 1000)
+    async def _give_up(self, now: int) -> None:
+        """What waits for more than a day for a receiver that fails, and what is too much."""
+        for webhook_id, line in self._lines.items():
+            before = now - LIFETIME_S * 1000 if line.is_failing else 0
+            why = "the receiver failed for a day, or too many messages waited for it"
+            dead = await self._store.give_up(webhook_id, before=before, most=MOST_WAITING, why=why)
+            if dead:
+                logger.error("webhook.given_up", extra={"webhook": webhook_id, "messages": dead})
+
+    async def _forget(self, now: int) -> None:
+        if self._seen > self._kept:
+            await self._store.queue_deliveries(FOLLOWER, self._seen, ())
+            self._kept = self._seen
+        await self._store.forget_events(now - KEPT_S * 1000, MOST_EVENTS)
+        await self._store.forget_deliveries("delivered", now - KEPT_S * 1000, MOST_KEPT)
+        forgotten = await self._store.forget_deliveries("dead", now - DEAD_KEPT_S * 1000, MOST_KEPT)
+        if forgotten:
+            logger.warning("webhooks.dead_forgotten", extra={"messages": forgotten})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import math
+import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 
-from astdialer.domain.access import Access, Permission, Role, Unauthorized
+from astdialer.domain.access import Access, Forbidden, Permission, Role, Unauthorized
 from astdialer.engine import tokens
 from astdialer.http.dialect import Credentials, Dialect, bearer
 from astdialer.http.problems import TooMany
@@ -15,7 +18,7 @@ from astdialer.http.services import services
 
 #: A token that was found good is believed so long, ms: revoking one takes that much time at most.
 BELIEVED_MS = 2000
-#: Tokens that are remembered; beyond it all are looked up anew.
+#: Tokens, and askers, that are remembered; those that were not seen for longest are forgotten first.
 MOST_KNOWN = 10_000
 #: Requests a second, and at once, of an address that has no good token.
 STRANGER_RATE, STRANGER_BURST = 5.0, 20
@@ -24,19 +27,39 @@ STRANGER_RATE, STRANGER_BURST = 5.0, 20
 ANYBODY = Access(name="loopback", role=Role.ADMIN, token_id="loopback")
 
 
+#: What a page in a browser on this machine may send as Host when tokens are not asked for.
+_LOOPBACK_HOST = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])?(:[0-9]+)?", re.IGNORECASE)
+
+
 @dataclass(slots=True)
 class Gate:
     """Tokens that were good a moment ago, and how many requests each has left. Derived; a restart forgets it."""
 
-    known: dict[Credentials, tuple[Access, int]] = field(default_factory=dict)
+    known: dict[Credentials, tuple[Access, int]] = field(default_factory=dict)  #: with the time of looking it up
     buckets: dict[str, Bucket] = field(default_factory=dict)
+
+    def recall(self, credentials: Credentials, now: int) -> Access | None:
+        """Who has been found to hold them a moment ago. A clock that goes back makes no moment longer."""
+        access, at = self.known.get(credentials, (None, 0))
+        return access if 0 <= now - at < BELIEVED_MS else None
+
+    def remember(self, credentials: Credentials, access: Access, now: int) -> None:
+        """They are good."""
+        self.known.pop(credentials, None)
+        self.known[credentials] = access, now
+        _keep_newest(self.known)
 
     def take(self, who: str, per_second: float, burst: int, now: int) -> None:
         """Count a request. Raises TooMany."""
-        if len(self.buckets) > MOST_KNOWN:
-            self.buckets.clear()
-        bucket = self.buckets.setdefault(who, Bucket(per_second, burst))
+        bucket = self.buckets.pop(who, None) or Bucket(per_second, burst)
+        self.buckets[who] = bucket  # the last ones used stand behind
+        _keep_newest(self.buckets)
         bucket.take(now)
+
+
+def _keep_newest(of: dict[Any, Any]) -> None:
+    while len(of) > MOST_KNOWN:
+        del of[next(iter(of))]
 
 
 class Bucket:
@@ -52,7 +75,7 @@ class Bucket:
         self._left = min(self._burst, self._left + elapsed_s * self._per_second)
         self._at = now
         if self._left < 1:
-            raise TooMany(max(1, round((1 - self._left) / self._per_second)))
+            raise TooMany(math.ceil((1 - self._left) / self._per_second))
         self._left -= 1
 
 
@@ -74,6 +97,7 @@ async def _ask(request: Request) -> Access:
     found, gate = services(request), gate_of(request)
     settings, now = found.settings, found.clock.now()
     if not settings.tokens:
+        _check_is_own(request)
         return ANYBODY
     peer = request.client.host if request.client else ""
     credentials = _credentials(request)
@@ -87,7 +111,7 @@ async def _ask(request: Request) -> Access:
 
 
 def _credentials(request: Request) -> Credentials:
-    dialect: Dialect | None = request.app.state.dialect_of(request.url.path)
+    dialect: Dialect | None = request.app.state.dialect_of(request.scope["path"])
     found = dialect.find(request) if dialect else bearer(request)
     if found is None:
         raise Unauthorized("no token: send it as Authorization: Bearer TOKEN (astdialer token create)")
@@ -97,14 +121,22 @@ def _credentials(request: Request) -> Credentials:
 async def _believed(request: Request, credentials: Credentials) -> Access:
     found, gate = services(request), gate_of(request)
     now = found.clock.now()
-    known = gate.known.get(credentials)
-    if known and known[1] > now:
-        return known[0]
+    known = gate.recall(credentials, now)
+    if known is not None:
+        return known
     access = await tokens.verify(found.store, found.clock, credentials.secret, credentials.key)
-    if len(gate.known) > MOST_KNOWN:
-        gate.known.clear()
-    gate.known[credentials] = (access, now + BELIEVED_MS)
+    gate.remember(credentials, access, now)
     return access
+
+
+def _check_is_own(request: Request) -> None:
+    """Without tokens any page that is open in a browser of this machine could ask us, by our address or by a name of
+    its own that leads here. Raises Forbidden for what such a page sends."""
+    if not _LOOPBACK_HOST.fullmatch(request.headers.get("host", "")):
+        raise Forbidden("[http] tokens is false: only requests to localhost, 127.0.0.1 or [::1] are answered")
+    origin = request.headers.get("origin")
+    if origin and origin not in services(request).settings.browser_origins:
+        raise Forbidden("[http] tokens is false: web pages may ask only if their origin is in browser_origins")
 
 
 def gate_of(request: Request) -> Gate:

@@ -63,7 +63,7 @@ def problem_json(request: Request, problem: Problem) -> Response:
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "instance": request.url.path,
+        "instance": request.scope["path"],
     }
     if problem.errors:
         body["errors"] = [dict(each) for each in problem.errors]

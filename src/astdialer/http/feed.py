@@ -107,6 +107,10 @@ class Feed:
             self._present.discard(listener)
             self._joined.discard(listener)
 
+    def begin(self) -> None:
+        """The server begins, or begins anew."""
+        self._is_over = False
+
     def end(self) -> None:
         """The server ends: so do all streams."""
         self._is_over = True

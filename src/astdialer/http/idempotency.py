@@ -20,7 +20,7 @@ from astdialer.http.guard import UPLOADS
 from astdialer.http.services import services
 from astdialer.ports import Kept
 
-KEPT_MS = 86_400_000
+KEPT_MS, FORGET_MS = 86_400_000, 600_000
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("content-type", "location")
 
@@ -46,21 +46,29 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
         raise InvalidSetting("Idempotency-Key", key[:80], "1 to 255 printable characters without spaces")
     access, found = await access_of(request), services(request)
     store, now = found.store, found.clock.now()
-    await store.forget_requests(now - KEPT_MS)
+    await _forget(request, now)
     fingerprint = await _fingerprint(request)
     kept = await store.begin_request(access.token_id, key, fingerprint, now)
     if kept:
         return _again(kept, key, fingerprint)
     try:
         response = await handler(request)
-    except BaseException:
+    except Exception:  # but not for one that was broken off: what it was about to do may be done
         await store.forget_request(access.token_id, key)
         raise
-    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    await store.end_request(
-        access.token_id, key, status=response.status_code, headers=headers, body=bytes(response.body)
-    )
+    body = getattr(response, "body", None)
+    if body is not None:  # what is streamed can't be said again: it stays as being done
+        headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        await store.end_request(access.token_id, key, status=response.status_code, headers=headers, body=bytes(body))
     return response
+
+
+async def _forget(request: Request, now: int) -> None:
+    """Now and then: each time would be a write more."""
+    state = request.app.state
+    if not 0 <= now - getattr(state, "answers_forgotten_at", -FORGET_MS) < FORGET_MS:
+        state.answers_forgotten_at = now
+        await services(request).store.forget_requests(now - KEPT_MS)
 
 
 def _again(kept: Kept, key: str, fingerprint: str) -> Response:
@@ -73,6 +81,8 @@ def _again(kept: Kept, key: str, fingerprint: str) -> Response:
 
 async def _fingerprint(request: Request) -> str:
     """What makes a request the same; a file that is sent is not read for it."""
-    body = b"" if request.url.path.endswith(UPLOADS) else await request.body()
-    text = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    scope = request.scope
+    body = b"" if scope["path"].endswith(UPLOADS) and request.method == "POST" else await request.body()
+    size = request.headers.get("content-length", "")
+    text = f"{request.method} {scope['path']} {size}\n".encode("utf-8", "surrogatepass") + scope["query_string"] + b"\n"
     return hashlib.sha256(text + body).hexdigest()

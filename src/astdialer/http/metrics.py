@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from astdialer.domain.access import Access
 from astdialer.domain.agent import AgentStatus
 from astdialer.domain.errors import Unavailable
 from astdialer.http.services import Services
@@ -25,22 +26,26 @@ class Figures:
     abandonment: Mapping[str, float] = field(default_factory=dict)  #: by campaign, 0 to 1
     conversions: int = 0
     deliveries: Mapping[str, int] = field(default_factory=dict)  #: by state
+    is_whole: bool = True  #: the whole installation's, not one tenant's
 
 
-async def gather(found: Services) -> Figures:
-    """Read them."""
+async def gather(found: Services, access: Access) -> Figures:
+    """Read those that the token may see."""
+    campaigns = await found.campaigns(access)
+    names = {each.name for each in campaigns}
     try:
         view = await found.live.view()
     except Unavailable:
         view = {}
-    counts = {each.name: await found.store.counts(each.id) for each in await found.store.campaigns()}
-    rows = {row["campaign"]: row for row in view.get("campaigns", ())}
+    rows = [row for row in view.get("campaigns", ()) if row["campaign"] in names]
+    counts = {each.name: await found.store.counts(each.id) for each in campaigns}
     return Figures(
-        view=view,
+        view={**view, "campaigns": rows} if view else {},
         dispositions={name: count.dispositions for name, count in counts.items()},
-        abandonment={name: row["abandonment"] for name, row in rows.items() if row.get("abandonment") is not None},
+        abandonment={row["campaign"]: row["abandonment"] for row in rows if row.get("abandonment") is not None},
         conversions=await found.store.pending_recordings(),
         deliveries=await found.store.delivery_counts(),
+        is_whole=not access.tenant,
     )
 
 
@@ -57,13 +62,16 @@ class _Collector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Every family."""
-        yield from _of_store(self._figures)
-        if self._figures.view:
-            yield from _of_engine(self._figures.view)
-        yield _gauge("engine_up", "Whether an engine runs.", [({}, bool(self._figures.view))])
+        figures = self._figures
+        yield _gauge("engine_up", "Whether an engine runs.", [({}, bool(figures.view))])
+        yield from _of_campaigns(figures)
+        if figures.is_whole:
+            yield from _of_queues(figures)
+            if figures.view:
+                yield from _of_engine(figures.view)
 
 
-def _of_store(figures: Figures) -> Iterator[Metric]:
+def _of_campaigns(figures: Figures) -> Iterator[Metric]:
     attempts = CounterMetricFamily(
         "astdialer_attempts",
         "Attempts that have ended, since the campaign's totals were zeroed.",
@@ -75,6 +83,19 @@ def _of_store(figures: Figures) -> Iterator[Metric]:
     yield attempts
     rates = [({"campaign": name}, rate) for name, rate in figures.abandonment.items()]
     yield _gauge("abandonment_ratio", "Abandoned of the calls that people answered, 0 to 1.", rates)
+    for name, words in (
+        ("calls", "Live calls by campaign and state."),
+        ("contacts", "Contacts by campaign and state."),
+    ):
+        samples = [
+            ({"campaign": row["campaign"], "state": state}, n)
+            for row in figures.view.get("campaigns", ())
+            for state, n in row.get(name, {}).items()
+        ]
+        yield _gauge(name, words, samples)
+
+
+def _of_queues(figures: Figures) -> Iterator[Metric]:
     yield _gauge("conversion_queue", "Recordings that wait to become MP3.", [({}, figures.conversions)])
     states = [({"state": state}, n) for state, n in figures.deliveries.items()]
     yield _gauge("webhook_deliveries", "Messages to webhooks: pending and dead.", states)
@@ -94,24 +115,6 @@ def _of_engine(view: Mapping[str, Any]) -> Iterator[Metric]:
             "Longest time of late from reading an event to having handled it.",
             [({}, vitals["event_lag_s"])],
         )
-    yield _gauge(
-        "calls",
-        "Live calls by campaign and state.",
-        [
-            ({"campaign": row["campaign"], "state": state}, n)
-            for row in view["campaigns"]
-            for state, n in row.get("calls", {}).items()
-        ],
-    )
-    yield _gauge(
-        "contacts",
-        "Contacts by campaign and state.",
-        [
-            ({"campaign": row["campaign"], "state": state}, n)
-            for row in view["campaigns"]
-            for state, n in row.get("contacts", {}).items()
-        ],
-    )
     yield _gauge("agents", "Queue members by queue and status.", list(_agents(view["agents"])))
     trunks = view["trunks"]
     yield _gauge("trunk_calls", "Calls on a trunk.", [({"trunk": row["trunk"]}, row["calls"]) for row in trunks])

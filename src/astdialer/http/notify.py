@@ -7,9 +7,7 @@ time it is asked is of no use to anybody. Redirects are not followed.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
-import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -19,11 +17,17 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import httpcore
 
 from astdialer import config
+from astdialer.config import ConfigError
 from astdialer.domain.errors import Unavailable
+from astdialer.http.addresses import Names, is_public
 
-#: Largest answer that is read.
-LARGEST = 1024 * 1024
-CONNECTIONS = 100
+#: Largest answer that is read: what a receiver says to a message is of no interest, and it may be a page.
+LARGEST, LARGEST_TO_POST = 1024 * 1024, 16 * 1024
+#: Connections that are kept for the next message. How many there may be is for those to bound who send: a common bound
+#: would let dead receivers take the places of all others.
+KEPT = 100
+#: Addresses of a name that are tried; they share the time.
+TRIED = 4
 #: Answers that say that there is nothing.
 NOTHING = (204, 404)
 
@@ -34,8 +38,9 @@ class HttpNotifier:
     def __init__(self, settings: config.Webhooks) -> None:
         self._settings = settings
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(cafile=settings.ca_file or None),
-            max_connections=CONNECTIONS,
+            ssl_context=_trust(settings.ca_file),
+            max_connections=None,
+            max_keepalive_connections=KEPT,
             keepalive_expiry=30,
             network_backend=_Guarded(allow_private=settings.allow_private),
         )
@@ -50,7 +55,8 @@ class HttpNotifier:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """The status of the answer. Raises Unavailable when there is none in time, or the address is not allowed."""
-        status, _ = await self._ask("POST", url, self._settings.timeout_s, body, headers)
+        timeout_s = self._settings.timeout_s
+        status, _ = await self._ask("POST", url, headers, body, timeout_s=timeout_s, largest=LARGEST_TO_POST)
         return status
 
     async def get_json(self, url: str, query: Mapping[str, str]) -> Mapping[str, Any]:
@@ -58,7 +64,8 @@ class HttpNotifier:
         parts = urlsplit(url)
         asked = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(query))))))
         headers = {"accept": "application/json", "user-agent": "astdialer"}
-        status, body = await self._ask("GET", asked, self._settings.lookup_timeout_s, b"", headers)
+        timeout_s = self._settings.lookup_timeout_s
+        status, body = await self._ask("GET", asked, headers, b"", timeout_s=timeout_s, largest=LARGEST)
         if status in NOTHING:
             return {}
         try:
@@ -66,11 +73,11 @@ class HttpNotifier:
         except (ValueError, RecursionError):
             found = None
         if not 200 <= status < 300 or not isinstance(found, dict):
-            raise Unavailable(f"{url} answered {status}, and no JSON object")
+            raise Unavailable(f"{_place(url)} answered {status}, and no JSON object")
         return found
 
     async def _ask(
-        self, method: str, url: str, timeout_s: float, body: bytes, headers: Mapping[str, str]
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float, largest: int
     ) -> tuple[int, bytes]:
         try:
             async with (
@@ -83,24 +90,43 @@ class HttpNotifier:
                     extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)},
                 ) as answer,
             ):
-                return answer.status, await _read(answer)
-        except TimeoutError:
-            raise Unavailable(f"{url} did not answer within {timeout_s:g} s") from None
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
-            raise Unavailable(f"{url} can't be reached: {error or type(error).__name__}") from error
+                return answer.status, await _read(answer, largest)
+        except (TimeoutError, httpcore.TimeoutException):
+            raise Unavailable(f"{_place(url)} did not answer within {timeout_s:g} s") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise Unavailable(f"{_place(url)} can't be reached: {error or type(error).__name__}") from error
+        except (httpcore.UnsupportedProtocol, ValueError) as error:
+            raise Unavailable(f"{_place(url)} can't be asked: {error}") from error
+
+
+def _trust(ca_file: str) -> ssl.SSLContext:
+    """The authorities that this machine trusts, and one's own."""
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise ConfigError(f"[webhooks] ca_file = {ca_file!r}: can't be used: {error}") from error
+    return context
+
+
+def _place(url: str) -> str:
+    """Of an address what may be told: paths and queries often hold keys."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _with_host(url: str, headers: Mapping[str, str]) -> dict[str, str]:
     return {"host": urlsplit(url).netloc, **headers}
 
 
-async def _read(answer: httpcore.Response) -> bytes:
+async def _read(answer: httpcore.Response, largest: int) -> bytes:
     taken = b""
     async for chunk in answer.aiter_stream():
         taken += chunk
-        if len(taken) > LARGEST:
+        if len(taken) > largest:
             break
-    return taken[:LARGEST]
+    return taken[:largest]
 
 
 class _Guarded(httpcore.AsyncNetworkBackend):
@@ -108,7 +134,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
-        self._backend = httpcore.AnyIOBackend()
+        self._backend, self._names = httpcore.AnyIOBackend(), Names()
 
     async def connect_tcp(
         self,
@@ -120,25 +146,26 @@ class _Guarded(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """The name's first allowed address that answers."""
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in await self._addresses(host, port):
+        addresses = await self._allowed(host, port)
+        share_s = timeout / max(1, len(addresses)) if timeout is not None else None
+        for address in addresses:
             try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._backend.connect_tcp(address, port, share_s, local_address, socket_options)
             except (httpcore.NetworkError, httpcore.TimeoutException) as error:
                 failed = error
         raise failed
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
+    async def _allowed(self, host: str, port: int) -> list[str]:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await self._names.addresses(host, port)
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"{host} is not known: {error}") from error
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         barred = [address for address in addresses if not self._allow_private and not is_public(address)]
         if barred:
             raise httpcore.ConnectError(
                 f"{host} is at {barred[0]}, a private address: set [webhooks] allow_private = true to send there"
             )
-        return addresses
+        return addresses[:TRIED]
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
@@ -149,10 +176,3 @@ class _Guarded(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """As the backend does."""
         await self._backend.sleep(seconds)
-
-
-def is_public(address: str) -> bool:
-    """Whether anybody's server may be there: not this machine, its network, nor what no host has."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return (mapped or found).is_global and not found.is_multicast

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -18,6 +18,8 @@ from astdialer.http.dialect import Dialect, Problem, problem_json
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
+#: Errors of one answer, and characters of a field's name: both come from whoever asks.
+MOST_ERRORS, LONGEST_FIELD = 50, 200
 
 
 class TooMany(AstdialerError):
@@ -79,12 +81,14 @@ def _headers(error: Exception, status: int) -> dict[str, str]:
 
 
 def _of_validation(error: RequestValidationError) -> Problem:
-    errors = [
-        {"field": ".".join(str(part) for part in each["loc"] if part != "body") or "body", "message": each["msg"]}
-        for each in error.errors()
-    ]
+    errors = [{"field": _field(each["loc"]), "message": each["msg"]} for each in error.errors()[:MOST_ERRORS]]
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:5])
     return Problem(status=422, title=HTTPStatus(422).phrase, detail=detail, code="invalid", errors=errors)
+
+
+def _field(place: Sequence[int | str]) -> str:
+    name = ".".join(str(part) for part in place if part != "body")[:LONGEST_FIELD] or "body"
+    return name.encode("utf-8", "replace").decode()  # it may hold half of a character, which can't be answered
 
 
 def install(app: FastAPI, dialect_of: Callable[[str], Dialect | None]) -> None:
@@ -93,8 +97,8 @@ def install(app: FastAPI, dialect_of: Callable[[str], Dialect | None]) -> None:
     def handler(log: bool) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def handle(request: Request, error: Exception) -> Response:
             if log:
-                logger.error("http.fault", extra={"path": request.url.path}, exc_info=error)
-            return tell(request, problem_of(error), dialect_of(request.url.path))
+                logger.error("http.fault", extra={"path": request.scope["path"]}, exc_info=error)
+            return tell(request, problem_of(error), dialect_of(request.scope["path"]))
 
         return handle
 

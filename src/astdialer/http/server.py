@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from astdialer import config
 from astdialer.config import ConfigError
 from astdialer.domain.errors import Unavailable
 from astdialer.http.access import is_loopback
+from astdialer.http.protocol import Protocol
 from astdialer.ports import Clock, TokenStore
 
 logger = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 LISTEN_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 #: Requests that are under way at a stop get so long.
 GRACE_S = 3
+#: A client that takes nothing of what it is sent is cut off after so long, ms.
+TAKES_NOTHING_MS = 60_000
 
 
 class _Server(uvicorn.Server):
@@ -50,38 +54,63 @@ async def check(settings: config.Http, store: TokenStore, clock: Clock) -> None:
         )
 
 
+class HttpServer:
+    """Listens as long as it is open, whether ``run`` is under way or not."""
+
+    def __init__(self, app: FastAPI, settings: config.Http, listener: socket.socket) -> None:
+        self._app, self._settings, self._listener = app, settings, listener
+
+    async def run(self) -> None:
+        """Serve until canceled; then requests that are under way get a moment."""
+        server = _Server(_uvicorn(self._app, self._settings))
+        self._app.state.feed.begin()
+        serving = asyncio.create_task(server.serve(sockets=[self._listener.dup()]), name="uvicorn")
+        logger.info("http.listens", extra={"host": self._settings.host, "port": self._settings.port})
+        try:
+            await asyncio.shield(serving)
+        finally:
+            self._app.state.feed.end()  # streams last as long as they are let
+            server.should_exit = True
+            await asyncio.wait([serving], timeout=GRACE_S + 2)
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            for left in getattr(server, "servers", ()):  # when it has failed it has closed nothing
+                left.close()
+
+
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, settings: config.Http, clock: Clock) -> AsyncIterator[None]:
-    """Serve inside. Raises Unavailable when the address can't be had, ConfigError for a certificate that can't."""
+async def listening(app: FastAPI, settings: config.Http, clock: Clock) -> AsyncIterator[HttpServer]:
+    """A server that listens inside. Raises Unavailable when the address can't be had, ConfigError for a certificate
+    that can't."""
+    _check_certificate(settings)
     listener = await _listen(settings, clock)
-    server = _Server(_uvicorn(app, settings))
     try:
-        server.config.load()
-    except OSError as error:
-        raise ConfigError(f"[http] tls_cert, tls_key: can't be used: {error}") from error
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
-    try:
-        logger.info("http.listens", extra={"host": settings.host, "port": settings.port})
-        yield
+        yield HttpServer(app, settings, listener)
     finally:
-        app.state.feed.end()  # streams last as long as they are let
-        server.should_exit = True
-        await asyncio.wait([task], timeout=GRACE_S + 2)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
         listener.close()
 
 
-def _uvicorn(app: FastAPI, settings: config.Http) -> uvicorn.Config:
+def _check_certificate(settings: config.Http) -> None:
     for name in ("tls_cert", "tls_key"):
         path = getattr(settings, name)
         if path and not Path(path).is_file():
             raise ConfigError(f"[http] {name} = {path!r}: no such file")
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise ConfigError("[http] tls_cert, tls_key: expected both or none")
+    if not settings.tls_cert:
+        return
+    try:  # with an empty password: OpenSSL would ask for one on the terminal
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, lambda: "")
+    except (OSError, ValueError) as error:
+        what = f"[http] tls_cert, tls_key: can't be used: {error}; expected PEM, the key without a password"
+        raise ConfigError(what) from error
+
+
+def _uvicorn(app: FastAPI, settings: config.Http) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=Protocol,
+        ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -108,8 +137,15 @@ async def _listen(settings: config.Http, clock: Clock) -> socket.socket:
 
 
 def _bound(settings: config.Http) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    is_v6 = ":" in settings.host
+    listener = socket.create_server(
+        (settings.host, settings.port),
+        family=socket.AF_INET6 if is_v6 else socket.AF_INET,
+        backlog=1024,
+        dualstack_ipv6=settings.host == "::" and socket.has_dualstack_ipv6(),
+    )
+    with contextlib.suppress(AttributeError, OSError):  # Linux has it; those who connect inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKES_NOTHING_MS)
     # asyncio sets it only where the protocol is named, which create_server does not: an answer's second packet would
     # wait 40 ms for the peer's acknowledgement of the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -61,14 +62,16 @@ class Live:
         self._store, self._clock = store, clock
         self._view: Mapping[str, Any] | None = None
         self._read_at = -FRESH_MS
+        self._reading = asyncio.Lock()
 
     async def newest(self) -> Mapping[str, Any] | None:
         """The last view, however old; None if no engine ever ran."""
-        now = self._clock.now()
-        if now - self._read_at >= FRESH_MS:
-            self._read_at = now
-            self._view = await self._store.live_view()
-        return self._view
+        async with self._reading:  # those who ask meanwhile wait for the same one
+            now = self._clock.now()
+            if not 0 <= now - self._read_at < FRESH_MS:
+                self._view = await self._store.live_view()
+                self._read_at = now
+            return self._view
 
     async def view(self) -> Mapping[str, Any]:
         """The view. Raises Unavailable when no engine runs."""
@@ -94,6 +97,7 @@ class Services:
     spool: Path  #: where files wait that were sent to us
     servers: Sequence[str] = ("default",)
     examine: Examine | None = None
+    beside: Callable[[], Mapping[str, str]] = dict  #: what runs beside the engine, and how it does
     live: Live = field(init=False)
     adder: Adder = field(init=False)
 

@@ -21,7 +21,7 @@ from astdialer.ports.facts import (
     Offer,
     Order,
 )
-from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier
+from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier, Tried
 from astdialer.ports.intake import IntakeStore
 from astdialer.ports.members import AttemptSearch, MemberSearch, MemberStore
 from astdialer.ports.recordings import Converted, Recording, Recordings
@@ -98,6 +98,7 @@ __all__ = [
     "TelephonyEvent",
     "Token",
     "TokenStore",
+    "Tried",
     "UploadJob",
     "UploadStore",
 ]

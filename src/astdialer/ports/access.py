@@ -33,7 +33,10 @@ class TokenStore(Protocol):
     """Tokens by the hash of their text."""
 
     async def add_token(self, token: Token, *, hashed: str, key_hashed: str = "") -> None:
-        """Raises Conflict when a good token of this name is there (sessions apart)."""
+        """Raises Conflict when a good token of this name is there."""
+
+    async def add_session(self, session: Token, *, hashed: str, key_hashed: str, most: int) -> bool:
+        """False when its token is not good any more. The oldest sessions beyond so many end, and ended ones go."""
 
     async def token_by_hash(self, hashed: str) -> tuple[Token, str] | None:
         """The token, and the hash of the key that must come with it, empty if none."""
@@ -43,6 +46,3 @@ class TokenStore(Protocol):
 
     async def revoke_token(self, token_id: str, now: int) -> bool:
         """It and its sessions open nothing any more. Whether there was one that did."""
-
-    async def forget_sessions(self, before: int) -> None:
-        """Remove sessions that ended before an instant."""

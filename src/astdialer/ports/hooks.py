@@ -30,13 +30,27 @@ class Delivery:
     event_id: int
     kind: str  #: in the words of the webhook's form
     body: str
-    created_at: int
+    created_at: int  #: or when somebody had it sent again
     retry_at: int
     state: str = "pending"  #: pending, delivered or dead
     tries: int = 0
     delivered_at: int | None = None
     status: int = 0  #: of the last answer, 0 for none
     error: str = ""
+    seq: int = 0  #: the store's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What came of sending a message once: it has arrived, is sent again at ``retry_at``, or is dead."""
+
+    id: str
+    created_at: int  #: the delivery's
+    state: str
+    status: int
+    error: str = ""
+    retry_at: int | None = None
+    delivered_at: int | None = None
 
 
 class HookStore(Protocol):
@@ -49,11 +63,17 @@ class HookStore(Protocol):
     async def last_event(self) -> int:
         """The newest event's id, 0 before the first."""
 
-    async def forget_events(self, before: int, limit: int) -> int:
-        """Remove events and delivered messages that are older than an instant; how many."""
+    async def forget_events(self, before: int, most: int) -> int:
+        """Remove events that are older than an instant, or more than so many, but those that a follower has not seen;
+        how many."""
+
+    async def cdr(self, guid: str) -> Mapping[str, Any] | None:
+        """The record of an attempt; None while it is not over."""
 
     async def webhooks(self) -> Sequence[Webhook]: ...
-    async def add_webhook(self, webhook: Webhook) -> None: ...
+    async def add_webhook(self, webhook: Webhook) -> None:
+        """It is told of what happens from now on."""
+
     async def save_webhook(self, webhook: Webhook) -> None:
         """Raises NotFound."""
 
@@ -64,23 +84,32 @@ class HookStore(Protocol):
         """The last event that a follower has seen."""
 
     async def queue_deliveries(self, follower: str, event_id: int, deliveries: Sequence[Delivery]) -> None:
-        """Queue messages and move the follower, in one transaction."""
+        """Queue messages and move the follower, in one transaction. Those for webhooks that are gone, or disabled, are
+        left out."""
 
     async def due_deliveries(self, webhook_id: str, now: int, limit: int) -> Sequence[Delivery]: ...
-    async def delivered(self, delivery_id: str, status: int, now: int) -> None: ...
-    async def not_delivered(self, delivery_id: str, *, status: int, error: str, retry_at: int | None) -> None:
-        """``retry_at`` None: it is dead."""
+    async def note_tries(self, tries: Sequence[Tried]) -> None:
+        """What came of messages that were sent. One that somebody has sent again meanwhile is left."""
+
+    async def give_up(self, webhook_id: str, *, before: int, most: int, why: str) -> int:
+        """Messages to a webhook that wait since before an instant, or are more than so many, are dead; how many."""
 
     async def deliveries(
         self, webhook_id: str | None, state: str | None, limit: int, after: str = ""
     ) -> Sequence[Delivery]:
-        """The newest first."""
+        """The newest first; ``after``: those behind this one."""
 
     async def delivery_counts(self) -> Mapping[str, int]:
         """Messages that are ``pending``, and ``dead``."""
 
     async def resend(self, delivery_ids: Sequence[str], now: int) -> int:
         """Dead or delivered ones are sent once more, with a new day to live; how many."""
+
+    async def resend_dead(self, webhook_id: str | None, now: int) -> int:
+        """All dead ones, of a webhook or of every one; how many."""
+
+    async def forget_deliveries(self, state: str, before: int, most: int) -> int:
+        """Remove messages in this state that are older than an instant, or more than so many; how many."""
 
 
 class Notifier(Protocol):

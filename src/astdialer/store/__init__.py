@@ -14,7 +14,7 @@ from astdialer.store.calls import Calls
 from astdialer.store.campaigns import Campaigns
 from astdialer.store.candidates import Candidates
 from astdialer.store.contacts import Contacts
-from astdialer.store.database import Database
+from astdialer.store.database import Database, Sharing
 from astdialer.store.hooks import Hooks
 from astdialer.store.intake import Intake
 from astdialer.store.members import Members
@@ -25,6 +25,8 @@ from astdialer.store.reports import Reports
 from astdialer.store.requests import Requests
 from astdialer.store.tokens import Tokens
 from astdialer.store.uploads import Uploads
+
+__all__ = ["Sharing", "SqliteStore", "open_store"]
 
 
 class SqliteStore(
@@ -52,12 +54,15 @@ class SqliteStore(
 
 
 @contextlib.asynccontextmanager
-async def open_store(path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
-    """The store in this file, made and migrated if need be. Raises Unavailable and SchemaError."""
+async def open_store(path: Path, clock: Clock, sharing: Sharing | None = None) -> AsyncIterator[SqliteStore]:
+    """The store in this file, made and migrated if need be. Raises Unavailable and SchemaError.
+
+    ``sharing``: for a process that opens it more than once.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(f"the store's folder {path.parent} can't be made: {error}") from error
-    async with Database(path) as database:
+    async with Database(path, sharing) as database:
         await database.migrate(clock.now())
         yield SqliteStore(database)

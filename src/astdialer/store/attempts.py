@@ -102,6 +102,7 @@ class Attempts:
             "state": "done" if converted else "none",
             "path": str(converted.path) if converted else "",
             "duration_s": converted.duration_s if converted else None,
+            "done_at": now,
         }
         await self._db.write(lambda tx: tx.execute("recording_done", row))
 

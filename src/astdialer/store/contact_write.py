@@ -28,7 +28,8 @@ async def save_contacts(
 
 def _row(contact: Contact, now: int, why: str, deferred: bool) -> dict[str, object]:
     done = contact.state is ContactState.DONE
-    return contact_row(contact) | {"why": why, "deferred": deferred, "ended_at": now if done else None}
+    own = {"why": why, "deferred": deferred, "ended_at": now if done else None, "changed_at": now}
+    return contact_row(contact) | own
 
 
 async def _add_numbers(tx: Writing, contact: Contact) -> None:

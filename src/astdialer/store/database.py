@@ -2,6 +2,9 @@
 
 Writes of all callers queue up; whatever waits when the writer is free goes into one transaction, each write in a
 savepoint of its own, so that one caller's error does not undo another's work.
+
+SQLite lets whoever asks again at the right moment write next, and one that writes without end may keep another waiting
+for seconds: several of one process take turns by ``Sharing.turn``.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
 
@@ -35,6 +39,20 @@ PRAGMAS = (
 Parameters = Mapping[str, Any] | Sequence[Any]
 Write = Callable[["Writing"], Awaitable[Any]]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """How one of several that write to a file goes about it."""
+
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  #: the same for all of this process
+    announces: bool = True  #: others notice what it changes, see Database.changed_elsewhere
+
+
+class _Queued(NamedTuple):
+    change: Write
+    quiet: bool
+    done: asyncio.Future[Any]
 
 
 class Writing:
@@ -71,11 +89,13 @@ class Writing:
 class Database:
     """An open store file. Use ``async with``: an unclosed aiosqlite connection keeps the process from ending."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sharing: Sharing | None = None) -> None:
         self.path = path
         self.last_write_failed = False
-        self._queue: asyncio.Queue[tuple[Write, asyncio.Future[Any]]] = asyncio.Queue()
+        self._sharing = sharing or Sharing()
+        self._queue: asyncio.Queue[_Queued] = asyncio.Queue()
         self._data_version: int | None = None
+        self._revision: int | None = None
 
     async def __aenter__(self) -> Database:
         async with contextlib.AsyncExitStack() as stack:
@@ -132,21 +152,25 @@ class Database:
         except sqlite3.Error as error:
             raise Unavailable(f"the store {self.path} can't be read: {error}") from error
 
-    async def write(self, change: Write) -> Any:
-        """Run ``change`` in the next transaction; returns its result once that is committed.
+    async def write(self, change: Write, *, quiet: bool = False) -> Any:
+        """Run ``change`` in the next transaction; returns its result once that is committed. ``quiet``: nobody else
+        has to notice it.
 
         Raises Unavailable when the store can't write, and whatever ``change`` raises, having undone it.
         """
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        await self._queue.put((change, done))
+        await self._queue.put(_Queued(change, quiet, done))
         return await done
 
     async def changed_elsewhere(self) -> bool:
-        """Whether another connection has committed since the last call."""
+        """Whether another connection that announces it has changed anything, but quietly, since the last call."""
         rows = list(await self._writer.execute_fetchall("PRAGMA data_version"))
         version = int(rows[0][0])
-        changed = version != self._data_version
-        self._data_version = version
+        if version == self._data_version:
+            return False  # nobody has committed: this costs no look at the file
+        revision = int((await self.read("revision"))[0]["n"])
+        changed = revision != self._revision
+        self._data_version, self._revision = version, revision
         return changed
 
     async def _write_groups(self) -> None:
@@ -156,27 +180,34 @@ class Database:
                 group.append(self._queue.get_nowait())
             await self._write_group(group)
 
-    async def _write_group(self, group: list[tuple[Write, asyncio.Future[Any]]]) -> None:
+    async def _write_group(self, group: list[_Queued]) -> None:
         try:
-            results = await self._transaction([change for change, _ in group])
+            async with self._sharing.turn:
+                results = await self._transaction(group)
         except (sqlite3.Error, OSError) as error:
             self.last_write_failed = True
             refusal = Unavailable(f"the store {self.path} can't write: {error}")
             results = [refusal] * len(group)
         else:
             self.last_write_failed = False
-        for (_, done), result in zip(group, results, strict=True):
-            if done.cancelled():
+        for queued, result in zip(group, results, strict=True):
+            if queued.done.cancelled():
                 continue
             if isinstance(result, BaseException):
-                done.set_exception(result)
+                queued.done.set_exception(result)
             else:
-                done.set_result(result)
+                queued.done.set_result(result)
 
-    async def _transaction(self, changes: list[Write]) -> list[Any]:
+    async def _transaction(self, group: list[_Queued]) -> list[Any]:
         await self._writer.execute("BEGIN IMMEDIATE")
         try:
-            results = [await self._one(change) for change in changes]
+            results, news = [], False
+            for queued in group:
+                before = self._writer.total_changes
+                results.append(await self._one(queued.change))
+                news = news or (not queued.quiet and self._writer.total_changes > before)
+            if news and self._sharing.announces:
+                await self._writer.execute(queries()["announce"])
             await self._writer.execute("COMMIT")
             return results
         except BaseException:

@@ -9,19 +9,23 @@ from typing import Any
 
 from astdialer.domain.errors import NotFound
 from astdialer.domain.hooks import Event, Form, Webhook
-from astdialer.ports import Delivery, NewEvent
-from astdialer.store.database import Database, Writing
+from astdialer.ports import Delivery, NewEvent, Tried
+from astdialer.store.database import Database, Write, Writing
+
+#: Rows that one transaction removes or changes: dialing goes on between them.
+EVENTS, DELIVERIES = 5000, 1000
+STATES = ("pending", "delivered", "dead")
 
 
 class Hooks:
-    """Implements ports.HookStore."""
+    """Implements ports.HookStore. The engine has no need to notice any of its writes."""
 
     _db: Database
 
     async def add_events(self, events: Sequence[NewEvent]) -> None:
         """Events that no trigger knows of."""
         rows = [dataclasses.asdict(event) | {"body": json.dumps(dict(event.body))} for event in events]
-        await self._db.write(lambda tx: tx.execute_many("add_happening", rows))
+        await self._quietly(lambda tx: tx.execute_many("add_happening", rows))
 
     async def events(self, after: int, limit: int) -> Sequence[Event]:
         """Events with an id above ``after``, in order."""
@@ -32,14 +36,16 @@ class Hooks:
         """The newest event's id, 0 before the first."""
         return int((await self._db.read("last_happening"))[0]["id"])
 
-    async def forget_events(self, before: int, limit: int) -> int:
-        """Remove events and delivered messages that are older than an instant; how many."""
+    async def forget_events(self, before: int, most: int) -> int:
+        """Remove events that are older, or more than so many; how many."""
+        return await self._in_steps("forget_happenings", {"before": before, "most": most}, EVENTS)
 
-        async def forget(tx: Writing) -> int:
-            row = {"before": before, "limit": limit}
-            return await tx.execute("forget_happenings", row) + await tx.execute("forget_deliveries", row)
+    async def cdr(self, guid: str) -> Mapping[str, Any] | None:
+        """The record of an attempt; None while it is not over."""
+        rows = await self._db.read("happening_cdr", {"guid": guid})
+        return rows[0] if rows else None
 
-        return int(await self._db.write(forget))
+    # --- webhooks ----------------------------------------------------------------------------------------------------
 
     async def webhooks(self) -> Sequence[Webhook]:
         """All, the oldest first."""
@@ -47,7 +53,7 @@ class Hooks:
 
     async def add_webhook(self, webhook: Webhook) -> None:
         """A new one."""
-        await self._db.write(lambda tx: tx.execute("add_webhook", _webhook_row(webhook)))
+        await self._quietly(lambda tx: tx.execute("add_webhook", _webhook_row(webhook)))
 
     async def save_webhook(self, webhook: Webhook) -> None:
         """Raises NotFound."""
@@ -56,12 +62,15 @@ class Hooks:
     async def remove_webhook(self, webhook_id: str) -> None:
         """With whatever was not delivered. Raises NotFound."""
         row = {"id": webhook_id}
-        await self._db.write(lambda tx: tx.execute("remove_deliveries", row))
+        await self._one("disable_webhook", row)  # from here on nothing is added to what is removed
+        await self._in_steps("remove_deliveries", row, DELIVERIES)
         await self._one("remove_webhook", row)
 
     async def _one(self, query: str, row: Mapping[str, Any]) -> None:
-        if not await self._db.write(lambda tx: tx.execute(query, row)):
+        if not await self._quietly(lambda tx: tx.execute(query, row)):
             raise NotFound("webhook", row["id"], "see astdialer webhook list")
+
+    # --- deliveries --------------------------------------------------------------------------------------------------
 
     async def followed_to(self, name: str) -> int:
         """The last event that a follower has seen."""
@@ -76,28 +85,34 @@ class Hooks:
             await tx.execute_many("add_delivery", rows)
             await tx.execute("move_follower", {"name": follower, "event_id": event_id})
 
-        await self._db.write(queue)
+        await self._quietly(queue)
 
     async def due_deliveries(self, webhook_id: str, now: int, limit: int) -> Sequence[Delivery]:
         """What is to be sent to a webhook now, what waits longest first."""
         rows = await self._db.read("due_deliveries", {"webhook_id": webhook_id, "now": now, "limit": limit})
         return [Delivery(**row) for row in rows]
 
-    async def delivered(self, delivery_id: str, status: int, now: int) -> None:
-        """It has arrived."""
-        await self._db.write(lambda tx: tx.execute("delivered", {"id": delivery_id, "status": status, "now": now}))
+    async def note_tries(self, tries: Sequence[Tried]) -> None:
+        """What came of messages that were sent. One that somebody has sent again meanwhile is left."""
+        rows = [dataclasses.asdict(tried) for tried in tries]
+        await self._quietly(lambda tx: tx.execute_many("tried", rows))
 
-    async def not_delivered(self, delivery_id: str, *, status: int, error: str, retry_at: int | None) -> None:
-        """Try again at ``retry_at``, or never."""
-        row = {"id": delivery_id, "status": status, "error": error, "retry_at": retry_at}
-        await self._db.write(lambda tx: tx.execute("not_delivered", row))
+    async def give_up(self, webhook_id: str, *, before: int, most: int, why: str) -> int:
+        """Messages to a webhook that wait since before an instant, or are more than so many, are dead; how many."""
+        row = {"webhook_id": webhook_id, "before": before, "most": most, "why": why}
+        return await self._in_steps("give_up", row, DELIVERIES)
 
     async def deliveries(
         self, webhook_id: str | None, state: str | None, limit: int, after: str = ""
     ) -> Sequence[Delivery]:
         """The newest first; ``after``: those behind this one."""
-        row = {"webhook_id": webhook_id, "state": state, "limit": limit, "after": after}
-        return [Delivery(**found) for found in await self._db.read("deliveries", row)]
+        row = {"webhook_id": webhook_id, "limit": limit, "after": after}
+        found = [
+            Delivery(**each)
+            for one in ([state] if state else STATES)
+            for each in await self._db.read("deliveries", row | {"state": one})
+        ]
+        return sorted(found, key=lambda each: (each.created_at, each.seq), reverse=True)[:limit]
 
     async def delivery_counts(self) -> Mapping[str, int]:
         """Messages that are pending, and dead."""
@@ -107,7 +122,26 @@ class Hooks:
     async def resend(self, delivery_ids: Sequence[str], now: int) -> int:
         """Dead or delivered ones are sent once more, with a new day to live; how many."""
         row = {"ids": json.dumps(list(delivery_ids)), "now": now}
-        return int(await self._db.write(lambda tx: tx.execute("resend", row)))
+        return int(await self._quietly(lambda tx: tx.execute("resend", row)))
+
+    async def resend_dead(self, webhook_id: str | None, now: int) -> int:
+        """All dead ones, of a webhook or of every one; how many."""
+        return await self._in_steps("resend_dead", {"webhook_id": webhook_id, "now": now}, DELIVERIES)
+
+    async def forget_deliveries(self, state: str, before: int, most: int) -> int:
+        """Remove messages in this state that are older, or more than so many; how many."""
+        return await self._in_steps("forget_deliveries", {"state": state, "before": before, "most": most}, DELIVERIES)
+
+    async def _in_steps(self, query: str, row: Mapping[str, Any], step: int) -> int:
+        total, parameters = 0, {**row, "limit": step}
+        while True:
+            changed = int(await self._quietly(lambda tx: tx.execute(query, parameters)))
+            total += changed
+            if changed < step:
+                return total
+
+    async def _quietly(self, change: Write) -> Any:
+        return await self._db.write(change, quiet=True)
 
 
 def _webhook_row(webhook: Webhook) -> dict[str, Any]:

@@ -13,20 +13,34 @@ from astdialer.store.database import Database, Writing
 
 
 class Tokens:
-    """Implements ports.TokenStore."""
+    """Implements ports.TokenStore. The engine has no need to notice any of its writes."""
 
     _db: Database
 
     async def add_token(self, token: Token, *, hashed: str, key_hashed: str = "") -> None:
-        """Raises Conflict when a good token of this name is there; sessions have the name of their token."""
+        """Raises Conflict when a good token of this name is there."""
         row = dataclasses.asdict(token) | {"hash": hashed, "key_hash": key_hashed}
 
         async def add(tx: Writing) -> None:
-            if not token.parent and await tx.fetch("good_token_named", {"name": token.name, "now": token.created_at}):
+            if await tx.fetch("good_token_named", {"name": token.name, "now": token.created_at}):
                 raise Conflict(f"there is a token {token.name!r} already: astdialer token revoke {token.name}")
             await tx.execute("add_token", row)
 
-        await self._db.write(add)
+        await self._db.write(add, quiet=True)
+
+    async def add_session(self, session: Token, *, hashed: str, key_hashed: str, most: int) -> bool:
+        """False when its token is not good any more. The oldest sessions beyond so many end, and ended ones go."""
+        row = dataclasses.asdict(session) | {"hash": hashed, "key_hash": key_hashed}
+
+        async def add(tx: Writing) -> bool:
+            if not await tx.fetch("is_good_parent", row):
+                return False
+            await tx.execute("forget_ended_sessions", {"before": session.created_at})
+            await tx.execute("add_token", row)
+            await tx.execute("forget_oldest_sessions", {"parent": session.parent, "most": most})
+            return True
+
+        return bool(await self._db.write(add, quiet=True))
 
     async def token_by_hash(self, hashed: str) -> tuple[Token, str] | None:
         """The token, and the hash of the key that must come with it, empty if none."""
@@ -39,11 +53,11 @@ class Tokens:
 
     async def revoke_token(self, token_id: str, now: int) -> bool:
         """It and its sessions open nothing any more. Whether there was one that did."""
-        return bool(await self._db.write(lambda tx: tx.execute("revoke_token", {"id": token_id, "now": now})))
 
-    async def forget_sessions(self, before: int) -> None:
-        """Remove sessions that ended before an instant."""
-        await self._db.write(lambda tx: tx.execute("forget_sessions", {"before": before}))
+        async def revoke(tx: Writing) -> int:
+            return await tx.execute("revoke_token", {"id": token_id, "now": now})
+
+        return bool(await self._db.write(revoke, quiet=True))
 
 
 def _token(row: Mapping[str, Any]) -> Token:

@@ -36,6 +36,9 @@ class Engine:
     async def preview_answer(self, attempt_id: str, key: str) -> str:
         raise AssertionError
 
+    async def redirected(self, attempt_id: str, to: str) -> None:
+        raise AssertionError
+
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         raise AssertionError
 

@@ -587,14 +587,6 @@ def test_what_a_file_is_read_by_is_kept_plainly() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("file", "base"),
-    [("March list.csv", "March_list"), ("../../x.txt", "x"), ("Ñandú", "and_"), ("...", "base"), ("a" * 99, "a" * 64)],
-)
-def test_a_base_is_called_as_its_file(file: str, base: str) -> None:
-    assert uploads.base_of(file) == base
-
-
 async def test_a_base_with_a_bad_name_is_no_job(
     store: SqliteStore, demo: Campaign, tmp_path: Path, clock: SteppedClock
 ) -> None:

@@ -24,7 +24,7 @@ from astdialer.http import feed as feeds
 from astdialer.http.application import make
 from astdialer.http.dialects import dialects
 from astdialer.http.feed import Feed, Listener, Message
-from astdialer.http.server import _Server, serving
+from astdialer.http.server import _Server, listening
 from astdialer.http.v1 import events
 from astdialer.ports import NewEvent
 
@@ -313,12 +313,15 @@ async def test_a_server_that_is_stopped_waits_for_no_listener(api: Hands) -> Non
         port = free.getsockname()[1]
     app = make(dataclasses.replace(api.services, clock=clock), dialects())
     async with httpx.AsyncClient(timeout=20) as client, contextlib.AsyncExitStack() as stack:
-        async with serving(app, Http(port=port), clock):
+        async with listening(app, Http(port=port), clock) as server:
+            running = asyncio.create_task(server.run())
             stream = client.stream("GET", f"http://127.0.0.1:{port}/v1/events", headers=await api.bearer())
             ear = Ear(await stack.enter_async_context(stream))
             reading = asyncio.create_task(ear.read())
             await ear.until(lambda: bool(app.state.feed._joined))
             began = clock.now()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
         await reading
     assert ear.ended
     assert clock.now() - began < 2900  # a request gets 3 s

@@ -2,6 +2,15 @@
 -- that go on after the request, what a dialect keeps of its own objects, and answers to repeated requests.
 
 ALTER TABLE campaigns ADD COLUMN tenant TEXT NOT NULL DEFAULT '';  -- '' belongs to no tenant
+ALTER TABLE contacts ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;  -- when it was last written back
+ALTER TABLE recordings ADD COLUMN done_at INTEGER;
+
+-- Counts what the engine may have to notice: whatever others write, but what HTTP and webhooks keep for themselves.
+CREATE TABLE revision (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  n  INTEGER NOT NULL
+) STRICT;
+INSERT INTO revision VALUES (1, 0);
 
 -- Removed campaigns and contacts. What was called is kept without what else was known of it: attempts and CDRs refer to
 -- it, and the caps on calls to a number count it. A removed campaign keeps its name, which its CDRs bear.
@@ -38,7 +47,8 @@ CREATE TABLE tokens (
   revoked_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tokens_by_name ON tokens (name);
-CREATE INDEX tokens_of_parent ON tokens (parent) WHERE parent <> '';
+CREATE INDEX tokens_of_parent ON tokens (parent, created_at) WHERE parent <> '';
+CREATE INDEX tokens_ending ON tokens (expires_at) WHERE parent <> '';
 
 -- What has happened, in order; written by triggers in the transaction of the fact itself, whoever writes it.
 CREATE TABLE events (
@@ -79,7 +89,7 @@ END;
 CREATE TRIGGER contact_scheduled AFTER UPDATE OF state ON contacts
 WHEN old.state IN ('in_call', 'held') AND new.state = 'waiting' BEGIN
   INSERT INTO events (at, kind, campaign_id, contact_id, body)
-  VALUES (max(new.last_call_at, coalesce(old.held_until, 0)), 'contact.scheduled', new.campaign_id, new.id,
+  VALUES (new.changed_at, 'contact.scheduled', new.campaign_id, new.id,
     json_object('number', new.main_number, 'next_at', new.next_at, 'tries', new.tries));
 END;
 CREATE TRIGGER ending_told AFTER INSERT ON endings BEGIN
@@ -97,7 +107,7 @@ CREATE TRIGGER campaign_told AFTER INSERT ON campaign_events BEGIN
 END;
 CREATE TRIGGER recording_told AFTER UPDATE OF state ON recordings WHEN new.state = 'done' AND old.state <> 'done' BEGIN
   INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
-  SELECT coalesce(a.closed_at, 0), 'recording.ready', a.campaign_id, a.contact_id, a.id,
+  SELECT coalesce(new.done_at, a.closed_at, 0), 'recording.ready', a.campaign_id, a.contact_id, a.id,
     json_object('date', new.date, 'duration_s', new.duration_s)
   FROM attempts a WHERE a.id = new.attempt_id;
 END;
@@ -118,29 +128,30 @@ CREATE TABLE webhooks (
   form        TEXT NOT NULL,           -- whose bodies: native, webitel, webitel-call, twin24
   options     TEXT NOT NULL,           -- JSON object, the form's own
   enabled     INTEGER NOT NULL,
+  since_event INTEGER NOT NULL,        -- told of what comes after this one: clocks may go back, ids do not
   created_at  INTEGER NOT NULL,
   created_by  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- One event for one webhook. The body is made once: each try sends the same.
 CREATE TABLE deliveries (
-  id           TEXT PRIMARY KEY,
+  seq          INTEGER PRIMARY KEY,
+  id           TEXT NOT NULL UNIQUE,
   webhook_id   TEXT NOT NULL REFERENCES webhooks (id),
   event_id     INTEGER NOT NULL,
   kind         TEXT NOT NULL,
-  body         TEXT NOT NULL,
   state        TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),
   tries        INTEGER NOT NULL DEFAULT 0,
-  created_at   INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL,       -- or when somebody had it sent again: its day to live begins here
   retry_at     INTEGER NOT NULL,
   delivered_at INTEGER,
   status       INTEGER NOT NULL DEFAULT 0,
   error        TEXT NOT NULL DEFAULT '',
+  body         TEXT NOT NULL,          -- last, so that what stands before it is found without reading it
   UNIQUE (webhook_id, event_id, kind)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX deliveries_pending ON deliveries (webhook_id, retry_at) WHERE state = 'pending';
-CREATE INDEX deliveries_dead ON deliveries (created_at) WHERE state = 'dead';
-CREATE INDEX deliveries_over ON deliveries (delivered_at) WHERE state = 'delivered';
+CREATE INDEX deliveries_by_state ON deliveries (state, created_at, seq, webhook_id);
 
 -- How far a follower of the events has come.
 CREATE TABLE followers (

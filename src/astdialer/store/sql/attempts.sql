@@ -140,7 +140,8 @@ UPDATE contacts SET
   state = :state, rank = :rank, priority = :priority, tries = :tries, last_call_at = :last_call_at, next_at =
   :next_at, expires_at = :expires_at, any_hour = :any_hour, preferred = :preferred, held_until = :held_until, held =
   :held, params = :params, agentphone = :agentphone, bucket = :bucket, tag = :tag, successful = :successful,
-  end_reason = :end_reason, end_cause = :end_cause, deferred = :deferred, why = :why, ended_at = :ended_at
+  end_reason = :end_reason, end_cause = :end_cause, deferred = :deferred, why = :why, ended_at = :ended_at,
+  changed_at = :changed_at
 WHERE id = :id
 
 -- name: save_number
@@ -220,7 +221,8 @@ LEFT JOIN attempts a ON a.id = r.attempt_id LEFT JOIN campaigns k ON k.id = a.ca
 WHERE r.state = 'pending' AND r.retry_at <= :now ORDER BY r.retry_at LIMIT :limit
 
 -- name: recording_done
-UPDATE recordings SET state = :state, path = :path, duration_s = :duration_s, error = '', tries = tries + 1
+UPDATE recordings SET state = :state, path = :path, duration_s = :duration_s, error = '', tries = tries + 1,
+  done_at = :done_at
 WHERE attempt_id = :attempt_id
 
 -- name: recording_failed

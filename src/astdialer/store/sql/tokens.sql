@@ -15,7 +15,16 @@ SELECT * FROM tokens WHERE hash = :hash
 SELECT * FROM tokens WHERE parent = '' AND (:tenant IS NULL OR tenant = :tenant) ORDER BY name, created_at
 
 -- name: revoke_token
-UPDATE tokens SET revoked_at = :now WHERE (id = :id OR parent = :id) AND revoked_at IS NULL
+UPDATE tokens SET revoked_at = :now
+WHERE (id = :id OR (parent = :id AND parent <> '')) AND revoked_at IS NULL
 
--- name: forget_sessions
-DELETE FROM tokens WHERE parent <> '' AND (revoked_at < :before OR expires_at < :before)
+-- name: is_good_parent
+SELECT 1 FROM tokens WHERE id = :parent AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :created_at)
+
+-- name: forget_ended_sessions
+DELETE FROM tokens WHERE parent <> '' AND expires_at < :before
+
+-- name: forget_oldest_sessions
+DELETE FROM tokens WHERE id IN (
+  SELECT id FROM tokens INDEXED BY tokens_of_parent WHERE parent = :parent AND parent <> ''
+  ORDER BY created_at DESC LIMIT -1 OFFSET :most)
