@@ -200,6 +200,28 @@ PLANS = {
     "erase_uncalled_contacts": [BY_ID, "attempts_of_contact (contact_id=?)"],
     "erase_uncalled_numbers": ["numbers_of_contact (contact_id=?)", "attempts_of_contact (contact_id=?)"],
     "erase_documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
+    # HTTP and webhooks
+    "token_by_hash": ["(hash=?)"],
+    "good_token_named": ["tokens_by_name (name=?)"],
+    "is_good_parent": ["PRIMARY KEY (id=?)"],
+    "revoke_token": ["PRIMARY KEY (id=?)", "tokens_of_parent (parent=?)"],
+    "forget_ended_sessions": ["tokens_ending (expires_at<?)"],
+    "forget_oldest_sessions": ["tokens_of_parent (parent=?)"],
+    "contact_by_reference": ["contacts_by_reference (campaign_id=? AND reference=?)"],
+    "known_references": ["contacts_by_reference (campaign_id=? AND reference=?)"],
+    "happenings": [BY_ID.replace("=", ">")],
+    "forget_happenings": [BY_ID],
+    "happening_cdr": ["PRIMARY KEY (guid=?)"],
+    "follower": ["PRIMARY KEY (name=?)"],
+    "due_deliveries": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
+    "tried": ["(id=?)"],
+    "give_up": [BY_ID, "deliveries_by_state (state=?)"],
+    "deliveries": [BY_ID, "deliveries_by_state (state=?)"],
+    "resend": ["(id=?)"],
+    "resend_dead": [BY_ID, "deliveries_by_state (state=?)"],
+    "forget_deliveries": [BY_ID, "deliveries_by_state (state=?)"],
+    "remove_deliveries": [BY_ID, "(webhook_id=?)"],
+    "delivery_counts": ["deliveries_by_state (state=?)"],
 }
 
 #: Walks along an index, or a list, that hold nothing but what is asked for.
@@ -209,9 +231,18 @@ ALLOWED_SCANS = {
     "scheduled": ["d"],
     "contacts_found": ["f"],
     "blacklist": ["campaigns"],
+    "forget_happenings": ["events"],
 }
 #: What is sorted is no more than what was asked for, or one row for each pool.
-SORTS = {"contacts_found", "numbers_of", "contacts_with_number", "scheduled", "withdrawable", "put_off"}
+SORTS = {
+    "contacts_found",
+    "numbers_of",
+    "contacts_with_number",
+    "scheduled",
+    "withdrawable",
+    "put_off",
+    "deliveries",
+}
 
 
 @pytest.mark.parametrize("query", PLANS)

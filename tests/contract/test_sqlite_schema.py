@@ -15,16 +15,20 @@ from typing import Any
 import pytest
 from stores import FixedClock
 
+from astdialer.domain.access import Role
 from astdialer.domain.attempt import Attempt, State
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.cdr import Cdr
 from astdialer.domain.contact import Contact, ContactState, Number, Rank
 from astdialer.domain.errors import Unavailable
+from astdialer.domain.hooks import KINDS, Event, Webhook
 from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
-from astdialer.ports import BlacklistEntry, CampaignEvent, Ending, Offer, Order
+from astdialer.engine import tokens
+from astdialer.ports import BlacklistEntry, CampaignEvent, Delivery, Ending, Offer, Order, Token
 from astdialer.store import migrate, open_store
 from astdialer.store.database import Database
+from astdialer.store.hooks import STATES
 from astdialer.store.migrate import SchemaError
 
 
@@ -157,6 +161,8 @@ def words(enum: Iterable[Enum]) -> set[str]:
         ("campaigns", "state", words(CampaignState)),
         ("contacts", "state", words(ContactState)),
         ("attempts", "state", {state.word for state in State}),
+        ("tokens", "role", words(Role)),
+        ("deliveries", "state", set(STATES)),
     ],
 )
 async def test_a_check_lists_exactly_the_domains_words(
@@ -166,7 +172,7 @@ async def test_a_check_lists_exactly_the_domains_words(
     ((sql,),) = look(path, f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")
     found = re.search(rf"CHECK \({column} (IN \([^)]*\)|= [^)]*)\)", sql)
     assert found, sql
-    assert set(re.findall(r"'(\w+)'", found[1])) == expected
+    assert set(re.findall(r"'([\w-]+)'", found[1])) == expected
 
 
 @pytest.mark.parametrize(
@@ -181,6 +187,10 @@ async def test_a_check_lists_exactly_the_domains_words(
         ("endings", Ending, set()),
         ("blacklist", BlacklistEntry, set()),
         ("campaign_events", CampaignEvent, {"id", "campaign_id"}),
+        ("tokens", Token, {"hash", "key_hash"}),
+        ("events", Event, set()),
+        ("webhooks", Webhook, set()),
+        ("deliveries", Delivery, set()),
     ],
 )
 async def test_a_table_has_the_domains_fields(tmp_path: Path, table: str, kind: type, others: set[str]) -> None:
@@ -210,6 +220,29 @@ async def test_a_rank_is_one_of_the_domains(tmp_path: Path) -> None:
     path = await made(tmp_path / "s.db")
     ((sql,),) = look(path, "SELECT sql FROM sqlite_schema WHERE name = 'contacts'")
     assert f"CHECK (rank BETWEEN {min(Rank).value} AND {max(Rank).value})" in sql
+
+
+async def test_every_kind_that_a_trigger_writes_is_one_of_the_domains(tmp_path: Path) -> None:
+    path = await made(tmp_path / "s.db")
+    triggers = look(path, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND sql LIKE '%INTO events%'")
+    found = {kind for _, sql in triggers for kind in re.findall(r"'([a-z]+\.[a-z]*)'", sql)}
+    assert len(triggers) == 9
+    assert found - {"campaign."} <= set(KINDS)
+    assert len(found) == 9
+
+
+async def test_secrets_of_tokens_are_kept_nowhere(tmp_path: Path) -> None:
+    """Only their hashes are."""
+    path = tmp_path / "s.db"
+    async with open_store(path, FixedClock()) as store:
+        token = await tokens.create(store, FixedClock(), "crm", Role.ADMIN)
+        plain = await tokens.log_in(store, FixedClock(), "crm", token.secret)
+        user = await tokens.log_in(store, FixedClock(), "crm", token.secret, jwt=True)
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    for secret in (token.secret, plain.secret, user.secret, user.key, user.secret.split(".")[2]):
+        assert len(secret) > 30
+        assert secret.encode() not in kept
+    assert tokens.hashed(token.secret).encode() in kept
 
 
 async def test_only_what_differs_from_the_defaults_is_stored(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import FREELY, HOUR, NOW, FixedClock, check_counts, forbid, numbers_of, phone, request
+from stores import FREELY, HOUR, NOW, FixedClock, check_counts, closing, forbid, numbers_of, person, phone, request
 
+from astdialer.domain.attempt import State
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.contact import Contact, ContactState, Number
 from astdialer.domain.disposition import Disposition
@@ -285,6 +287,34 @@ async def test_dialing_goes_on(store: SqliteStore) -> None:
     await check_counts(store, campaign)
 
 
+async def test_what_happened_before_is_not_told_and_what_happens_now_is(store: SqliteStore) -> None:
+    """A webhook that is made after the upgrade must not hear of last year's calls."""
+    assert await store.last_event() == 0
+    assert await store.followed_to("webhooks") == 0
+    (claim,) = await store.open_attempts()
+    answered = replace(claim.attempt, answered_at=NOW, state=State.GONE)
+    await store.close([closing(replace(claim, attempt=answered), Disposition.BUSY, campaign="running")])
+    events = await store.events(0, 100)
+    assert [(e.kind, e.at, e.contact_id, e.attempt_id) for e in events] == [
+        ("attempt.answered", NOW, 3, "a7"),
+        ("attempt.closed", NOW, 3, "a7"),
+        ("contact.scheduled", NOW, 3, ""),
+    ]
+
+
+async def test_what_is_there_belongs_to_no_tenant_and_has_no_foreign_name(store: SqliteStore) -> None:
+    assert {campaign.tenant for campaign in await store.campaigns()} == {""}
+    assert {(await store.load_contact(row[0])).reference for row in CONTACTS[:-1]} == {""}
+    assert await store.contact_by_reference(2, "") is None
+    campaign = await store.campaign("running")
+    assert await store.add_to_base(campaign.id, "home", [person(1), person(77)], NOW) == [None, 10]
+
+
+async def test_nobody_has_a_token_yet(store: SqliteStore) -> None:
+    assert await store.tokens() == []
+    assert await store.webhooks() == []
+
+
 async def test_an_upload_that_was_under_way_can_be_discarded(store: SqliteStore) -> None:
     (upload,) = await store.interrupted_uploads(NOW, 0)
     assert (upload.id, upload.timezone) == (3, MADRID)
@@ -299,6 +329,7 @@ async def test_the_migrated_schema_is_that_of_a_new_store(store: SqliteStore, pa
     assert schema_of(path) == schema_of(tmp_path / "new.db")
     names = {name for kind, name, _ in schema_of(path) if kind in ("trigger", "index")}
     assert {"contact_moved", "contact_removed", "contact_ended", "contacts_ready", "attempts_live"} <= names
+    assert {"attempt_dialed", "attempt_closed", "ending_told", "deliveries_pending", "contacts_by_reference"} <= names
 
 
 def schema_of(path: Path) -> list[tuple[str, str, str]]:

@@ -45,9 +45,8 @@ async def create(
     wanted = Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings)
     if complete:
         await _check_named(store, wanted, texts)
-    campaign = await store.create_campaign(name, settings, clock.now(), tenant)
-    await note(store, clock, campaign, "created", changes(Settings(), settings), done_by=done_by)
-    return campaign
+    event = entry(clock, "created", changes(Settings(), settings), done_by=done_by)
+    return await store.create_campaign(name, settings, clock.now(), tenant, event)
 
 
 async def change(
@@ -71,8 +70,7 @@ async def save_settings(store: Store, clock: Clock, campaign: Campaign, settings
     """Give the campaign these settings, and note what is different."""
     different = changes(campaign.settings, settings)
     if different:
-        await store.save_settings(campaign.id, settings)
-        await note(store, clock, campaign, "changed", different, done_by=done_by)
+        await store.save_settings(campaign.id, settings, entry(clock, "changed", different, done_by=done_by))
 
 
 def changes(before: Settings, after: Settings) -> str:
@@ -95,8 +93,8 @@ async def pause(store: Store, clock: Clock, name: str, *, done_by: str = SOMEBOD
     campaign = await store.campaign(name)
     if campaign.state is not S.RUNNING:
         raise Conflict(f"{name} is {campaign.state.value}, not running")
-    await store.set_state(campaign.id, S.PAUSED, now=clock.now())
-    await note(store, clock, campaign, "paused", done_by=done_by)
+    event = entry(clock, "paused", done_by=done_by)
+    await store.set_state(campaign.id, S.PAUSED, now=clock.now(), event=event)
     return await store.campaign(name)
 
 
@@ -113,9 +111,8 @@ async def stop(store: Store, clock: Clock, name: str, *, hang_up: bool, done_by:
     campaign = await store.campaign(name)
     if campaign.state not in ACTIVE:
         raise Conflict(f"{name} is {campaign.state.value}, not running")
-    await store.set_state(campaign.id, S.STOPPING, hang_up=hang_up, now=clock.now())
-    detail = "its calls are hung up" if hang_up else "its calls run on"
-    await note(store, clock, campaign, "stopping", detail, done_by=done_by)
+    event = entry(clock, "stopping", "its calls are hung up" if hang_up else "its calls run on", done_by=done_by)
+    await store.set_state(campaign.id, S.STOPPING, hang_up=hang_up, now=clock.now(), event=event)
     return await store.campaign(name)
 
 
@@ -138,9 +135,13 @@ async def history(store: Store, name: str, limit: int) -> Sequence[CampaignEvent
 async def note(
     store: Store, clock: Clock, campaign: Campaign, event: str, detail: str = "", *, done_by: str = SOMEBODY
 ) -> None:
-    """A line of the campaign's history."""
-    line = CampaignEvent(at=clock.now(), event=event, detail=detail, done_by=done_by or SOMEBODY)
-    await store.add_event(campaign.id, line)
+    """Add a line to the campaign's history. What the store changes with it is given its entry at once instead."""
+    await store.add_event(campaign.id, entry(clock, event, detail, done_by=done_by))
+
+
+def entry(clock: Clock, event: str, detail: str = "", *, done_by: str = SOMEBODY) -> CampaignEvent:
+    """A line of a campaign's history."""
+    return CampaignEvent(at=clock.now(), event=event, detail=detail, done_by=done_by or SOMEBODY)
 
 
 async def _start(store: Store, clock: Clock, campaign: Campaign, event: str, done_by: str) -> Campaign:
@@ -152,8 +153,8 @@ async def _start(store: Store, clock: Clock, campaign: Campaign, event: str, don
         raise Conflict(f"{name} can't start: " + "; ".join(missing))
     if campaign.state is not S.RUNNING:
         detail = f"after an error: {campaign.explanation}" if campaign.state is S.ERROR else ""
-        await store.set_state(campaign.id, S.RUNNING, now=clock.now())
-        await note(store, clock, campaign, event, detail, done_by=done_by)
+        told = entry(clock, event, detail, done_by=done_by)
+        await store.set_state(campaign.id, S.RUNNING, now=clock.now(), event=told)
     return await store.campaign(name)
 
 

@@ -389,8 +389,8 @@ class Dialer:
     async def move(self, campaign: Campaign, state: CampaignState, why: str) -> None:
         """Put a campaign into a state, with the reason in its history."""
         now = self._clock.now()
-        await self._store.set_state(campaign.id, state, explanation=why, now=now)
-        await self._store.add_event(campaign.id, CampaignEvent(at=now, event=state.value, detail=why))
+        event = CampaignEvent(at=now, event=state.value, detail=why)
+        await self._store.set_state(campaign.id, state, explanation=why, now=now, event=event)
         await self._directory.load()
         logger.info("campaign." + state.value, extra={"campaign": campaign.name, "why": why})
 

@@ -14,7 +14,7 @@ from astdialer.domain.calendar import local_day
 from astdialer.domain.campaign import ACTIVE, Campaign
 from astdialer.domain.disposition import PERSON_REACHED, Disposition
 from astdialer.domain.errors import Conflict
-from astdialer.engine.campaigns import SOMEBODY, note
+from astdialer.engine.campaigns import SOMEBODY, entry
 from astdialer.engine.rulebook import zone_of_campaign
 from astdialer.ports import Clock, Store
 
@@ -96,8 +96,7 @@ async def reset(store: Store, clock: Clock, engine_zone: str, name: str, *, done
     if campaign.state in ACTIVE:
         raise Conflict(f"{name} is {campaign.state.value}: stop it first (astdialer campaign stop {name})")
     day, _ = local_day(await zone_of(store, campaign, engine_zone), clock.now())
-    await store.zero_statistics(campaign.id, day.isoformat())
-    await note(store, clock, campaign, "zeroed", "by hand", done_by=done_by)
+    await store.zero_statistics(campaign.id, day.isoformat(), entry(clock, "zeroed", "by hand", done_by=done_by))
 
 
 async def zone_of(store: Store, campaign: Campaign, engine_zone: str) -> str:

@@ -140,8 +140,8 @@ class Sweeps:
         if known == today:
             return
         if campaign.settings.auto_reset_stats and await self._store.stats_day(campaign.id) != today:
-            await self._store.zero_statistics(campaign.id, today)
-            await self._store.add_event(campaign.id, CampaignEvent(at=now, event="zeroed", detail="local midnight"))
+            event = CampaignEvent(at=now, event="zeroed", detail="local midnight")
+            await self._store.zero_statistics(campaign.id, today, event)
         if known:  # a campaign that is new to us says nothing about its agents' day
             self._desk.new_day(campaign)
         self._days[campaign.id] = today  # not before it is done: the store may have failed

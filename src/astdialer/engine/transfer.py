@@ -31,10 +31,10 @@ from astdialer.engine.campaigns import (
     NAMING,
     SOMEBODY,
     changes,
+    entry,
     lacks,
     loaded,
     no_trunk,
-    note,
     read_settings,
     save_settings,
     unknown_names,
@@ -477,7 +477,6 @@ async def _save_campaign(
     if known:
         await save_settings(store, clock, known, file.settings, done_by)
         return await store.campaign(file.name)
-    campaign = await store.create_campaign(file.name, file.settings, clock.now(), tenant)
     detail = "from a campaign file: " + (changes(Settings(), file.settings) or "defaults")
-    await note(store, clock, campaign, "created", detail, done_by=done_by)
-    return campaign
+    event = entry(clock, "created", detail, done_by=done_by)
+    return await store.create_campaign(file.name, file.settings, clock.now(), tenant, event)

@@ -47,12 +47,21 @@ class CampaignStore(Protocol):
     async def campaign(self, name: str) -> Campaign:
         """Raises NotFound."""
 
-    async def create_campaign(self, name: str, settings: Settings, now: int, tenant: str = "") -> Campaign:
-        """Raises Conflict if the name is taken."""
+    async def create_campaign(
+        self, name: str, settings: Settings, now: int, tenant: str = "", event: CampaignEvent | None = None
+    ) -> Campaign:
+        """Raises Conflict if the name is taken. ``event`` becomes known with it, here as below: both or none."""
 
-    async def save_settings(self, campaign_id: int, settings: Settings) -> None: ...
+    async def save_settings(self, campaign_id: int, settings: Settings, event: CampaignEvent | None = None) -> None: ...
     async def set_state(
-        self, campaign_id: int, state: CampaignState, *, hang_up: bool = False, explanation: str = "", now: int
+        self,
+        campaign_id: int,
+        state: CampaignState,
+        *,
+        hang_up: bool = False,
+        explanation: str = "",
+        now: int,
+        event: CampaignEvent | None = None,
     ) -> None: ...
     async def trunks(self) -> Sequence[Trunk]: ...
     async def save_trunk(self, trunk: Trunk) -> None: ...
@@ -83,7 +92,7 @@ class CampaignStore(Protocol):
     async def history(self, campaign_id: int, limit: int) -> Sequence[CampaignEvent]:
         """What was done to the campaign, the newest first."""
 
-    async def zero_statistics(self, campaign_id: int, day: str) -> None:
+    async def zero_statistics(self, campaign_id: int, day: str, event: CampaignEvent | None = None) -> None:
         """Forget the campaign's totals (not its days, which the law asks for), and on which day that was done."""
 
     async def stats_day(self, campaign_id: int) -> str:

@@ -41,31 +41,47 @@ class Campaigns:
             raise NotFound("campaign", name, "see astdialer campaign list")
         return campaign_of(rows[0])
 
-    async def create_campaign(self, name: str, settings: Settings, now: int, tenant: str = "") -> Campaign:
+    async def create_campaign(
+        self, name: str, settings: Settings, now: int, tenant: str = "", event: CampaignEvent | None = None
+    ) -> Campaign:
         """A new campaign, idle; raises Conflict if the name is taken."""
 
         async def create(tx: Writing) -> None:
             row = {"name": name, "settings": settings_json(settings), "now": now, "tenant": tenant}
             try:
-                await tx.execute("create_campaign", row)
+                campaign_id = await tx.insert("create_campaign", row)
             except sqlite3.IntegrityError:
                 removed = await tx.fetch("removed_campaign_named", {"name": name})
                 raise Conflict(_REMOVED.format(name=name) if removed else _TAKEN.format(name=name)) from None
+            await _remember(tx, campaign_id, event)
 
         await self._db.write(create)
         return await self.campaign(name)
 
-    async def save_settings(self, campaign_id: int, settings: Settings) -> None:
+    async def save_settings(self, campaign_id: int, settings: Settings, event: CampaignEvent | None = None) -> None:
         """Replace the settings; the engine takes them up within a second."""
-        row = {"id": campaign_id, "settings": settings_json(settings)}
-        await self._db.write(lambda tx: tx.execute("save_settings", row))
+        await self._change("save_settings", {"id": campaign_id, "settings": settings_json(settings)}, event)
 
     async def set_state(
-        self, campaign_id: int, state: CampaignState, *, hang_up: bool = False, explanation: str = "", now: int
+        self,
+        campaign_id: int,
+        state: CampaignState,
+        *,
+        hang_up: bool = False,
+        explanation: str = "",
+        now: int,
+        event: CampaignEvent | None = None,
     ) -> None:
         """Move a campaign to a state."""
         row = {"id": campaign_id, "state": state, "hang_up": hang_up, "explanation": explanation, "now": now}
-        await self._db.write(lambda tx: tx.execute("set_state", row))
+        await self._change("set_state", row, event)
+
+    async def _change(self, query: str, row: Mapping[str, Any], event: CampaignEvent | None) -> None:
+        async def change(tx: Writing) -> None:
+            await tx.execute(query, row)
+            await _remember(tx, row["id"], event)
+
+        await self._db.write(change)
 
     async def trunks(self) -> Sequence[Trunk]:
         """All, by name."""
@@ -148,20 +164,20 @@ class Campaigns:
 
     async def add_event(self, campaign_id: int, event: CampaignEvent) -> None:
         """Remember what was done to a campaign."""
-        row = dataclasses.asdict(event) | {"campaign_id": campaign_id}
-        await self._db.write(lambda tx: tx.execute("add_event", row))
+        await self._db.write(lambda tx: _remember(tx, campaign_id, event))
 
     async def history(self, campaign_id: int, limit: int) -> Sequence[CampaignEvent]:
         """What was done to the campaign, the newest first."""
         rows = await self._db.read("history", {"campaign_id": campaign_id, "limit": limit})
         return [CampaignEvent(**row) for row in rows]
 
-    async def zero_statistics(self, campaign_id: int, day: str) -> None:
+    async def zero_statistics(self, campaign_id: int, day: str, event: CampaignEvent | None = None) -> None:
         """Forget the campaign's totals, not its days, and remember on which day that was done."""
 
         async def zero(tx: Writing) -> None:
             await tx.execute("forget_dispositions", {"campaign_id": campaign_id})
             await tx.execute("set_stats_day", {"campaign_id": campaign_id, "day": day})
+            await _remember(tx, campaign_id, event)
 
         await self._db.write(zero)
 
@@ -169,6 +185,11 @@ class Campaigns:
         """The local day on which the statistics were last zeroed, empty if never."""
         rows = await self._db.read("stats_day", {"campaign_id": campaign_id})
         return str(rows[0]["stats_day"]) if rows else ""
+
+
+async def _remember(tx: Writing, campaign_id: int, event: CampaignEvent | None) -> None:
+    if event:
+        await tx.execute("add_event", dataclasses.asdict(event) | {"campaign_id": campaign_id})
 
 
 async def _uses(tx: Writing, what: str, name: str, setting: str) -> list[str]:

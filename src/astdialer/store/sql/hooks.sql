@@ -77,10 +77,10 @@ WHERE id = :id AND created_at = :created_at
 -- Those older than an instant, or more than may wait, the oldest first.
 UPDATE deliveries SET state = 'dead', error = iif(error = '', :why, error) WHERE seq IN (
   SELECT seq FROM deliveries INDEXED BY deliveries_by_state
-  WHERE state = 'pending' AND webhook_id = :webhook_id AND created_at < max(:before, coalesce((
-    SELECT created_at FROM deliveries INDEXED BY deliveries_by_state
-    WHERE state = 'pending' AND webhook_id = :webhook_id ORDER BY created_at DESC LIMIT 1 OFFSET :most), 0))
-  ORDER BY created_at LIMIT :limit)
+  WHERE state = 'pending' AND webhook_id = :webhook_id AND (created_at < :before OR (created_at, seq) <= (
+    SELECT created_at, seq FROM deliveries INDEXED BY deliveries_by_state
+    WHERE state = 'pending' AND webhook_id = :webhook_id ORDER BY created_at DESC, seq DESC LIMIT 1 OFFSET :most))
+  ORDER BY created_at, seq LIMIT :limit)
 
 -- name: deliveries
 SELECT * FROM deliveries WHERE seq IN (
@@ -100,13 +100,13 @@ UPDATE deliveries SET state = 'pending', retry_at = :now, created_at = :now, tri
   WHERE state = 'dead' AND created_at <> :now AND (:webhook_id IS NULL OR webhook_id = :webhook_id) LIMIT :limit)
 
 -- name: forget_deliveries
--- Those that ended so long ago, or are more than are kept, the oldest first.
+-- Those older than an instant, or more than are kept, the oldest first.
 DELETE FROM deliveries WHERE seq IN (
   SELECT seq FROM deliveries INDEXED BY deliveries_by_state
-  WHERE state = :state AND created_at < max(:before, coalesce((
-    SELECT created_at FROM deliveries INDEXED BY deliveries_by_state
-    WHERE state = :state ORDER BY created_at DESC LIMIT 1 OFFSET :most), 0))
-  ORDER BY created_at LIMIT :limit)
+  WHERE state = :state AND (created_at < :before OR (created_at, seq) <= (
+    SELECT created_at, seq FROM deliveries INDEXED BY deliveries_by_state
+    WHERE state = :state ORDER BY created_at DESC, seq DESC LIMIT 1 OFFSET :most))
+  ORDER BY created_at, seq LIMIT :limit)
 
 -- name: delivery_counts
 SELECT state, count(*) AS n FROM deliveries INDEXED BY deliveries_by_state
