@@ -15,6 +15,7 @@ from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.engine import uploads
+from astdialer.engine.contacts import TASKS
 from astdialer.http.bodies import plain_name, spooled
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.paging import page, place_of
@@ -149,7 +150,7 @@ async def list_bases(found: Found, access: Reader, name: Name) -> Page[BaseRow]:
 
 def _base(rows: list[Mapping[str, Any]]) -> BaseRow:
     parts = [
-        BaseUpload(file_name=row["file_name"], state=row["state"], contacts=row["contacts"], done=row["done"])
+        BaseUpload(file_name=_file(row), state=row["state"], contacts=row["contacts"], done=row["done"])
         for row in rows
         if row["state"]
     ]
@@ -162,6 +163,10 @@ def _base(rows: list[Mapping[str, Any]]) -> BaseRow:
         done=sum(part.done for part in published),
         uploads=parts,
     )
+
+
+def _file(row: Mapping[str, Any]) -> str:
+    return "" if row["file_name"] == TASKS else str(row["file_name"])
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
