@@ -16,6 +16,7 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.names import base_of
 from astdialer.engine import uploads
+from astdialer.engine.contacts import TASKS
 from astdialer.http.bodies import plain_name, spooled
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.paging import page, place_of
@@ -150,7 +151,7 @@ async def list_bases(found: Found, access: Reader, name: Name) -> Page[BaseRow]:
 
 def _base(rows: list[Mapping[str, Any]]) -> BaseRow:
     parts = [
-        BaseUpload(file_name=row["file_name"], state=row["state"], contacts=row["contacts"], done=row["done"])
+        BaseUpload(file_name=_file(row), state=row["state"], contacts=row["contacts"], done=row["done"])
         for row in rows
         if row["state"]
     ]
@@ -163,6 +164,10 @@ def _base(rows: list[Mapping[str, Any]]) -> BaseRow:
         done=sum(part.done for part in published),
         uploads=parts,
     )
+
+
+def _file(row: Mapping[str, Any]) -> str:
+    return "" if row["file_name"] == TASKS else str(row["file_name"])
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
