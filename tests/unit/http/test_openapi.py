@@ -1,48 +1,89 @@
-"""schemathesis asks every operation of the OpenAPI document, with data that fits and data that does not."""
+"""The OpenAPI document, which clients and docs/reference/http-api.md are made of."""
 
-from __future__ import annotations
-
-import subprocess
-import sys
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from serving import Served
+from http_hands import Hands, hands
+
+from astdialer.domain.access import Permission
+
+REFERENCE = Path(__file__).parents[3] / "docs/reference/http-api.md"
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    made = Served(tmp_path, http="rate_per_second = 100000\nburst = 100000")
-    made.run("trunk", "create", "carrier", "--dial", "PJSIP/{number}@carrier")
-    made.run("campaign", "create", "demo", "trunk=carrier", "mode=broadcast", "sound=hello")
-    made.start()
-    yield made
-    made.stop()
+async def api(tmp_path: Path) -> AsyncIterator[Hands]:
+    async with hands(tmp_path) as opened:
+        yield opened
 
 
-@pytest.mark.timeout(600)
-def test_no_operation_has_a_fault(served: Served) -> None:
-    command = [
-        str(Path(sys.executable).with_name("schemathesis")),
-        "run",
-        f"{served.url}/v1/openapi.json",
-        "--header",
-        f"Authorization: Bearer {served.token()}",
-        "--checks",
-        "not_a_server_error",
-        "--phases",
-        "examples,coverage,fuzzing",
-        "--max-examples",
-        "5",
-        "--seed",
-        "7",
-        "--exclude-path-regex",
-        "^/(readyz|v1/events)$",  # one is 503 without an Asterisk, and the other never ends
-        "--request-timeout",
-        "30",
-        "--no-color",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=580, check=False)
-    assert done.returncode == 0, done.stdout[-8000:] + served.log.read_text()[-4000:]
-    assert "http.fault" not in served.log.read_text()
+@pytest.fixture
+async def document(api: Hands) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (await api.client.get("/v1/openapi.json")).json()
+    return found
+
+
+def operations(document: Mapping[str, Any], prefix: str = "/") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if path.startswith(prefix):
+                yield f"{method.upper()} {path}", operation
+
+
+async def test_every_endpoint_has_a_readable_id_of_its_own(document: Mapping[str, Any]) -> None:
+    ids = Counter(operation["operationId"] for _, operation in operations(document))
+    assert [name for name, count in ids.items() if count > 1] == []
+    assert [name for name in ids if not re.fullmatch(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name) or "_v1_" in name] == []
+
+
+async def test_every_endpoint_says_what_it_does_and_what_it_needs(document: Mapping[str, Any]) -> None:
+    known = set(Permission)
+    for where, operation in operations(document, "/v1/"):
+        assert operation["summary"], where
+        assert operation["description"], where
+        assert operation["tags"], where
+        assert operation["x-permissions"], where
+        assert set(operation["x-permissions"]) <= known, where
+
+
+async def test_every_answer_but_an_empty_one_has_a_shape_or_a_type_of_its_own(document: Mapping[str, Any]) -> None:
+    for where, operation in operations(document, "/v1/"):
+        for status, answer in operation["responses"].items():
+            if status == "204" or status.startswith("3"):
+                continue
+            contents = answer.get("content", {})
+            if "application/json" in contents:
+                assert contents["application/json"]["schema"], (where, status)
+            elif status < "300":
+                assert contents, (where, status)
+
+
+async def test_errors_are_problem_json_alone(document: Mapping[str, Any]) -> None:
+    for where, operation in operations(document, "/v1/"):
+        answer = operation["responses"]["422"]
+        assert list(answer["content"]) == ["application/problem+json"], where
+
+
+async def test_every_endpoint_is_in_the_reference(document: Mapping[str, Any]) -> None:
+    headings = set(re.findall(r"^### (\S+ /\S+)$", REFERENCE.read_text(encoding="utf-8"), re.M))
+    assert {where for where, _ in operations(document, "/v1/")} <= headings
+    assert {"GET /healthz", "GET /readyz", "GET /metrics"} <= headings
+
+
+async def test_who_needs_no_token_is_told_so(document: Mapping[str, Any]) -> None:
+    assert document["security"] == [{"token": []}]
+    open_to_all = {where for where, operation in operations(document) if operation.get("security") == []}
+    assert open_to_all == {"GET /healthz", "GET /readyz"}
+    assert document["paths"]["/metrics"]["get"]["x-permissions"] == ["read"]
+
+
+async def test_links_within_the_reference_lead_somewhere() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    anchors = {heading.lower() for heading in re.findall(r"^### (\w+)$", text, re.M)}
+    assert {link for link in re.findall(r"\]\(#(\w+)\)", text)} <= anchors
+    assert {
+        link for link in re.findall(r"\]\(((?!http|#)[^)]+)\)", text) if not (REFERENCE.parent / link).exists()
+    } == set()

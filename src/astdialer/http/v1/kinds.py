@@ -22,20 +22,21 @@ Guid = Annotated[
         examples=["0d6f2c1e-7a53-4b0e-9c57-1f6f1a0f8a11"],
     ),
 ]
-Name = Annotated[str, Path(max_length=70)]
+Name = Annotated[str, Path(max_length=70, description="Its name.", examples=["spring"])]
 
 
-def _real_date(text: str) -> str:
+def _real_date(text: str | None) -> str | None:
     try:
-        datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC)
+        if text is not None:
+            datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC)
     except ValueError:
         raise ValueError("expected a real date as YYYYMMDD") from None
     return text
 
 
 DateFolder = Annotated[
-    str,
-    Query(pattern="^[0-9]{8}$", description="The call's date, YYYYMMDD.", examples=["20251009"]),
+    str | None,
+    Query(pattern="^[0-9]{8}$", description="Only of this day, the call's own date YYYYMMDD.", examples=["20251009"]),
     AfterValidator(_real_date),
 ]
 #: The latest instant that anything has, ms.

@@ -168,7 +168,7 @@ def _folder(path: Path) -> str | None:
 async def list_recordings(
     found: Found,
     access: Reader,
-    date: DateFolder | None = None,
+    date: DateFolder = None,
     campaign: Annotated[str | None, Query(max_length=70, description="Only of this campaign.")] = None,
     *,
     limit: Limit = USUAL_LIMIT,
