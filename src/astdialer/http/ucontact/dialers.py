@@ -122,8 +122,10 @@ async def _respool(found: Services, access: Access, campaign: Campaign, spool: F
     if contact:
         await check_own_contact(found, access, contact.id)
         await contacts.when_idle(found.store, found.clock, contact.id)
-    else:
-        await _check_own_number(found, access, campaign.name, main.number)
+    elif access.role is Role.AGENT:
+        for each in await found.store.contacts_with(main.number, campaign.id, open_only=False):
+            if contacts.main_number(each) == main.number:  # any of them may be the one that is put back
+                await check_own_contact(found, access, each.id)
     return contacts.Respool(
         campaign=campaign.name,
         number=known,

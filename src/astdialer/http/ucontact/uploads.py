@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import uuid
 from collections.abc import AsyncIterator
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/Dialers")
 Keeper = Annotated[Access, Depends(Needs(Permission.CONTACTS))]
 FILE = "fileb64"
 MOST_ROWS = 10**9
-FOLDER_MODE = 0o700
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
 @router.post("/uploadbase")
@@ -50,7 +51,8 @@ async def _upload(request: Request, access: Access, *, zoned: bool) -> Response:
         fields, size = await _received(request, found, path)
         await _submit(found, access, fields, path, size, zoned=zoned)
     except BaseException:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(path.unlink)
         raise
     return done()
 
@@ -96,7 +98,7 @@ async def _received(request: Request, found: Services, path: Path) -> tuple[Fiel
         raise HTTPException(415, f"Content-Type {kind[:80]}: expected {FORM}")
     try:
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        with path.open("xb") as file:
+        with _private(path) as file:
             if kind == JSON:
                 return await _of_json(request, found, file)
             reader = FormReader(FILE, file, charset)
@@ -129,6 +131,11 @@ async def _of_json(request: Request, found: Services, file: BinaryIO) -> tuple[F
     sink.end()
     await asyncio.to_thread(_settle, file)
     return fields, sink.size
+
+
+def _private(path: Path) -> BinaryIO:
+    """A new file that nobody else may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb")
 
 
 def _settle(file: BinaryIO) -> None:
