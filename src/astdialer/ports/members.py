@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from astdialer.domain.contact import Contact
+from astdialer.domain.contact import Contact, NewContact
+from astdialer.ports.facts import BaseUpload
 from astdialer.ports.requests import ForeignObject
 
 
@@ -44,6 +45,23 @@ class MemberStore(Protocol):
 
     async def past_attempts(self, search: AttemptSearch, limit: int, offset: int = 0) -> Sequence[Mapping[str, Any]]:
         """Attempts that are over; with ``held``."""
+
+    async def add_members(
+        self,
+        campaign_id: int,
+        base: str,
+        contacts: Sequence[NewContact],
+        documents: Sequence[ForeignObject],
+        now: int,
+    ) -> Sequence[int]:
+        """Add contacts that may repeat each other's numbers, as RequestStore.add_to_base does, and a document for each,
+        whose id becomes the contact's; all of them or none. Their ids."""
+
+    async def add_to_upload(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
+        """As UploadStore.add_contacts; their ids."""
+
+    async def end_unreachable(self, contacts: Mapping[int, NewContact], now: int) -> None:
+        """End those, by their ids, who have expired, or have no number that can be dialed."""
 
     async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
         """Those that there are of these ids."""

@@ -7,10 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from astdialer.domain.contact import Contact
-from astdialer.ports import AttemptSearch, ForeignObject, MemberSearch
+from astdialer.domain.contact import Contact, NewContact
+from astdialer.domain.errors import Conflict
+from astdialer.ports import AttemptSearch, BaseUpload, ForeignObject, MemberSearch
 from astdialer.store.claim import with_numbers
-from astdialer.store.database import Database
+from astdialer.store.database import Database, Writing
+from astdialer.store.requests import add_to_base, end_at_once, has_expired, has_no_number
+from astdialer.store.uploads import insert_contacts
 
 #: End reason of contacts that somebody has removed.
 REMOVED = "removed"
@@ -38,6 +41,48 @@ class Members:
         query = f"past_attempts{by}" if search.contact_id is None else "past_attempts_of_contact"
         return await self._db.read(query, _row(search, limit, offset))
 
+    async def add_members(
+        self,
+        campaign_id: int,
+        base: str,
+        contacts: Sequence[NewContact],
+        documents: Sequence[ForeignObject],
+        now: int,
+    ) -> Sequence[int]:
+        """Add contacts and a document for each, in one transaction; their ids."""
+
+        async def add(tx: Writing) -> Sequence[int]:
+            added = [each for each in await add_to_base(tx, campaign_id, base, contacts, now=now) if each is not None]
+            pairs = zip(documents, added, strict=True)
+            await tx.execute_many("save_foreign", [_document_row(one) | {"id": str(at)} for one, at in pairs])
+            return added
+
+        ids: Sequence[int] = await self._db.write(add)
+        return ids
+
+    async def add_to_upload(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
+        """Add a batch; their ids. Raises Conflict when the upload was discarded meanwhile."""
+
+        async def add(tx: Writing) -> Sequence[int]:
+            if not await tx.execute("touch_upload", {"id": upload.id, "now": now}):
+                raise Conflict(f"the upload into {upload.base!r} was discarded by somebody else")
+            return await insert_contacts(tx, upload, contacts)
+
+        ids: Sequence[int] = await self._db.write(add)
+        return ids
+
+    async def end_unreachable(self, contacts: Mapping[int, NewContact], now: int) -> None:
+        """End those whom nobody will ever call."""
+
+        over = {at: new for at, new in contacts.items() if has_no_number(new) or has_expired(new, now)}
+
+        async def end(tx: Writing) -> None:
+            for contact_id, new in over.items():
+                await end_at_once(tx, contact_id, new, now)
+
+        if over:
+            await self._db.write(end)
+
     async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
         """Those that there are of these ids."""
         rows = await self._db.read("documents", {"dialect": dialect, "kind": kind, "ids": json.dumps(list(ids))})
@@ -45,8 +90,14 @@ class Members:
 
     async def save_documents(self, made: Sequence[ForeignObject]) -> None:
         """Make or replace, in one transaction."""
-        rows = [dataclasses.asdict(each) | {"body": json.dumps(dict(each.body), ensure_ascii=False)} for each in made]
+        rows = list(map(_document_row, made))
         await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
+
+
+def _document_row(made: ForeignObject) -> dict[str, Any]:
+    """Not by dataclasses.asdict: it would copy the body, of thousands at a time."""
+    row = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+    return row | {"body": json.dumps(dict(made.body), ensure_ascii=False)}
 
 
 def _row(search: AttemptSearch, limit: int, offset: int) -> dict[str, Any]:

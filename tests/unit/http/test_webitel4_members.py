@@ -1,7 +1,9 @@
 """Webitel v4: members of queues, one by one and in bulk, shown, changed, cancelled, removed."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from http_hands import NOW, Hands, hands
 from astdialer.domain.access import Role
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import INVALID, Contact, ContactState, Rank
+from astdialer.domain.errors import Unavailable
 from astdialer.domain.retry import succeeded
 from astdialer.http.webitel4.incoming import our_priority
 
@@ -230,7 +233,7 @@ async def test_a_file_name_becomes_the_bases(api: Hands, queue: Campaign) -> Non
         ({"variables": {"a": ["1"]}}, "items.1.variables", ""),
         ({"variables": {f"v{n}": "" for n in range(61)}}, "items.1.variables", ""),
         ({"name": "a\nb"}, "items.1.name", ""),
-        ({"name": "\ud800"}, "items.1.name", ""),
+        ({"name": "\ud800"}, "body: Invalid JSON", ""),
         ({"timezone": {"id": 379}}, "items.1.timezone", ""),
         ({"timezone": {"name": "Mars/Base"}}, "items.1.timezone", ""),
         ({"bucket": {"id": "no bucket"}}, "bucket.id", ""),
@@ -457,3 +460,56 @@ async def test_a_queue_is_a_campaign(api: Hands, queue: Campaign) -> None:
     await api.campaign("other")
     listed = (await api.ask("GET", "/call_center/queues", params={"q": "oth*"})).json()
     assert [row["name"] for row in listed["items"]] == ["other"]
+
+
+# --- many at a time --------------------------------------------------------------------------------------------------
+
+
+async def test_thousands_are_loaded_at_once_and_the_engine_goes_on_meanwhile(api: Hands, queue: Campaign) -> None:
+    items = [one(f"+44770090{n:04}", name=f"m{n}", priority=n) for n in range(1200)]
+    items[7]["communications"][0]["destination"] = "Reception"
+    items[8]["expire_at"] = NOW - 1
+    longest, over = 0.0, asyncio.Event()
+
+    async def beat() -> None:
+        nonlocal longest
+        while not over.is_set():
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - before - 0.01)
+
+    heart = asyncio.create_task(beat())
+    answer = await api.ask("POST", f"/call_center/queues/{queue.id}/members/bulk", json={"items": items})
+    over.set()
+    await heart
+    ids = answer.json()["ids"]
+    assert len(set(ids)) == len(items)
+    assert longest < 0.5, "calls are placed by the same thread"
+    shown = (await api.ask("GET", f"/call_center/queues/{queue.id}/members", params={"id": ids[6:9]})).json()["items"]
+    assert [(each["name"], each["priority"], each["stop_cause"]) for each in reversed(shown)] == [
+        ("m6", 6, ""),
+        ("m7", 7, "invalid_number_format"),
+        ("m8", 8, "expired"),
+    ]
+    assert (await api.store.counts(queue.id)).ready == len(items) - 2
+
+
+async def test_of_many_none_is_loaded_if_the_store_fails_on_the_way(
+    api: Hands, queue: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_to_upload, batches = api.store.add_to_upload, 0
+
+    async def fails(*arguments: Any) -> Sequence[int]:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
+            raise Unavailable("the disk is full")
+        return await add_to_upload(*arguments)
+
+    monkeypatch.setattr(api.store, "add_to_upload", fails)
+    url, body = f"/call_center/queues/{queue.id}/members/bulk", {"items": [one()] * 1001}
+    answer = await api.ask("POST", url, json=body)
+    assert (answer.status_code, answer.json()["id"], batches) == (503, "app.unavailable", 2)
+    assert (await api.ask("GET", f"/call_center/queues/{queue.id}/members")).json()["items"] == []
+    assert await api.store.bases(queue.id) == []
+    assert len((await api.ask("POST", url, json=body)).json()["ids"]) == 1001

@@ -25,13 +25,13 @@ from astdialer.http.webitel4.shapes import (
     Keeper,
     Line,
     Lookup,
-    MaybeLookup,
     Name,
     Pages,
     PathId,
     Reader,
     Search,
     Whole,
+    id_of,
 )
 from astdialer.ports import ForeignObject
 
@@ -51,7 +51,7 @@ class BucketBody(Body):
 class QueueBucketBody(Body):
     """A bucket of a queue."""
 
-    bucket: MaybeLookup = Lookup()
+    bucket: Lookup | None = None
     ratio: Whole = 0
     priority: Whole = 0
     disabled: Flag = False
@@ -216,12 +216,13 @@ async def attach_bucket(found: Found, access: Keeper, queue_id: PathId, body: Qu
     """Attach a bucket. Its ratio and priority are kept, and decide nothing here."""
     campaign = await queue_of(found, access, queue_id)
     known = await buckets_of(found, campaign.tenant)
-    known.one(body.bucket.id)
+    bucket_id = id_of(body.bucket)
+    known.one(bucket_id)
     now = found.clock.now()
     one = ForeignObject(
         dialect=DIALECT,
         kind=ATTACHED,
-        id=f"{campaign.id}/{body.bucket.id}",
+        id=f"{campaign.id}/{bucket_id}",
         tenant=campaign.tenant,
         name=str(campaign.id),
         body={"ratio": body.ratio, "priority": body.priority, "disabled": body.disabled},
@@ -229,7 +230,7 @@ async def attach_bucket(found: Found, access: Keeper, queue_id: PathId, body: Qu
         changed_at=now,
     )
     await found.store.save_foreign(one)
-    return _shown_attached(body.bucket.id, one, known)
+    return _shown_attached(bucket_id, one, known)
 
 
 @router.get("/queues/{queue_id}/buckets/{bucket_id}")

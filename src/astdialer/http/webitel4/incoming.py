@@ -16,7 +16,15 @@ from astdialer.domain.params import check_params
 from astdialer.domain.processing import Change, Keep
 from astdialer.engine.contacts import MAX_PRIORITY
 from astdialer.http.services import ReadNumber
-from astdialer.http.webitel4.shapes import MOST_COMMUNICATIONS, Communication, Lookup, Member, MemberPatch, Refused
+from astdialer.http.webitel4.shapes import (
+    MOST_COMMUNICATIONS,
+    Communication,
+    Lookup,
+    Member,
+    MemberPatch,
+    Refused,
+    id_of,
+)
 
 #: Webitel's priority 0. Its higher ones go first, our smaller ones do.
 MIDDLE = 500_000
@@ -37,6 +45,13 @@ def our_priority(theirs: int) -> int:
     return min(max(MIDDLE - theirs, 1), MAX_PRIORITY)
 
 
+def new_contacts(
+    read: ReadNumber, members: Sequence[Member], places: Places, *, many: bool
+) -> list[tuple[NewContact, dict[str, Any]]]:
+    """Each contact, and what is kept beside it. Takes a moment for thousands. Raises InvalidSetting."""
+    return [new_contact(read, member, places, f"items.{at}." if many else "") for at, member in enumerate(members)]
+
+
 def new_contact(read: ReadNumber, member: Member, places: Places, where: str) -> tuple[NewContact, dict[str, Any]]:
     """The contact, and what is kept beside it. ``where`` is put before names of fields. Raises InvalidSetting."""
     zone = _zone(member.timezone, where)
@@ -48,9 +63,9 @@ def new_contact(read: ReadNumber, member: Member, places: Places, where: str) ->
         numbers=tuple(numbers),
         params=params,
         priority=our_priority(member.priority),
-        agentphone=places.agents.get(member.agent.id, ""),
+        agentphone=places.agents.get(id_of(member.agent), ""),
         line=0,
-        bucket=places.buckets.get(member.bucket.id, ""),
+        bucket=places.buckets.get(id_of(member.bucket), ""),
         not_before=member.min_offering_at,
         expires_at=member.expire_at,
         repeatable=True,
@@ -72,18 +87,19 @@ def _sorted(communications: Sequence[Communication], where: str) -> list[Communi
         code = "model.member.is_valid.communications.app_error"
         raise Refused(code, f"{where}communications", f"{count} of them", f"1 to {MOST_COMMUNICATIONS}")
     for at, each in enumerate(communications):
-        if not re.fullmatch(r"[1-9][0-9]{0,9}", each.type.id):
+        type_id = id_of(each.type)
+        if not re.fullmatch(r"[1-9][0-9]{0,9}", type_id):
             code = "model.member.is_valid.communications.type.app_error"
-            raise Refused(code, f"{where}communications.{at}.type.id", each.type.id, "a whole number, 1 or more")
+            raise Refused(code, f"{where}communications.{at}.type.id", type_id, "a whole number, 1 or more")
     return sorted(communications, key=lambda each: -each.priority)
 
 
 def _number(read: ReadNumber, one: Communication, zone: str) -> NewNumber:
+    text, kind = one.destination.strip(), id_of(one.type)
     try:
-        number = read(one.destination.strip(), one.type.id)
+        number = read(text, kind)
     except InvalidNumber:
-        text = one.destination.strip()
-        number = NewNumber(number=text, as_uploaded=text, type=one.type.id, end_reason=INVALID)
+        number = NewNumber(number=text, as_uploaded=text, type=kind, end_reason=INVALID)
     reason = number.end_reason or (STOPPED if one.stop_at else "")
     zones = zone or number.zones
     return replace(number, priority=one.priority, description=one.description, zones=zones, end_reason=reason)
@@ -99,7 +115,7 @@ def _documents(found: Sequence[Communication], numbers: Sequence[NewNumber]) -> 
         {
             "number": number.number,
             "destination": each.destination,
-            "type": each.type.name,
+            "type": each.type.name if each.type else "",
             "display": each.display,
             "resource": _kept(each.resource),
             "dtmf": each.dtmf,
@@ -109,8 +125,8 @@ def _documents(found: Sequence[Communication], numbers: Sequence[NewNumber]) -> 
     ]
 
 
-def _kept(lookup: Lookup) -> dict[str, str] | None:
-    return {"id": lookup.id, "name": lookup.name} if lookup.id or lookup.name else None
+def _kept(lookup: Lookup | None) -> dict[str, str] | None:
+    return {"id": lookup.id, "name": lookup.name} if lookup and (lookup.id or lookup.name) else None
 
 
 def _params(
@@ -132,9 +148,9 @@ def _checked(params: Mapping[str, str], where: str) -> None:
         raise InvalidSetting(f"{where}variables", error.value, error.expected) from None
 
 
-def _zone(timezone: Lookup, where: str) -> str:
+def _zone(timezone: Lookup | None, where: str) -> str:
     """By its IANA name. A number that another installation counts its zones by would have people called at any hour."""
-    text = timezone.name or timezone.id
+    text = (timezone.name or timezone.id) if timezone else ""
     if not text:
         return ""
     try:
@@ -175,8 +191,8 @@ def change_of(
         priority=our_priority(body.priority) if given("priority") else Keep.IT,
         expires_at=body.expire_at if given("expire_at") else Keep.IT,
         next_at=body.min_offering_at or Keep.IT,
-        agent=places.agents.get(body.agent.id, "") if given("agent") else Keep.IT,
-        bucket=places.buckets.get(body.bucket.id, "") if given("bucket") else Keep.IT,
+        agent=places.agents.get(id_of(body.agent), "") if given("agent") else Keep.IT,
+        bucket=places.buckets.get(id_of(body.bucket), "") if given("bucket") else Keep.IT,
         zone=zone or Keep.IT,
         numbers=numbers if found else Keep.IT,
         tries=body.attempts if given("attempts") else Keep.IT,

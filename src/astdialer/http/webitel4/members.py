@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
@@ -16,6 +19,7 @@ from astdialer.domain.names import NAME
 from astdialer.domain.processing import Change
 from astdialer.engine import processing
 from astdialer.engine.contacts import REMOVED, check_agent, end_anyhow
+from astdialer.engine.members import add
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.webitel4 import incoming
@@ -36,6 +40,7 @@ from astdialer.http.webitel4.shapes import (
     Pages,
     PathId,
     Reader,
+    id_of,
 )
 from astdialer.ports import ForeignObject, MemberSearch
 
@@ -75,26 +80,19 @@ async def _add(
 ) -> Sequence[int]:
     """All of them, or none; without ``base`` it is one alone. Raises InvalidSetting."""
     places = await _places(found, access, campaign, members)
-    new = [
-        incoming.new_contact(found.read_number, member, places, f"items.{at}." if base else "")
-        for at, member in enumerate(members)
-    ]
+    # In another thread: reading thousands of numbers takes seconds, and calls go on in this one.
+    new = await asyncio.to_thread(incoming.new_contacts, found.read_number, members, places, many=bool(base))
     await make(found, await buckets_of(found, campaign.tenant), places.unmade)
     now = found.clock.now()
-    added = await found.store.add_to_base(campaign.id, base or BASE, [contact for contact, _ in new], now)
-    ids = [contact_id for contact_id in added if contact_id is not None]
-    documents = [body for _, body in new]
-    await found.store.save_documents(
-        [_document(campaign, each, body, now) for each, body in zip(ids, documents, strict=True)]
-    )
-    return ids
+    documents = [(contact, _document(campaign, "", body, now)) for contact, body in new]
+    return await add(found.store, found.clock, campaign, base or BASE, documents)
 
 
 async def _places(found: Services, access: Access, campaign: Campaign, members: Sequence[Member]) -> Places:
     """What the buckets and agents of members are called here."""
     buckets = await buckets_of(found, campaign.tenant)
-    bucket_ids = list(dict.fromkeys(member.bucket.id for member in members if member.bucket.id))
-    agent_ids = list(dict.fromkeys(member.agent.id for member in members if member.agent.id))
+    bucket_ids = list(dict.fromkeys(filter(None, (id_of(member.bucket) for member in members))))
+    agent_ids = list(dict.fromkeys(filter(None, (id_of(member.agent) for member in members))))
     agents = await extensions(found, access, agent_ids)
     for name in agents.values():
         check_agent(name)
@@ -106,12 +104,12 @@ async def _places(found: Services, access: Access, campaign: Campaign, members: 
 
 
 def _document(
-    campaign: Campaign, contact_id: int, body: Mapping[str, Any], now: int, created_at: int | None = None
+    campaign: Campaign, member_id: str, body: Mapping[str, Any], now: int, created_at: int | None = None
 ) -> ForeignObject:
     return ForeignObject(
         dialect=DIALECT,
         kind=KIND,
-        id=str(contact_id),
+        id=member_id,
         tenant=campaign.tenant,
         name=str(campaign.id),
         body=body,
@@ -125,16 +123,31 @@ async def create_member(found: Found, access: Keeper, queue_id: PathId, body: Me
     """Add one member."""
     campaign = await queue_of(found, access, queue_id)
     (contact_id,) = await _add(found, access, campaign, [body])
-    return await view(found, campaign, await found.store.load_contact(contact_id))
+    (contact,) = await found.store.members(MemberSearch(campaign_id=campaign.id, ids=[contact_id]), 1)
+    return await view(found, campaign, contact)
 
 
-@router.post("/bulk")
-async def create_members(found: Found, access: Keeper, queue_id: PathId, body: Bulk) -> dict[str, list[str]]:
+_ITEMS = {"type": "array", "items": {"type": "object"}, "description": "Members, as one by one."}
+_BULK = {"type": "object", "required": ["items"], "properties": {"items": _ITEMS, "file_name": {"type": "string"}}}
+_BULK_BODY = {"requestBody": {"content": {"application/json": {"schema": _BULK}}, "required": True}}
+
+
+@router.post("/bulk", openapi_extra=_BULK_BODY)
+async def create_members(found: Found, access: Keeper, queue_id: PathId, request: Request) -> dict[str, list[str]]:
     """Add many members, all or none. A name of a file becomes the base's."""
     campaign = await queue_of(found, access, queue_id)
+    body = await asyncio.to_thread(_bulk, await request.body())
     base = incoming.base_name(body.file_name) or BASE
     ids = await _add(found, access, campaign, body.items, base)
     return {"ids": [str(contact_id) for contact_id in ids]}
+
+
+def _bulk(raw: bytes) -> Bulk:
+    """Not by FastAPI, which would read megabytes in the thread in which calls go on."""
+    try:
+        return Bulk.model_validate_json(raw)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_context=False, include_input=False)) from None
 
 
 # --- there -----------------------------------------------------------------------------------------------------------
@@ -188,7 +201,7 @@ async def change_member(
     changed = contact if change == Change() else await processing.change(found.store, found.clock, contact.id, change)
     if kept != known:
         created_at = document.created_at if document else 0
-        saved = _document(campaign, contact.id, kept, found.clock.now(), created_at)
+        saved = _document(campaign, member_id, kept, found.clock.now(), created_at)
         await found.store.save_documents([saved])
     return await view(found, campaign, changed)
 

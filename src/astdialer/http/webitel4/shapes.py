@@ -110,7 +110,9 @@ class Lookup(Body):
     name: Name = ""
 
 
-MaybeLookup = Annotated[Lookup, _or(Lookup())]
+def id_of(lookup: Lookup | None) -> str:
+    """The id that is meant; empty for none."""
+    return lookup.id if lookup else ""
 
 
 class Communication(Body):
@@ -119,9 +121,9 @@ class Communication(Body):
     destination: Number = ""
     priority: Whole = 0
     description: Line = ""
-    type: MaybeLookup = Lookup()
+    type: Lookup | None = None
     display: Word = ""
-    resource: MaybeLookup = Lookup()
+    resource: Lookup | None = None
     stop_at: Instant = None
     dtmf: Word = ""
 
@@ -137,10 +139,10 @@ class Member(Body):
     expire_at: Instant = None
     min_offering_at: Instant = None
     variables: Variables = Field(default_factory=dict)
-    timezone: MaybeLookup = Lookup()
-    bucket: MaybeLookup = Lookup()
-    agent: MaybeLookup = Lookup()
-    skill: MaybeLookup = Lookup()
+    timezone: Lookup | None = None
+    bucket: Lookup | None = None
+    agent: Lookup | None = None
+    skill: Lookup | None = None
     communications: Communications = Field(default_factory=list)
 
 
