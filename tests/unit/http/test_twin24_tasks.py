@@ -56,7 +56,7 @@ async def test_the_seeds_task_is_made_as_it_stands(api: Hands) -> None:
     assert settings.start_at == "2023-06-02T10:00:00Z"
     assert (settings.record, settings.amd, settings.short_call_s) == (True, True, 1)
     assert settings.retry_busy.text == settings.retry_short.text == settings.retry_unknown.text == "1/0"
-    assert [hook.url for hook in await api.store.webhooks()] == SEED["webhookUrls"]
+    assert {hook.url for hook in await api.store.webhooks()} == set(SEED["webhookUrls"])
     assert {hook.form for hook in await api.store.webhooks()} == {Form.TWIN24}
 
 
@@ -93,7 +93,8 @@ async def test_a_task_is_made_at_each_of_its_places(api: Hands, prefix: str) -> 
         ({"additionalOptions__detectRobot": "false", "additionalOptions__detectRobotMode": None}, {"amd": False}),
         ({"additionalOptions__detectRobotMode": "block"}, {"amd": True}),
         ({"additionalOptions__providerId": "own-trunk"}, {"trunk": "own-trunk"}),
-        ({}, {"calling_hours": "08:00-21:00", "require_zone": False, "max_calls": 10_000, "stop_at": ""}),
+        ({}, {"calling_hours": "00:00-24:00", "require_zone": False, "max_calls": 10_000, "stop_at": ""}),
+        ({}, {"attempts_per_day": 0, "attempts_per_week": 0}),
         ({"lifetime": 300}, {"stop_at": "2025-10-09T08:58:20Z"}),
         (
             {"lifetime": 60, "startType": "time", "startMoment": "2025-10-10 10:00"},
@@ -177,10 +178,10 @@ async def test_tasks_begin_as_the_administrators_template(tmp_path: Path) -> Non
         await trunk(api)
         missing = await refused(api, "/autoCall", task())
         assert "[http] autocall_template = 'usual': there is no such campaign" in missing["message"]
-        template = {"calling_hours": "10:00-12:00", "attempts_per_day": "0", "amd_max_words": "5", "goto": "own,s,1"}
+        template = {"calling_hours": "10:00-12:00", "attempts_per_day": "4", "amd_max_words": "5", "goto": "own,s,1"}
         await api.campaign("usual", mode="broadcast", **template)
         found = (await campaign_of(api, await made(api))).settings
-        assert (found.calling_hours, found.attempts_per_day, found.amd_max_words) == ("10:00-12:00", 0, 5)
+        assert (found.calling_hours, found.attempts_per_day, found.amd_max_words) == ("10:00-12:00", 4, 5)
         assert found.goto == f"astdialer-scenarios,{SCENARIO},1"
 
 
@@ -338,6 +339,24 @@ async def test_receivers_are_told_what_they_want_when_they_want_it(api: Hands) -
     assert {hook.campaign_id for hook in found.values()} == {campaign.id}
     assert found["b"].options["delay_s"] == 4
     assert found["a"].options["taskId"] == identity
+
+
+@pytest.mark.parametrize("end", ["halted", "lifetime"])
+async def test_receivers_of_a_task_that_ended_long_ago_are_forgotten(api: Hands, end: str) -> None:
+    hooks: dict[str, Any] = {"webhookUrls": ["https://example.com/hook"]}
+    await made(api, **hooks)
+    identity = await made(api, **hooks, lifetime=300)
+    if end == "halted":
+        await post(api, f"/autoCall/{identity}/halted")
+    else:
+        await api.store.set_state((await campaign_of(api, identity)).id, CampaignState.FINISHED, now=NOW)
+    ended = (await campaign_of(api, identity)).id
+    await made(api)
+    assert ended in {hook.campaign_id for hook in await api.store.webhooks()}, "it may have to be told yet"
+    api.clock.at += 2 * 86_400_000
+    await made(api)
+    assert len(await api.store.webhooks()) == 1
+    assert ended not in {hook.campaign_id for hook in await api.store.webhooks()}
 
 
 # --- what it does ----------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from astdialer.ports import ForeignObject
 
 #: The base of candidates.
 BASE = "candidates"
+DAY_MS = 86_400_000
+S = CampaignState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ async def made_of(
             created_by=access.name,
         )
     now = found.clock.now()
+    await forget_receivers(found)
     await found.store.save_foreign(
         ForeignObject(
             dialect=DIALECT,
@@ -113,6 +116,26 @@ async def made_of(
         )
     )
     return Task(id=identity, campaign=campaign, body=body, created_at=now)
+
+
+async def forget_receivers(found: Services) -> None:
+    """Remove the receivers of tasks that ended for ever a day ago, and were told of it: some clients make a task for
+    each call."""
+    now = found.clock.now()
+    campaigns_by_id = {campaign.id: campaign for campaign in await found.store.campaigns()}
+    for webhook in await found.store.webhooks():
+        campaign = campaigns_by_id.get(webhook.campaign_id or 0)
+        if webhook.form is not Form.TWIN24 or campaign is None or not _is_over(campaign, now):
+            continue
+        (last, *_) = await found.store.history(campaign.id, 1)
+        if last.at < now - DAY_MS and not await found.store.deliveries(webhook.id, "pending", 1):
+            await found.store.remove_webhook(webhook.id)
+
+
+def _is_over(campaign: Campaign, now: int) -> bool:
+    """Whether it can't be started again: halted, or past its lifetime."""
+    ended = campaign.settings.stops is not None and campaign.settings.stops <= now - DAY_MS
+    return campaign.state is S.STOPPED or (campaign.state is S.FINISHED and ended)
 
 
 def campaign_name(title: str, identity: str) -> str:
@@ -213,8 +236,6 @@ async def shown(found: Services, task: Task) -> dict[str, Any]:
 
 
 # --- what it is to do ------------------------------------------------------------------------------------------------
-
-S = CampaignState
 
 
 async def play(found: Services, access: Access, task: Task) -> Task:

@@ -22,8 +22,15 @@ from astdialer.http.services import ReadNumber
 from astdialer.http.twin24 import cps
 from astdialer.http.twin24.models import AutoCall, Hook, Limit, Person, Redial, Rule
 
-#: What tasks begin with unless [http] autocall_template says otherwise: the pace is the limit, as in Twin24.
-USUAL = {"mode": "broadcast", "max_calls": "10000"}
+#: What tasks begin with unless [http] autocall_template says otherwise. As in Twin24 the pace is the limit, and hours
+#: and caps are those that a task asks for: some call people with a code that they wait for, at whatever hour.
+USUAL = {
+    "mode": "broadcast",
+    "max_calls": "10000",
+    "calling_hours": "00:00-24:00",
+    "attempts_per_day": "0",
+    "attempts_per_week": "0",
+}
 #: Redial rules by what they are for. A call error is any of three dispositions, each with its own counter.
 _RULES = {
     "busy": ("busy",),
@@ -140,13 +147,14 @@ def _hours(task: AutoCall, texts: Mapping[str, str]) -> dict[str, str]:
                 "additionalOptions.allowCallTimeTo", given, "seconds of the same day, later than allowCallTimeFrom"
             )
         found = {"calling_hours": hours_text(start, end), "require_zone": "true"}
-    return found | _by_law(found.get("calling_hours", texts.get("calling_hours", ""))) if options.fz230 else found
+    hours = found.get("calling_hours", texts["calling_hours"])
+    return found | _by_law(hours) if options.fz230 else found
 
 
 def _by_law(hours: str) -> dict[str, str]:
     """230-FZ within the hours that the task allows. Raises InvalidSetting when none are left."""
     start, end = parse_hours(_FZ230["calling_hours"])
-    own_start, own_end = parse_hours(hours) if hours else (start, end)
+    own_start, own_end = parse_hours(hours)
     start, end = max(start, own_start), min(end, own_end)
     if start >= end:
         raise InvalidSetting("additionalOptions.fz230", hours, f"hours within {_FZ230['calling_hours']}")
