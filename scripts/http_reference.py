@@ -86,7 +86,7 @@ def http_page() -> str:
 
 def openapi() -> Mapping[str, Any]:
     """The document of an application that has nothing behind it."""
-    nothing = dict.fromkeys(("store", "clock", "read_number", "library", "notifier", "spool"))
+    nothing = dict.fromkeys(("store", "clock", "read_number", "read_covered", "library", "notifier", "spool"))
     services = Services(zone="UTC", settings=config.Http(), agi=config.Agi(), **cast(Any, nothing))
     return make(services, dialects()).openapi()
 
