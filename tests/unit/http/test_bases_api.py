@@ -43,7 +43,7 @@ async def loaded(api: Hands) -> None:
     runner = UploadRunner(api.store, api.clock, spool_loader(api.store, api.clock, ENGINE), api.services.spool)
     task = asyncio.create_task(runner.run())
     async with asyncio.timeout(30):
-        while await api.store.open_jobs() or [path for path in spooled(api) if path.suffix != ".csv"]:  # noqa: ASYNC110
+        while await api.store.open_jobs() or any(path.suffix != ".csv" for path in spooled(api)):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
