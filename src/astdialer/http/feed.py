@@ -221,7 +221,7 @@ async def _part(listener: Listener, view: Mapping[str, Any]) -> tuple[str, str]:
     """What a listener sees of the live view, as text, and what of that tells whether anything has changed."""
     try:
         part = await listener.sees(view)
-    except AstdialerError:  # the engine does not know its campaign yet
+    except AstdialerError:  # its campaign is gone
         return "", ""
     return _json(part), _json({key: value for key, value in part.items() if key not in _RESTLESS})
 

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from http_hands import Hands, hands
 
 from astdialer.domain.access import Permission
+from astdialer.http.dialect import Dialect, bearer, problem_json
+from astdialer.http.openapi import operation_id
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/http-api.md"
 
@@ -37,6 +41,22 @@ async def test_every_endpoint_has_a_readable_id_of_its_own(document: Mapping[str
     ids = Counter(operation["operationId"] for _, operation in operations(document))
     assert [name for name, count in ids.items() if count > 1] == []
     assert [name for name in ids if not re.fullmatch(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*", name) or "_v1_" in name] == []
+
+
+def test_an_endpoint_of_another_dialect_has_its_name_in_front() -> None:
+    router = APIRouter()
+
+    @router.get("/other/things")
+    @router.get("/v1/things")
+    async def list_things() -> None: ...
+
+    dialects = [
+        Dialect(name=name, prefixes=(prefix,), router=router, find=bearer, tell=problem_json)
+        for name, prefix in (("other", "/other"), ("native", "/v1"))
+    ]
+    name = operation_id(lambda path: next((each for each in dialects if each.owns(path)), None))
+    routes = {route.path: name(route) for route in router.routes if isinstance(route, APIRoute)}
+    assert routes == {"/v1/things": "list_things", "/other/things": "other_list_things"}
 
 
 async def test_every_endpoint_says_what_it_does_and_what_it_needs(document: Mapping[str, Any]) -> None:

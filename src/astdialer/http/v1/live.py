@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from astdialer.domain.access import Access
-from astdialer.domain.errors import Unavailable
+from astdialer.engine.progress import progress
 from astdialer.engine.visible import sight
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
@@ -20,7 +20,7 @@ router = APIRouter(tags=["live"], route_class=IdempotentRoute, responses=PROBLEM
 
 
 class LiveCampaign(Shown):
-    """A campaign as it dials. Without an engine's word on it, only its state and counts are there."""
+    """A campaign as it dials. Of one that the engine does not know yet, only its state and counts are there."""
 
     campaign: str = Field(examples=["spring"])
     state: str = Field(examples=["running"])
@@ -96,12 +96,14 @@ async def part_of(found: Services, access: Access, view: Mapping[str, Any]) -> d
 
 
 async def part_of_campaign(found: Services, access: Access, view: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """What of the live view is about one campaign. Raises NotFound, and Unavailable while the engine does not know it
-    yet."""
-    seen = (await sight(found.store, [await found.campaign(access, name)])).of(view)
-    if not seen["campaigns"]:
-        raise Unavailable(f"the engine does not know the campaign {name} yet")
-    return {"written_at": seen["written_at"], "campaign": seen["campaigns"][0], "agents": seen["agents"]}
+    """What of the live view is about one campaign; of one that the engine does not know yet, what the store has.
+    Raises NotFound."""
+    campaign = await found.campaign(access, name)
+    seen = (await sight(found.store, [campaign])).of(view)
+    row = next(iter(seen["campaigns"]), None)
+    if row is None:
+        row = {"campaign": name, "state": campaign.state.value, **progress(await found.store.counts(campaign.id))}
+    return {"written_at": seen["written_at"], "campaign": row, "agents": seen["agents"]}
 
 
 @router.get("/live")
