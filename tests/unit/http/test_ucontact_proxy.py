@@ -61,7 +61,7 @@ async def asked(api: Hands, message: Mapping[str, Any], answer: Mapping[str, Any
     return told, orders
 
 
-# --- messages of the source document -----------------------------------------------------------------------------------
+# --- messages of the source document ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_every_action_of_the_source_document_is_there() -> None:
     assert set(ACTIONS) == {"call", "callWithPhone", "hangup", "tag", "CTI", "respool", "schedule"}
 
 
-# --- the page ----------------------------------------------------------------------------------------------------------
+# --- the page --------------------------------------------------------------------------------------------------------
 
 
 async def test_the_page_may_be_held_by_known_origins_alone(api: Hands) -> None:
