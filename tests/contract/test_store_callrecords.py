@@ -133,7 +133,7 @@ async def test_a_record_has_its_contact_beside_it(store: Store, calls: list[str]
     (row,) = await store.call_records(CallSearch(number=phone(1)), 1, 0)
     assert (row["id"], row["campaign"], row["dst"], row["as_uploaded"]) == (1, "demo", phone(1), phone(1)[3:])
     assert row["params"] == {"name": "Ñandú 1"}
-    assert row["others"] == [["M", phone(11)[3:], 0, ""]]
+    assert row["others"] == [["M", phone(11), phone(11)[3:], 0, ""]]
     assert (row["gone_at"], row["tag"], row["reserved_agent"]) == (NOW + 5000, "", "")
 
 

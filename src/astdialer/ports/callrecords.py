@@ -36,7 +36,7 @@ class CallRecordStore(Protocol):
     async def call_records(self, search: CallSearch, limit: int, offset: int) -> Sequence[Mapping[str, Any]]:
         """The oldest first. A CDR's columns; ``id``: its running number; ``gone_at``, ``reserved_agent`` of the
         attempt; the contact's ``tag``, ``params`` (a mapping), the number ``as_uploaded``, and ``others``: its other
-        numbers as (type, as uploaded, priority, description)."""
+        numbers as (type, number, as uploaded, priority, description)."""
 
     async def called_agents(self) -> Sequence[str]:
         """Interfaces of all agents that ever had a call."""

@@ -29,6 +29,7 @@ from astdialer.http.ucontact.values import (
     number_of,
     plain,
     telephone_of,
+    written,
 )
 
 router = APIRouter(prefix="/Agents")
@@ -143,7 +144,7 @@ async def cti(request: Request, access: Caller) -> Response:
     await check_own_contact(found, access, contact.id, guid)
     attempts = (await found.store.contact(contact.id))["attempts"]
     called = next(row["number"] for row in attempts if row["id"] == guid)
-    dialer = spool_object(contact, campaign.name, await base_name(found.store, contact))
+    dialer = _spool_object(found, contact, campaign.name, await base_name(found.store, contact))
     return JSONResponse({"guid": guid, "campaign": campaign.name, "callerid": called, "Dialer": dialer})
 
 
@@ -158,13 +159,15 @@ async def _interfaces(found: Services, access: Access, text: str) -> list[str]:
     return [check_own(access, interface) for interface in dict.fromkeys([*live, *known])]
 
 
-def spool_object(contact: Contact, campaign: str, base: str) -> dict[str, Any]:
+def _spool_object(found: Services, contact: Contact, campaign: str, base: str) -> dict[str, Any]:
     """The contact as Respool takes it back."""
     main, *others = contact.numbers
-    alternatives = (Alternative(n.type, n.as_uploaded, n.priority, n.description) for n in others)
+    alternatives = (
+        Alternative(n.type, written(found, n.number, n.as_uploaded), n.priority, n.description) for n in others
+    )
     return {
         "campaign": campaign,
-        "destination": main.as_uploaded,
+        "destination": written(found, main.number, main.as_uploaded),
         "dialerbase": base,
         "status": 1,
         "data": params_text(contact.params.items()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -17,7 +17,7 @@ from astdialer.domain.errors import InvalidSetting
 from astdialer.http.access import Needs
 from astdialer.http.services import Services, services
 from astdialer.http.ucontact.forms import Fields, fields_of
-from astdialer.http.ucontact.values import campaign_of, instant_of, local_text, number_of, whole_number
+from astdialer.http.ucontact.values import campaign_of, instant_of, local_text, number_of, whole_number, written
 from astdialer.ports import CallSearch
 from astdialer.ports.callrecords import AFTER_ALL, BEFORE_ALL
 
@@ -112,7 +112,7 @@ def _record(found: Services, row: Mapping[str, Any], names: Mapping[str, str]) -
         "calldate": local_text(found, row["calldate"]),
         "clid": row["clid"] if "<" in row["clid"] else f'"{row["campaign"]}" <{row["src"]}>',
         "src": row["src"],
-        "dst": row["as_uploaded"] or row["dst"],
+        "dst": written(found, row["dst"], row["as_uploaded"]),
         "dcontext": row["dcontext"],
         "channel": row["channel"],
         "dstchannel": row["dstchannel"],
@@ -142,9 +142,14 @@ def _record(found: Services, row: Mapping[str, Any], names: Mapping[str, str]) -
         "rating": 0,
         "dialerbase": row["dialerbase"] or None,
         "parandvalues": params_text(row["params"].items()) or None,
-        "alternatives": alternatives_text(Alternative(*other) for other in row["others"]) or None,
+        "alternatives": alternatives_text(_alternatives(found, row)) or None,
         "quality": 0,
     }
+
+
+def _alternatives(found: Services, row: Mapping[str, Any]) -> Iterator[Alternative]:
+    for kind, number, as_uploaded, priority, description in row["others"]:
+        yield Alternative(kind, written(found, number, as_uploaded), priority, description)
 
 
 def _word(row: Mapping[str, Any]) -> str:

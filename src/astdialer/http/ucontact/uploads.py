@@ -103,7 +103,7 @@ async def _received(request: Request, found: Services, path: Path) -> tuple[Fiel
                 return await _of_json(request, found, file)
             reader = FormReader(FILE, file, charset)
             fields = await reader.read(_chunks(request))
-            await asyncio.to_thread(_settle, file)
+            await asyncio.to_thread(_settle, file, path.parent)
             return Fields(fields), reader.size
     except OSError as error:
         raise Unavailable(f"{path.parent}: {error.strerror or error}") from error
@@ -129,7 +129,7 @@ async def _of_json(request: Request, found: Services, file: BinaryIO) -> tuple[F
     sink = Base64Sink(file)
     sink.write(text.encode("ascii", "replace"))
     sink.end()
-    await asyncio.to_thread(_settle, file)
+    await asyncio.to_thread(_settle, file, found.spool)
     return fields, sink.size
 
 
@@ -138,12 +138,12 @@ def _private(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb")
 
 
-def _settle(file: BinaryIO) -> None:
+def _settle(file: BinaryIO, folder: Path) -> None:
     """It is on the disk when we say so, and its name too."""
     file.flush()
     os.fsync(file.fileno())
-    folder = os.open(Path(file.name).parent, os.O_RDONLY)
+    names = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(names)
     finally:
-        os.close(folder)
+        os.close(names)

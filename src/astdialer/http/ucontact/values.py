@@ -70,6 +70,15 @@ def number_of(found: Services, field: str, value: Any, kind: str = NumberType.PR
     raise InvalidSetting(field, text[:80], f"a telephone number: {wrong}")
 
 
+def written(found: Services, number: str, as_uploaded: str | None) -> str:
+    """A number as it came, if it would be read as the same one again; else E.164."""
+    try:
+        same = bool(as_uploaded) and found.read_number(str(as_uploaded), NumberType.UNKNOWN).number == number
+    except InvalidNumber:
+        same = False
+    return str(as_uploaded) if same else number
+
+
 def numbers_of(found: Services, destination: Any, alternatives: Any) -> list[NewNumber]:
     """A contact's numbers, the main one first. Raises InvalidSetting."""
     return [number_of(found, "destination", destination), *alternatives_of(found, alternatives)]

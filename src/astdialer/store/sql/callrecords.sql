@@ -61,7 +61,7 @@ ORDER BY c.calldate, c.guid LIMIT :limit OFFSET :offset
 
 -- name: call_records
 SELECT i.id, c.*, a.gone_at, a.reserved_agent, n.as_uploaded, k.tag, k.params,
-  (SELECT json_group_array(json_array(o.type, o.as_uploaded, o.priority, o.description)) FROM (
+  (SELECT json_group_array(json_array(o.type, o.number, o.as_uploaded, o.priority, o.description)) FROM (
     SELECT * FROM numbers WHERE contact_id = c.contact_id AND id <> a.number_id ORDER BY position) o) AS others
 FROM json_each(:guids) g CROSS JOIN cdrs c ON c.guid = g.value JOIN cdr_ids i ON i.guid = c.guid
 LEFT JOIN attempts a ON a.id = c.guid LEFT JOIN numbers n ON n.id = a.number_id
