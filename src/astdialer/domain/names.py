@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from itertools import count
 
 from astdialer.domain.errors import InvalidSetting
 
@@ -10,6 +13,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}(->|<-)?")
 #: An agent: extension or interface, such as Local/1001@from-queue/n.
 AGENT = re.compile(r"[A-Za-z0-9+*#][A-Za-z0-9_.@+*#:/-]{0,127}")
 _LIST = re.compile(r"\s*,\s*")
+#: What stands between the letters of a folded name, and does not begin or end it.
+_UNFIT, _EDGES, _LONGEST_FOLDED = re.compile(r"[^A-Za-z0-9_.@+-]+"), "_.@+-", 56
 #: Lists of something else than names.
 _ITEMS = {"agents": (AGENT, "extensions or interfaces")}
 
@@ -29,3 +34,15 @@ def parse_names(key: str, text: str) -> tuple[str, ...]:
         if not pattern.fullmatch(name):
             raise InvalidSetting(key, text, f"{what} joined by commas; {name!r} can't be one")
     return names
+
+
+def folded(text: str, usual: str) -> str:
+    """A name that reads like the text, which may be anything: ``Café №1`` is Cafe-No1. ``usual`` if nothing is left."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return _UNFIT.sub("-", plain).strip(_EDGES)[:_LONGEST_FOLDED].rstrip(_EDGES) or usual
+
+
+def free_names(name: str, taken: Collection[str]) -> Iterator[str]:
+    """The name, then with -2, -3, … behind it; those that are not taken."""
+    numbered = (name if n == 1 else f"{name}-{n}" for n in count(1))
+    return (each for each in numbered if each not in taken)

@@ -27,27 +27,42 @@ QUOTED = 40
 
 
 async def create(
-    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY, tenant: str = ""
+    store: Store,
+    clock: Clock,
+    name: str,
+    texts: Mapping[str, str],
+    *,
+    done_by: str = SOMEBODY,
+    tenant: str = "",
+    must_exist: bool = True,
 ) -> Campaign:
     """A new campaign with these settings, of nobody in particular or of a tenant.
 
-    Raises InvalidSetting, and Conflict for a name that is taken or unknown.
+    ``must_exist`` False: what it names may come later; it can't be started before. Raises InvalidSetting, and Conflict
+    for a name that is taken or unknown.
     """
     settings = read_settings(texts)
-    await _check_named(store, Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings), texts)
+    made = Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings)
+    await _check_named(store, made, texts if must_exist else {})
     campaign = await store.create_campaign(name, settings, clock.now(), tenant)
     await note(store, clock, campaign, "created", changes(Settings(), settings), done_by=done_by)
     return campaign
 
 
 async def change(
-    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY
+    store: Store,
+    clock: Clock,
+    name: str,
+    texts: Mapping[str, str],
+    *,
+    done_by: str = SOMEBODY,
+    must_exist: bool = True,
 ) -> Settings:
     """Change settings, of a running campaign too. Raises NotFound, InvalidSetting and Conflict, and then changes
-    nothing."""
+    nothing. ``must_exist`` False: what it names may come later, unless it runs."""
     campaign = await store.campaign(name)
     settings = read_settings(texts, campaign.settings)
-    await _check_named(store, dataclasses.replace(campaign, settings=settings), texts)
+    await _check_named(store, dataclasses.replace(campaign, settings=settings), texts if must_exist else {})
     await save_settings(store, clock, campaign, settings, done_by)
     return settings
 

@@ -8,11 +8,13 @@ from astdialer.domain.hooks import Form
 from astdialer.engine.webhooks import Words, native_words
 from astdialer.http.dialect import Dialect
 from astdialer.http.v1 import api as native
+from astdialer.http.webitel3 import api as webitel3
+from astdialer.http.webitel3.words import webitel_words
 
 #: How each form of webhook says it.
-WORDS: Mapping[Form, Words] = {Form.NATIVE: native_words}
+WORDS: Mapping[Form, Words] = {Form.NATIVE: native_words, Form.WEBITEL: webitel_words}
 
 
 def dialects() -> Sequence[Dialect]:
     """In the order in which a path is looked up."""
-    return (native.dialect(),)
+    return (native.dialect(), webitel3.dialect())

@@ -152,10 +152,10 @@ async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) 
 
 async def _end_at_once(tx: Writing, contact_id: int, new: NewContact, now: int) -> None:
     """Nobody will ever be called: an end is told of that, as of every other."""
-    if all(number.end_reason for number in new.numbers):
-        await _end(tx, await loaded_contact(tx, contact_id), INVALID, Cause.INVALID_NUMBER_FORMAT, now)
-    elif new.expires_at is not None and new.expires_at <= now:
+    if new.expires_at is not None and new.expires_at <= now:
         await _end(tx, await loaded_contact(tx, contact_id), EXPIRED, EndCause.MEMBER_EXPIRED, now)
+    elif all(number.end_reason for number in new.numbers):
+        await _end(tx, await loaded_contact(tx, contact_id), INVALID, Cause.INVALID_NUMBER_FORMAT, now)
 
 
 async def _end(tx: Writing, contact: Contact, reason: str, cause: Cause | EndCause, now: int) -> None:
