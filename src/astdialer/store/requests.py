@@ -168,10 +168,10 @@ def _in_zone(contact: NewContact, zone: str) -> NewContact:
 
 async def end_at_once(tx: Writing, contact_id: int, new: NewContact, now: int) -> None:
     """Nobody will ever be called: an end is told of that, as of every other."""
-    if has_no_number(new):
-        await _end(tx, await loaded_contact(tx, contact_id), INVALID, Cause.INVALID_NUMBER_FORMAT, now)
-    elif has_expired(new, now):
+    if has_expired(new, now):
         await _end(tx, await loaded_contact(tx, contact_id), EXPIRED, EndCause.MEMBER_EXPIRED, now)
+    elif has_no_number(new):
+        await _end(tx, await loaded_contact(tx, contact_id), INVALID, Cause.INVALID_NUMBER_FORMAT, now)
 
 
 def has_no_number(new: NewContact) -> bool:

@@ -87,7 +87,7 @@ async def made_of(
         texts,
         done_by=access.name,
         tenant=access.tenant,
-        complete=False,
+        must_exist=False,
     )
     for one in told:
         options = {"taskId": identity, "botId": body.get("defaultExecData"), "channel": body.get("secondExecData")}
