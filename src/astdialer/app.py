@@ -13,13 +13,14 @@ from typing import Any
 from astdialer import config as configuration
 from astdialer.agi.scripts import routes
 from astdialer.agi.server import AgiServer
+from astdialer.agi.session import Script
 from astdialer.ami.telephony import AmiTelephony
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.errors import Unavailable
-from astdialer.engine.answering import Answering
 from astdialer.engine.context import EngineOptions
+from astdialer.engine.lookup import Lookup
 from astdialer.engine.origination import DialplanPlaces
-from astdialer.ports import Clock
+from astdialer.ports import Clock, Notifier
 from astdialer.records.files import RecordingFiles
 from astdialer.store import Sharing, SqliteStore
 from astdialer.store import open_store as open_sqlite
@@ -51,6 +52,7 @@ async def serve(
     Raises ConfigError, and Unavailable when the store, the FastAGI port or the HTTP port can't be had.
     """
     from astdialer.engine.engine import Engine  # it brings arrays, which all other commands do without
+    from astdialer.http.notify import HttpNotifier
 
     zone_of(config.engine.zone)
     turn = asyncio.Lock()
@@ -60,8 +62,12 @@ async def serve(
         telephony = AmiTelephony(config.asterisks, clock)
         engine = Engine(store, telephony, recordings, clock, engine_options(config))
         await engine.load()
-        await _listen(stack, config.agi, engine.answering, clock)
-        await stack.enter_async_context(_beside(config, clock, recordings, examine, turn))
+        notifier = await stack.enter_async_context(HttpNotifier(config.webhooks))
+        lookup = Lookup(notifier, config.webhooks.lookup_url, config.webhooks.lookup_timeout_s)
+        await _listen(stack, config.agi, routes(engine.answering, lookup), clock)
+        await stack.enter_async_context(
+            _beside(config, clock, recordings, examine=examine, notifier=notifier, turn=turn)
+        )
         await stack.enter_async_context(telephony.running())
         ready()
         await engine.run()
@@ -72,7 +78,9 @@ async def _beside(
     config: configuration.Config,
     clock: Clock,
     recordings: RecordingFiles,
+    *,
     examine: Examine | None,
+    notifier: Notifier,
     turn: asyncio.Lock,
 ) -> AsyncIterator[None]:
     """What runs beside the engine: webhooks, uploads, the HTTP API. One that fails is begun anew, and ends no call.
@@ -86,16 +94,15 @@ async def _beside(
     from astdialer.engine.webhooks import Herald
     from astdialer.http.application import make
     from astdialer.http.dialects import WORDS, dialects
-    from astdialer.http.notify import HttpNotifier
     from astdialer.http.server import check, listening
     from astdialer.http.services import Services
-    from astdialer.upload.spool import number_reader, spool_loader
+    from astdialer.upload.spool import covered_reader, number_reader, spool_loader
 
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config, clock, Sharing(turn=turn)))
-        notifier = await stack.enter_async_context(HttpNotifier(config.webhooks))
         herald = Herald(store, notifier, clock, WORDS)
-        uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine))
+        spool = config.store.path.parent / "spool"
+        uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine), spool)
         beside = Beside(clock)
         server = None
         if config.http.enabled:
@@ -107,9 +114,10 @@ async def _beside(
                 settings=config.http,
                 agi=config.agi,
                 read_number=number_reader(config.engine),
+                read_covered=covered_reader(config.engine),
                 library=recordings,
                 notifier=notifier,
-                spool=config.store.path.parent / "spool",
+                spool=spool,
                 servers=tuple(config.asterisks),
                 examine=examine,
                 beside=beside.states,
@@ -124,15 +132,15 @@ async def _beside(
 
 
 async def _listen(
-    stack: contextlib.AsyncExitStack, settings: configuration.Agi, answering: Answering, clock: Clock
+    stack: contextlib.AsyncExitStack, settings: configuration.Agi, scripts: Mapping[str, Script], clock: Clock
 ) -> None:
     """Serve the scripts. The port may be held for a moment: by the engine before us, or by doctor."""
     for pause_s in LISTEN_PAUSES_S:
         with contextlib.suppress(Unavailable):
-            await stack.enter_async_context(AgiServer(settings, routes(answering)))
+            await stack.enter_async_context(AgiServer(settings, scripts))
             return
         await clock.sleep(pause_s)
-    await stack.enter_async_context(AgiServer(settings, routes(answering)))
+    await stack.enter_async_context(AgiServer(settings, scripts))
 
 
 def engine_options(config: configuration.Config) -> EngineOptions:

@@ -172,6 +172,9 @@ class Http:
     scenario_context: str = _option(
         "astdialer-scenarios", "Dialplan context whose extensions are the scenarios (uuid) of Twin24's autoCall."
     )
+    autocall_template: str = _option(
+        "", "Campaign whose settings Twin24's tasks begin with, and that its single calls copy; empty: the usual ones."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,9 @@ class Engine:
         self.pressed += [(attempt_id, key)] if key else []
         return "dial" if attempt_id in self.accepted else self.keys.get(key, "wait")
 
+    async def redirected(self, attempt_id: str, to: str) -> None:
+        return
+
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         self.concluded_with[attempt_id] = conclusion
 

@@ -60,6 +60,9 @@ class Engine:
     async def preview_answer(self, attempt_id: str, key: str) -> str:
         return "hangup"
 
+    async def redirected(self, attempt_id: str, to: str) -> None:
+        return
+
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         self.conclusion = (attempt_id, conclusion.result, conclusion.queue_status, conclusion.agent, conclusion.key)
         self.seen_at_end = (conclusion.action, conclusion.amd_verdict)

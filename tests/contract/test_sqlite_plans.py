@@ -52,7 +52,7 @@ def fill(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("INSERT INTO bases VALUES (1, 1, 'b', '', 0)")
-    connection.execute("INSERT INTO uploads VALUES (1, 1, 1, 'f.csv', 'published', 0, 0, 0)")
+    connection.execute("INSERT INTO uploads VALUES (1, 1, 1, 'f.csv', 'published', 0, 0, 0, '')")
     for pool in range(1, POOLS + 1):
         connection.execute("INSERT INTO pools VALUES (?, 1, 1, ?, '')", (pool, f"UTC+0{pool}:00"))
     made = (
@@ -131,6 +131,16 @@ PLANS = {
         "contacts_ready (pool_id=? AND rank=? AND last_call_at>?)",
     ],
     "numbers_of": ["numbers_of_contact (contact_id=?)"],
+    "contacts": ["contacts_of_campaign (campaign_id=? AND id>?)", "attempts_of_contact (contact_id=?)"],
+    "contacts_found": [
+        "numbers_by_number (number=?)",
+        "contacts_by_reference (campaign_id=? AND reference=?)",
+        "attempts_of_contact (contact_id=?)",
+    ],
+    "contacts_by_main": ["contacts_main (base_id=? AND main_number=?)"],
+    "contacts_by_references": ["contacts_by_reference (campaign_id=? AND reference=?)"],
+    "unfinished_of_job": ["uploads_of_job (job=?)"],
+    "added_by_job": ["uploads_of_job (job=?)", OF_POOL],
     "contacts_by_id": [BY_ID],
     "contact_with_base": [BY_ID],
     "live_numbers": ["attempts_live (number=?)"],
@@ -173,12 +183,23 @@ PLANS = {
     "put_off": [OF_CAMPAIGN, "contacts_waiting (pool_id=?)"],
     "coming_up": [OF_CAMPAIGN, "contacts_waiting (pool_id=?)"],
     "endings": [BY_ID.replace("=", ">")],
+    "endings_of_tenant": [BY_ID.replace("=", ">")],
+    "blacklist": ["PRIMARY KEY ((number,campaign)>(?,?))"],
     "endings_of_campaign": ["endings_of_campaign (campaign_id=? AND id>?)"],
     "abandonment": ["PRIMARY KEY (campaign_id=? AND day>?)"],
     "days": ["PRIMARY KEY (campaign_id=? AND day>?)"],
     "history": ["campaign_events_of (campaign_id=?)"],
     "known_entries": ["PRIMARY KEY (number=? AND campaign=?)"],
     "new_orders": ["orders_new"],
+    "contacts_page": ["contacts_of_campaign (campaign_id=? AND id>?)", BY_ID],
+    "contacts_at": ["contacts_of_campaign (campaign_id=?)", BY_ID],
+    "attempts_of_contacts": ["attempts_of_contact (contact_id=?)"],
+    "documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
+    "contacts_to_erase": ["contacts_of_campaign (campaign_id=? AND id>?)"],
+    "removable_contacts": [BY_ID],
+    "erase_uncalled_contacts": [BY_ID, "attempts_of_contact (contact_id=?)"],
+    "erase_uncalled_numbers": ["numbers_of_contact (contact_id=?)", "attempts_of_contact (contact_id=?)"],
+    "erase_documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
     # HTTP and webhooks
     "token_by_hash": ["(hash=?)"],
     "good_token_named": ["tokens_by_name (name=?)"],
@@ -208,10 +229,20 @@ ALLOWED_SCANS = {
     "open_attempts": ["a USING INDEX attempts_live"],
     "new_orders": ["orders USING INDEX orders_new"],
     "scheduled": ["d"],
+    "contacts_found": ["f"],
+    "blacklist": ["campaigns"],
     "forget_happenings": ["events"],
 }
 #: What is sorted is no more than what was asked for, or one row for each pool.
-SORTS = {"numbers_of", "contacts_with_number", "scheduled", "withdrawable", "put_off", "deliveries"}
+SORTS = {
+    "contacts_found",
+    "numbers_of",
+    "contacts_with_number",
+    "scheduled",
+    "withdrawable",
+    "put_off",
+    "deliveries",
+}
 
 
 @pytest.mark.parametrize("query", PLANS)
@@ -260,6 +291,19 @@ WORK: Mapping[str, Mapping[str, Any]] = {
         "until": None,
         "after": 0,
         "limit": 100,
+    },
+    "contacts": {
+        "campaign": "demo",
+        "tenant": "",
+        "after_campaign": 1,
+        "after": 500_000,
+        "base": None,
+        "state": None,
+        "rank": None,
+        "end_reason": None,
+        "tag": None,
+        "limit": 100,
+        "offset": 0,
     },
     "expired_contacts": {"now": NOW + 500_000, "limit": 100},
     "overdue_results": {"now": NOW, "limit": 100},

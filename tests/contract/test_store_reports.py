@@ -62,6 +62,12 @@ async def test_a_recording_waits_until_it_is_converted(store: Store, demo: Campa
     )
 
 
+async def test_a_recording_is_trimmed_as_its_campaign_says(store: Store, demo: Campaign) -> None:
+    await store.save_settings(demo.id, Settings(record_trim_s=4))
+    await recorded(store, demo)
+    assert [one.trim_s for one in await store.due_recordings(NOW, 10)] == [4]
+
+
 async def test_nothing_recorded_is_remembered_too(store: Store, demo: Campaign) -> None:
     (attempt_id,) = await recorded(store, demo)
     await store.recording_done(attempt_id, None, NOW)

@@ -45,7 +45,7 @@ def page(name: str) -> str:
     return (REFERENCE / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["cli.md", "configuration.md", "campaign-settings.md", "causes.md"])
+@pytest.mark.parametrize("name", ["cli.md", "configuration.md", "campaign-settings.md", "causes.md", "http-api.md"])
 def test_a_page_is_what_would_be_generated(name: str) -> None:
     assert page(name) == generator().pages()[name], "run: .venv/bin/python scripts/generate-docs"
 

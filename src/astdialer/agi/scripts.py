@@ -1,4 +1,5 @@
-"""The scripts that the dialplan of an astdialer call runs: answered, preview, disposition, check."""
+"""The scripts that the dialplan runs: answered, preview, redirected, disposition, check of our calls, lookup of inbound
+ones."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from astdialer.agi.session import COMMAND_S, AgiSession, Script
 from astdialer.domain.amd import Action, AmdParameters, Verdict
 from astdialer.domain.errors import NotFound
 from astdialer.engine.answering import Answering, Conclusion
+from astdialer.engine.lookup import ERROR, Answer, Lookup
 
 ENGINE_S = 5.0  #: longest wait for the engine: a person is on the line, and the dialplan has a fallback
 AMD_GRACE_S = 5.0  #: AMD counts frames of sound; without any it takes a little longer than its own limit
@@ -20,6 +22,7 @@ PREVIEW_POLLS = 3600  #: the engine has its own limit; this one ends a session w
 ACTION = "ASTDIALER_ACTION"
 PREVIEW = "ASTDIALER_PREVIEW"
 CHECK = "ASTDIALER_CHECK"
+LOOKUP = "LOOKUP"
 
 _ATTEMPT = re.compile(r"[A-Za-z0-9._;-]{1,149}")
 _RESULTS = frozenset({"abandoned", "played", "message", "agent_hung_up"})
@@ -39,12 +42,14 @@ _SOUND_PLACES = (
 logger = logging.getLogger(__name__)
 
 
-def routes(answering: Answering) -> dict[str, Script]:
+def routes(answering: Answering, lookup: Lookup | None = None) -> dict[str, Script]:
     """astdialer's own scripts by route."""
     return {
+        "lookup": partial(look_up, lookup),
         "answered": partial(answered, answering),
         "preview": partial(preview, answering),
         "disposition": partial(disposition, answering),
+        "redirected": partial(redirected, answering),
         "check": check,
     }
 
@@ -124,6 +129,20 @@ async def _pressed(session: AgiSession) -> str:
     return key if _KEY.fullmatch(key) else ""
 
 
+async def look_up(lookup: Lookup | None, session: AgiSession) -> None:
+    """Arg 1 is the caller's number; without one it is the channel's. Sets LOOKUP_… to what the customer's system says
+    of it, and then LOOKUP to ``found``, ``none`` or ``error``.
+
+    That comes last: AGISTATUS is SUCCESS even when this script dies, so the dialplan tests the variable.
+    """
+    cid = _argument(session, 0) or session.environment.get("agi_callerid", "")
+    answer = await lookup.ask("" if cid == "unknown" else cid) if lookup else Answer(ERROR)
+    logger.info("agi.lookup", extra={"uniqueid": session.uniqueid, "cid": cid[:80], "answer": answer.word})
+    for name, value in answer.values.items():
+        await session.set_variable(f"{LOOKUP}_{name}", value)
+    await session.set_variable(LOOKUP, answer.word)
+
+
 async def disposition(answering: Answering, session: AgiSession) -> None:
     """Args: attempt, ASTDIALER_RESULT, QUEUESTATUS, MEMBERINTERFACE, ASTDIALER_KEY, ASTDIALER_ACTION, AMDSTATUS,
     AMDCAUSE. The channel is dead: no commands.
@@ -142,6 +161,12 @@ async def disposition(answering: Answering, session: AgiSession) -> None:
     )
     async with asyncio.timeout(ENGINE_S):
         await answering.concluded(_matching(_ATTEMPT, session, 0), conclusion)
+
+
+async def redirected(answering: Answering, session: AgiSession) -> None:
+    """Args: attempt, where the call is handed over to. For a dialplan of the administrator's own, just before that."""
+    async with asyncio.timeout(ENGINE_S):
+        await answering.redirected(_matching(_ATTEMPT, session, 0), _matching(_AGENT, session, 1))
 
 
 def _argument(session: AgiSession, index: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -13,12 +14,18 @@ from astdialer.ami import values
 from astdialer.ami.connection import Connection
 from astdialer.ami.feed import Feed
 from astdialer.ami.protocol import Message
-from astdialer.ami.translate import WANTED, live_channel, queue_member, translate
+from astdialer.ami.translate import WANTED, live_channel, queue_figures, queue_member, translate
 from astdialer.domain.agent import QueueMember
 from astdialer.domain.errors import LinkLost, OriginateRefused, Unavailable
+from astdialer.domain.queue import QueueFigures
 from astdialer.ports import Clock, LinkDown, LinkUp, LiveChannel, Origination, TelephonyEvent
 
 logger = logging.getLogger(__name__)
+
+#: No member is called so: asked for it, QueueStatus tells of the queues and spares us their members.
+NO_MEMBER = "astdialer/nobody"
+_CONTEXT = re.compile(r"[A-Za-z0-9_.-]{1,79}")
+_EXTENSION = re.compile(r"[0-9A-Za-z+*#]{1,40}")
 
 
 class AmiTelephony:
@@ -118,6 +125,25 @@ class AmiTelephony:
         """QueueStatus: every member of every queue. Raises Unavailable."""
         items = await self.connection(server).action_list({"Action": "QueueStatus"})
         return [queue_member(server, item) for item in items if item.get("Event") == "QueueMember"]
+
+    async def queues(self, server: str) -> Sequence[QueueFigures]:
+        """QueueStatus without members, and QueueSummary: the figures of every queue. Raises Unavailable."""
+        link = self.connection(server)
+        items = await link.action_list({"Action": "QueueStatus", "Member": NO_MEMBER})
+        summaries = await link.action_list({"Action": "QueueSummary"})
+        by_name = {item.get("Queue", ""): item for item in summaries if item.get("Event") == "QueueSummary"}
+        params = [item for item in items if item.get("Event") == "QueueParams"]
+        return [queue_figures(server, item, by_name.get(item.get("Queue", ""), {})) for item in params]
+
+    async def leads(self, server: str, context: str, extension: str) -> bool:
+        """Whether the dialplan has the extension in the context. Raises Unavailable."""
+        if not _CONTEXT.fullmatch(context) or not _EXTENSION.fullmatch(extension):
+            return False
+        asked = {"Action": "Getvar", "Variable": f"DIALPLAN_EXISTS({context},{extension},1)"}
+        response = await self.connection(server).action(asked)
+        if response.get("Response") != "Success":
+            raise Unavailable(f"{server}: Getvar: {response.get('Message', 'refused')}")
+        return response.get("Value") == "1"
 
     def _server(self, name: str) -> _Server:
         try:

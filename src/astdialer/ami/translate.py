@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.amd import Action
-from astdialer.ports import LiveChannel, MemberGone, MemberMissed, MemberSeen, MemberTalk, TelephonyEvent
+from astdialer.domain.queue import QueueFigures
+from astdialer.ports import LiveChannel, MemberGone, MemberMissed, MemberSeen, MemberTalk, QueueCall, TelephonyEvent
 
 Message = Mapping[str, str]
 Facts = tuple[TelephonyEvent, ...]
@@ -67,12 +68,38 @@ def queue_member(server: str, message: Message) -> QueueMember:
         wrap_up_s=_number(message, "Wrapuptime"),
         calls_taken=_number(message, "CallsTaken"),
         penalty=_number(message, "Penalty"),
+        state_interface=message.get("StateInterface", ""),
+    )
+
+
+def queue_figures(server: str, message: Message, summary: Message) -> QueueFigures:
+    """A queue, from its QueueParams of QueueStatus and its item of QueueSummary, which may be empty."""
+    return QueueFigures(
+        server=server,
+        queue=message.get("Queue", ""),
+        strategy=message.get("Strategy", ""),
+        waiting=_number(message, "Calls"),
+        longest_wait_s=_number(summary, "LongestHoldTime"),
+        logged_in=_number(summary, "LoggedIn"),
+        available=_number(summary, "Available"),
+        completed=_number(message, "Completed"),
+        abandoned=_number(message, "Abandoned"),
+        hold_s=_number(message, "Holdtime"),
+        talk_s=_number(message, "TalkTime"),
+        service_level_s=_number(message, "ServiceLevel"),
+        service_level=_decimal(message, "ServicelevelPerf"),
+        service_level_2=_decimal(message, "ServicelevelPerf2"),
     )
 
 
 def _number(message: Message, name: str) -> int:
     text = message.get(name, "")
     return int(text) if text.isdecimal() else 0
+
+
+def _decimal(message: Message, name: str) -> float:
+    text = message.get(name, "")
+    return float(text) if text.replace(".", "", 1).isdecimal() else 0.0
 
 
 def _status(text: str) -> AgentStatus:
@@ -164,14 +191,32 @@ def _talk(server: str, message: Message, at: int, *, in_call: bool) -> MemberTal
     return MemberTalk(server=server, queue=queue, interface=interface, in_call=in_call, at=at)
 
 
+def _queue_call(server: str, message: Message, at: int, *, taken: bool) -> QueueCall:
+    # Uniqueid is the caller in the queue, DestUniqueid the agent's phone.
+    cid = message.get("CallerIDNum", "")
+    return QueueCall(
+        server=server,
+        queue=message.get("Queue", ""),
+        interface=message.get("Interface", ""),
+        uniqueid=message.get("Uniqueid", ""),
+        cid="" if cid == "<unknown>" else cid,
+        taken=taken,
+        at=at,
+    )
+
+
+def _agent_called(server: str, message: Message, at: int) -> Facts:
+    return (_queue_call(server, message, at, taken=False),)
+
+
 def _agent_connect(server: str, message: Message, at: int) -> Facts:
-    # Uniqueid is the caller in the queue, DestUniqueid the agent's phone. RingTime is in seconds here.
-    talk = _talk(server, message, at, in_call=True)
+    # RingTime is in seconds here.
+    call, talk = _queue_call(server, message, at, taken=True), _talk(server, message, at, in_call=True)
     attempt = _own(message)
     if not attempt:
-        return (talk,)
+        return call, talk
     ring_s = _number(message, "RingTime")
-    return ev.AgentConnected(attempt_id=attempt, at=at, agent=talk.interface, ring_s=ring_s), talk
+    return ev.AgentConnected(attempt_id=attempt, at=at, agent=talk.interface, ring_s=ring_s), call, talk
 
 
 def _agent_complete(server: str, message: Message, at: int) -> Facts:
@@ -211,6 +256,7 @@ _RULES: Mapping[str, Callable[[str, Message, int], Facts]] = {
     "SoftHangupRequest": _soft_hangup_request,
     "Hangup": _hangup,
     "QueueCallerJoin": _queue_join,
+    "AgentCalled": _agent_called,
     "AgentConnect": _agent_connect,
     "AgentComplete": _agent_complete,
     "AgentRingNoAnswer": _member_missed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,19 +12,18 @@ import click
 from astdialer.cli.context import clock, local_time, new_number, pairs, with_store
 from astdialer.cli.output import emit_record, emit_rows, json_option, say
 from astdialer.domain.agent import AgentProfile, is_agent
-from astdialer.domain.errors import Conflict, InvalidSetting, NotFound, Unavailable
-from astdialer.domain.names import check_name
+from astdialer.domain.errors import Unavailable
+from astdialer.engine import offers as preview
+from astdialer.engine import profiles
 from astdialer.engine.explain import is_stale
 from astdialer.engine.orders import ask
 from astdialer.ports import Offer
 from astdialer.store import SqliteStore
 
 AS_CAMPAIGN = "campaign"
-_AGENT = re.compile(r"[\w.+@/-]{1,80}")
 _COLUMNS = ("agent", "name", "queue", "code", "status", "paused", "pause_reason", "free", "reserved", "rests_until")
 LIST_COLUMNS = (*_COLUMNS, "skills", "buckets", "calls_taken", "last_call")
-_LIMITS = ("call_timeout_s", "wrap_up_s", "max_no_answer", "busy_delay_s", "reject_delay_s", "no_answer_delay_s")
-PROFILE_COLUMNS = ("agent", "name", "skills", "buckets", *_LIMITS)
+PROFILE_COLUMNS = ("agent", "name", "skills", "buckets", *profiles.LIMITS)
 
 
 @click.group()
@@ -41,13 +40,13 @@ def list_(queue: str | None, as_json: bool) -> None:
     async def read(store: SqliteStore) -> tuple[Mapping[str, Any], Sequence[AgentProfile]]:
         return await live_view(store), await store.agents()
 
-    view, profiles = with_store(read)
-    rows = [_row(row, profiles, as_json=as_json) for row in view["agents"] if queue in (None, row["queue"])]
+    view, known = with_store(read)
+    rows = [_row(row, known, as_json=as_json) for row in view["agents"] if queue in (None, row["queue"])]
     emit_rows(rows, LIST_COLUMNS, as_json=as_json)
 
 
-def _row(row: Mapping[str, Any], profiles: Sequence[AgentProfile], *, as_json: bool) -> dict[str, Any]:
-    profile = next((p for p in profiles if is_agent(p.agent, row["agent"], row["name"])), AgentProfile(agent=""))
+def _row(row: Mapping[str, Any], known: Sequence[AgentProfile], *, as_json: bool) -> dict[str, Any]:
+    profile = next((p for p in known if is_agent(p.agent, row["agent"], row["name"])), AgentProfile(agent=""))
     found = {**row, "skills": list(profile.skills), "buckets": list(profile.buckets)}
     found |= {"last_call": local_time(row["last_call_at"]), "wrap_up": local_time(row["wrap_up_until"])}
     if as_json:
@@ -67,8 +66,9 @@ async def live_view(store: SqliteStore) -> Mapping[str, Any]:
 # --- what is said about agents ---------------------------------------------------------------------------------------
 
 
-def _own(low: int, high: int) -> Any:
-    """Reads a whole number of the agent's own, or the word that takes it away again."""
+def _own(spelling: str, key: str, words: str) -> Any:
+    """The option of a whole number of the agent's own, or the word that takes it away again."""
+    low, high = profiles.LIMITS[key]
 
     def read(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | str | None:
         if text in (None, AS_CAMPAIGN):
@@ -77,21 +77,20 @@ def _own(low: int, high: int) -> Any:
             raise click.BadParameter(f"{text!r}: expected a whole number from {low} to {high}, or {AS_CAMPAIGN}")
         return int(text)
 
-    return {"metavar": "N", "callback": read}
+    return click.option(spelling, key, metavar="N", callback=read, help=words)
 
 
 def _options(function: Any) -> Any:
-    rest = _own(0, 3600)
     options = (
         click.option("--name", help="For people."),
         click.option("--skill", "skills", multiple=True, help="In place of all there are; '' is none. Repeatable."),
         click.option("--bucket", "buckets", multiple=True, help="Whose contacts it alone may have. As --skill."),
-        click.option("--call-timeout", "call_timeout_s", help="How long its telephone rings, s.", **_own(1, 600)),
-        click.option("--wrap-up", "wrap_up_s", help="Rest after a talk, s.", **rest),
-        click.option("--max-no-answer", help="Paused after so many unanswered calls; 0: never.", **_own(0, 100)),
-        click.option("--busy-delay", "busy_delay_s", help="Rest after its telephone was busy, s.", **rest),
-        click.option("--reject-delay", "reject_delay_s", help="Rest after it declined a call, s.", **rest),
-        click.option("--no-answer-delay", "no_answer_delay_s", help="Rest after it did not answer, s.", **rest),
+        _own("--call-timeout", "call_timeout_s", "How long its telephone rings, s."),
+        _own("--wrap-up", "wrap_up_s", "Rest after a talk, s."),
+        _own("--max-no-answer", "max_no_answer", "Paused after so many unanswered calls; 0: never."),
+        _own("--busy-delay", "busy_delay_s", "Rest after its telephone was busy, s."),
+        _own("--reject-delay", "reject_delay_s", "Rest after it declined a call, s."),
+        _own("--no-answer-delay", "no_answer_delay_s", "Rest after it did not answer, s."),
     )
     for option in reversed(options):
         function = option(function)
@@ -103,19 +102,14 @@ def _options(function: Any) -> Any:
 @_options
 def set_(agent_: str, **given: Any) -> None:
     """Say something about AGENT, an extension or interface. The word campaign for a number: as the campaign says."""
-    if not _AGENT.fullmatch(agent_):
-        raise InvalidSetting("agent", agent_, "an extension such as 1001, or an interface such as PJSIP/1001")
     changes = {key: value for key, value in given.items() if value not in (None, ())}
     for key in ("skills", "buckets"):
         if key in changes:
-            changes[key] = tuple(check_name(name) for name in changes[key] if name)
-    changes = {key: None if value == AS_CAMPAIGN and key in _LIMITS else value for key, value in changes.items()}
-
-    async def change(store: SqliteStore) -> None:
-        known = next((one for one in await store.agents() if one.agent == agent_), AgentProfile(agent=agent_))
-        await store.save_agent(dataclasses.replace(known, **changes))
-
-    with_store(change)
+            changes[key] = tuple(name for name in changes[key] if name)
+    for key in profiles.LIMITS:
+        if changes.get(key) == AS_CAMPAIGN:
+            changes[key] = None
+    with_store(lambda store: profiles.change(store, agent_, changes))
     say(f"agent {agent_} is changed; a running engine takes it up within a second")
 
 
@@ -223,29 +217,15 @@ def _offer_row(offer: Offer, names: Mapping[int, str]) -> dict[str, Any]:
 @click.argument("agent_", metavar="AGENT")
 def accept(agent_: str) -> None:
     """Have the call placed that AGENT is asked about."""
-    say(f"{_answer(agent_, 'accept').number} is called")
+    say(f"{_answer(agent_, preview.ACCEPT).number} is called")
 
 
 @agent.command("skip")
 @click.argument("agent_", metavar="AGENT")
 def skip(agent_: str) -> None:
     """Leave the contact that AGENT is asked about for later."""
-    say(f"{_answer(agent_, 'skip').number} is left for later")
+    say(f"{_answer(agent_, preview.SKIP).number} is left for later")
 
 
-def _answer(agent_: str, answer: str) -> Offer:
-    """Raises NotFound when the agent is asked nothing, and Conflict when somebody was faster."""
-
-    async def work(store: SqliteStore) -> Offer:
-        for offer in _open_offers(await store.offers(), agent_):
-            if await store.answer_offer(offer.attempt_id, answer):
-                return offer
-            raise Conflict(f"agent {agent_} has answered, or the offer of {offer.number} is over")
-        raise NotFound("offer to agent", agent_, "see astdialer agent offers")
-
-    return with_store(work)
-
-
-def _open_offers(found: Sequence[Offer], agent_: str) -> Iterator[Offer]:
-    now = clock.now()
-    return (each for each in found if is_agent(agent_, each.agent) and not each.answer and each.expires_at > now)
+def _answer(agent_: str, word: str) -> Offer:
+    return with_store(lambda store: preview.answer(store, clock, agent_, word))

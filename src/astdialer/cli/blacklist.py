@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import IO, Any
 
 import click
-from phonenumbers import phonenumberutil
 
 from astdialer.cli.context import clock, config, e164, instant, local_time, user, with_store
 from astdialer.cli.output import csv_option, emit_rows, json_option, say
-from astdialer.engine.contacts import Forbidden, forbid
+from astdialer.domain.errors import InvalidNumber
+from astdialer.engine.contacts import Forbidden, forbid, number_and_reason
 from astdialer.ports import BlacklistEntry, CampaignStore
 from astdialer.store import SqliteStore
-from astdialer.store.claim import SHORTEST_PREFIX
+from astdialer.upload.spool import covered_reader
 
 BATCH = 5000
 COLUMNS = ("number", "campaign", "reason", "added_by", "added", "until")
@@ -39,33 +38,10 @@ until_option = click.option("--until", metavar="DATE", help="Only until then: YY
 
 def covered(text: str) -> str:
     """A number as the store has it, or with a ``*`` at its end how such numbers begin; raises click.BadParameter."""
-    plain = text.strip()
-    return _prefix(plain[:-1]) + "*" if plain.endswith("*") else e164(plain)
-
-
-def _prefix(text: str) -> str:
-    """``+4477``, ``0044 77`` or ``077`` in Britain as the numbers of the store begin."""
-    digits = re.sub(r"[\s.()/-]", "", text)
-    if not re.fullmatch(r"\+?[0-9]{1,15}", digits):
-        raise click.BadParameter(f"{text + '*'!r}: expected how numbers begin and a *, such as +4477*")
-    if digits.startswith("00"):
-        digits = f"+{digits[2:]}"
-    if not digits.startswith("+") and config().engine.number_check != "none":
-        digits = _with_country(digits)
-    if len(digits) < SHORTEST_PREFIX:
-        raise click.BadParameter(f"{text + '*'!r}: expected the country code and more, two digits at least")
-    return digits
-
-
-def _with_country(digits: str) -> str:
-    country = config().engine.default_country.upper()
-    if not country:
-        raise click.BadParameter(
-            f"{digits + '*'!r} has no country code and there is no default country: "
-            "set [engine] default_country, or write it as +4477*"
-        )
-    trunk_prefix = phonenumberutil.ndd_prefix_for_region(country, True) or ""
-    return f"+{phonenumberutil.country_code_for_region(country)}{digits.removeprefix(trunk_prefix)}"
+    try:
+        return covered_reader(config().engine)(text)
+    except InvalidNumber as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _until(text: str | None) -> int | None:
@@ -199,11 +175,11 @@ def _entries(
 ) -> Iterator[BlacklistEntry]:
     who = user()
     for line, text in enumerate(file, 1):
-        number, _, own_reason = text.strip().replace(";", ",").partition(",")
+        number, own_reason = number_and_reason(text)
         if not number:
             continue
         try:
-            yield _entry(covered(number), campaign, own_reason.strip() or reason, who, expires_at)
+            yield _entry(covered(number), campaign, own_reason or reason, who, expires_at)
         except click.BadParameter as error:
             bad.append(f"line {line}: {error.message}")
 

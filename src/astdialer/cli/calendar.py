@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date
+from typing import Any, Literal
 
 import click
 
 from astdialer.cli.context import clock, config, local_time, with_store
 from astdialer.cli.output import emit_record, emit_rows, json_option, print_table, say
-from astdialer.domain.calendar import WorkingCalendar, holiday_text, parse_holiday, zone_of
-from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
-from astdialer.domain.names import check_name
-from astdialer.domain.settings import Settings
-from astdialer.engine.rulebook import dialing_rules
+from astdialer.domain.calendar import WorkingCalendar
+from astdialer.engine import calendars
 from astdialer.store import SqliteStore
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-NONE = "none"
+#: What the options call the first and the last day.
+BOUNDS = ("--from", "--until")
 
 
 @click.group()
@@ -50,12 +48,8 @@ def create_(name: str, **given: Any) -> None:
     if not given["hours"]:
         raise click.UsageError("a calendar needs --hours, such as --hours 'mon-fri 09:00-18:00'")
 
-    async def create(store: SqliteStore) -> None:
-        if any(known.name == name for known in await store.calendars()):
-            raise Conflict(f"there is a calendar {name!r} already: astdialer calendar set {name}")
-        await store.save_calendar(_changed({"name": check_name(name)}, given))
-
-    with_store(create)
+    wanted = _change(given, calendars.with_days((), given["holidays"], ()))
+    with_store(lambda store: calendars.create(store, config().engine.zone, name, wanted, BOUNDS))
     say(f"calendar {name} is made; next: astdialer campaign set CAMPAIGN calendar={name}")
 
 
@@ -67,9 +61,9 @@ def set_(name: str, removed: tuple[str, ...], **given: Any) -> None:
     """Change a calendar, in use or not. Days off are added to those there are."""
 
     async def change(store: SqliteStore) -> None:
-        known = (await _calendar(store, name)).to_dict()
-        known["exceptions"] = _without(known["exceptions"], removed)
-        await store.save_calendar(_changed(known, given))
+        known = (await calendars.find(store, name)).to_dict()["exceptions"]
+        wanted = _change(given, calendars.with_days(known, given["holidays"], removed))
+        await calendars.change(store, config().engine.zone, name, wanted, BOUNDS)
 
     with_store(change)
     say(f"calendar {name} is changed; a running engine takes it up within a second")
@@ -82,8 +76,8 @@ def show(name: str, as_json: bool) -> None:
     """A calendar, whether it is open now, and which campaigns use it."""
 
     async def record(store: SqliteStore) -> Mapping[str, Any]:
-        one = await _calendar(store, name)
-        users = [campaign.name for campaign in await store.campaigns() if campaign.settings.calendar == name]
+        one = await calendars.find(store, name)
+        users = [campaign.name for campaign in await calendars.users(store, name)]
         return one.to_dict() | _now(one) | {"campaigns": users}
 
     found = dict(with_store(record))
@@ -101,15 +95,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 def _now(one: WorkingCalendar) -> dict[str, Any]:
-    """In the calendar's own zone, whatever a campaign's calling_hours say."""
-    whole_day = Settings(calling_hours="00:00-24:00")
-    rules = dialing_rules(whole_day, one, config().engine.zone)
-    now = clock.now()
-    return {
-        "open_now": rules.is_open("", now),
-        "opens_at": None if rules.is_open("", now) else rules.opens_at("", now),
-        "in_zone": rules.default_zone,
-    }
+    return calendars.opening(one, config().engine.zone, clock.now())
 
 
 @calendar.command("list")
@@ -131,59 +117,25 @@ def remove(name: str) -> None:
     say(f"calendar {name} is removed")
 
 
-async def _calendar(store: SqliteStore, name: str) -> WorkingCalendar:
-    known = next((one for one in await store.calendars() if one.name == name), None)
-    if known is None:
-        raise NotFound("calendar", name, "see astdialer calendar list")
-    return known
+def _change(given: Mapping[str, Any], days_off: Sequence[str]) -> calendars.Change:
+    return calendars.Change(
+        hours=given["hours"],
+        timezone=given["timezone"],
+        exceptions=days_off,
+        first=_day(given["starts"]),
+        last=_day(given["ends"]),
+    )
 
 
-def _changed(known: Mapping[str, Any], given: Mapping[str, Any]) -> WorkingCalendar:
-    """Raises InvalidSetting."""
-    values = dict(known)
-    values |= {key: given[key] for key in ("hours", "timezone") if given[key] is not None}
-    values["exceptions"] = [*known.get("exceptions", []), *_new_days(known.get("exceptions", []), given["holidays"])]
-    zone = values.get("timezone") or config().engine.zone
-    zone_of(zone)
-    for key, text, later in (("starts_at", given["starts"], 0), ("ends_at", given["ends"], 1)):
-        if text == NONE:
-            values.pop(key, None)
-        elif text is not None:
-            values[key] = _midnight(text, zone, days=later)
-    _check_span(values, zone)
-    return WorkingCalendar.from_dict(values)
-
-
-def _check_span(values: Mapping[str, Any], zone: str) -> None:
-    """Raises InvalidSetting in the words of the options: the calendar knows instants only."""
-    starts_at, ends_at = values.get("starts_at"), values.get("ends_at")
-    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
-        first, last = _day(starts_at, zone), _day(ends_at - 1, zone)
-        raise InvalidSetting("--until", last.isoformat(), f"the day of --from, {first.isoformat()}, or a later one")
-
-
-def _day(at: int, zone: str) -> date:
-    return datetime.fromtimestamp(at / 1000, tz=zone_of(zone)).date()
-
-
-def _new_days(known: Sequence[str], given: Sequence[str]) -> list[str]:
-    return [text for text in (holiday_text(parse_holiday(each)) for each in given) if text not in known]
-
-
-def _without(known: Sequence[str], dates: Sequence[str]) -> list[str]:
-    """The days off but for these dates; raises NotFound for one that there is not."""
-    for day in dates:
-        if not any(text.split(" ")[0] == day for text in known):
-            raise NotFound("day off", day, "see astdialer calendar show; expected YYYY-MM-DD")
-    return [text for text in known if text.split(" ")[0] not in dates]
-
-
-def _midnight(text: str, zone: str, *, days: int) -> int:
-    """The beginning of a day of the zone, ``days`` later, as an instant; raises click.BadParameter."""
+def _day(text: str | None) -> date | Literal["none"] | None:
+    """A day; raises click.BadParameter."""
+    if text is None:
+        return None
+    if text == calendars.NONE:
+        return calendars.NONE
     try:
         if not _DATE.fullmatch(text):
             raise ValueError(text)
-        day = date.fromisoformat(text) + timedelta(days=days)
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f"{text!r}: expected YYYY-MM-DD, or {NONE}") from None
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone_of(zone)).timestamp() * 1000)
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: expected YYYY-MM-DD, or {calendars.NONE}") from None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
 import click
 
-from astdialer.cli.context import e164, instant, local_time, with_store
-from astdialer.cli.output import csv_option, csv_text, emit_rows, json_option
-from astdialer.domain.cdr import Cdr
+from astdialer.cli.context import config, e164, instant, with_store
+from astdialer.cli.output import csv_option, emit_rows, json_option
 from astdialer.domain.disposition import Disposition
+from astdialer.engine.cdrs import COLUMNS as ALL_COLUMNS
+from astdialer.engine.cdrs import shown
+from astdialer.engine.csv_rows import csv_text
 from astdialer.store import SqliteStore
 
-ALL_COLUMNS = tuple(f.name for f in dataclasses.fields(Cdr))
 COLUMNS = (
     "calldate",
     "campaign",
@@ -97,4 +97,4 @@ def export(from_text: str | None, to_text: str | None, as_json: bool, as_csv: bo
 
 
 def _shown(row: Any) -> dict[str, Any]:
-    return dict(row) | {"calldate": local_time(row["calldate"])}
+    return shown(row, config().engine.zone)

@@ -17,11 +17,13 @@ from astdialer import app
 from astdialer import config as configuration
 from astdialer.clock import SystemClock
 from astdialer.config import Config
+from astdialer.domain.base_fields import Alternative
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.contact import NewNumber, NumberType
+from astdialer.engine import cdrs
 from astdialer.store import SqliteStore
 from astdialer.upload.errors import RowError
-from astdialer.upload.formats import Alternative, parse_alternative
+from astdialer.upload.formats import parse_alternative
 from astdialer.upload.numbers import NumberReader
 from astdialer.upload.zones import zones_of
 
@@ -124,9 +126,7 @@ def user() -> str:
 
 def local_time(at: int | None) -> str | None:
     """An instant in the configured zone, for people and for the source systems' calldate: YYYY-MM-DD HH:MM:SS."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at / 1000, tz=zone_of(config().engine.zone)).strftime("%Y-%m-%d %H:%M:%S")
+    return None if at is None else cdrs.local_time(at, config().engine.zone)
 
 
 def instant(text: str) -> int:

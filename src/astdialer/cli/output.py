@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
@@ -13,6 +11,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from astdialer.engine.csv_rows import csv_text
 
 
 class Exit(IntEnum):
@@ -46,23 +46,6 @@ def emit_rows(
         click.echo(csv_text(rows, columns), nl=False)
     else:
         print_table(rows, columns)
-
-
-def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, header: bool = True) -> str:
-    """CSV, usually with a header line; a cell that a spreadsheet would run as a formula gets a leading apostrophe."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
-    if header:
-        writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _harmless(row.get(key)) for key in columns})
-    return out.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-    is_number = isinstance(value, str) and value[1:].isdigit()
-    return f"'{value}" if risky and not is_number else value
 
 
 def emit_record(record: Mapping[str, Any], *, as_json: bool = False) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -169,18 +170,16 @@ def trim(guid: str, date: str | None, left: float, length: float | None, as_json
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def prune(days: int, backup: bool, dry_run: bool, yes: bool) -> None:
     """Remove recordings of calls more than so many days ago, from the date folders only; prints each path."""
-    files = RecordingFiles(config().records)
-    roots = [files.root, *([files.backup] if backup and files.backup else [])]
     today = datetime.now(zone_of(config().engine.zone)).date()
-    old = [path for root in roots for path in retention.expired(root, days=days, today=today)]
+    work = partial(RecordingFiles(config().records).prune, days=days, today=today, backup=backup)
+    old = list(work(dry_run=True))
     if dry_run:
         _print(old)
         say(f"{len(old)} would be removed")
         return
     if old and not yes:
         click.confirm(f"Remove {len(old)} recordings older than {days} days?", abort=True, err=True)
-    removed = _print(path for root in roots for path in retention.remove_expired(root, days=days, today=today))
-    say(f"{removed} removed")
+    say(f"{_print(work())} removed")
 
 
 def _print(paths: Iterable[Path]) -> int:

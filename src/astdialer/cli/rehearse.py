@@ -198,7 +198,8 @@ def _lines(started: Outset) -> tuple[int, str]:
 def _rate(started: Outset) -> tuple[float, str]:
     """How many calls may begin in a second, and what says so."""
     engine = (config().engine.calls_per_second, "[engine] calls_per_second")
-    return min(engine, *_of_trunks(started, lambda trunk: trunk.calls_per_second), key=itemgetter(0))
+    own = (started.campaign.settings.calls_per_second or engine[0], "calls_per_second")
+    return min(engine, own, *_of_trunks(started, lambda trunk: trunk.calls_per_second), key=itemgetter(0))
 
 
 def _of_trunks(started: Outset, limit: Callable[[Trunk], Number]) -> list[tuple[Number, str]]:

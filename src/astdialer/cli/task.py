@@ -107,7 +107,7 @@ def list_(
 
 
 def _row(one: Contact, as_json: bool) -> dict[str, Any]:
-    at = one.next_at or min((n.next_at for n in one.numbers if n.next_at is not None), default=None)
+    at = tasks.due_at(one)
     return {
         "id": one.id,
         "at": at if as_json else local_time(at),

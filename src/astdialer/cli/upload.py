@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,28 +15,28 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from astdialer.cli import context
 from astdialer.cli.output import Exit, emit_record, emit_rows, json_option, say
 from astdialer.domain.calendar import split_zones
-from astdialer.domain.names import check_name
+from astdialer.domain.errors import InvalidSetting
+from astdialer.domain.names import base_of, check_name
+from astdialer.engine.uploads import delimiter_of, mapping_of
 from astdialer.upload import load as uploading
 from astdialer.upload.report import Quote, UploadReport
 
 _ZONES_SHOWN = 5
 _WARNED = {"alternative": "alternatives left out", "expired": "contacts never dialed: EXPIRED"}
-_DELIMITERS = {"tab": "\t", "\\t": "\t", "semicolon": ";", "comma": ",", "pipe": "|"}
 
 
 def _mapping(_ctx: click.Context, _param: click.Parameter, texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    pairs = [text.partition("=") for text in texts]
-    for text, (name, _, column) in zip(texts, pairs, strict=True):
-        if not name or not column:
-            raise click.BadParameter(f"{text!r}: expected FIELD=COLUMN, such as number=Phone")
-    return tuple((name.strip(), column) for name, _, column in pairs)
+    try:
+        return mapping_of(texts)
+    except InvalidSetting as error:
+        raise click.BadParameter(f"{error.value!r}: expected {error.expected}") from None
 
 
 def _delimiter(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
-    delimiter = _DELIMITERS.get(text.lower(), text)
-    if len(delimiter) > 1 or delimiter in ('"', "\r", "\n"):
-        raise click.BadParameter(f"{text!r}: expected one character, or tab")
-    return delimiter
+    try:
+        return delimiter_of(text)
+    except InvalidSetting as error:
+        raise click.BadParameter(f"{error.value!r}: expected {error.expected}") from None
 
 
 @click.command()
@@ -90,7 +89,7 @@ def upload(
         raise click.UsageError("standard input has no name: give --base NAME")
     engine = context.config().engine
     options = uploading.Options(
-        base=check_name(base) if base else _base_of(file),
+        base=check_name(base) if base else base_of(file),
         campaign=campaign,
         timezone=timezone,
         local_zone=engine.zone,
@@ -113,12 +112,6 @@ def upload(
         _show(report)
     if report.is_failure:
         raise SystemExit(Exit.FAILURE)
-
-
-def _base_of(file: str) -> str:
-    """The file's name without its end, made into a name that a base may have."""
-    name = re.sub(r"[^A-Za-z0-9_.@+-]+", "_", Path(file).stem).lstrip("_.@+-")[:64]
-    return name or "base"
 
 
 def _beside(file: str, what: str) -> Path:

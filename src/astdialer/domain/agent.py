@@ -44,6 +44,7 @@ class QueueMember:
     wrap_up_s: int = 0  #: the member's own; 0: the campaign's
     calls_taken: int = 0
     penalty: int = 0
+    state_interface: str = ""  #: whose device state is watched, where it is not the interface's own
 
     @property
     def is_paused_by_us(self) -> bool:

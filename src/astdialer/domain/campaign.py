@@ -66,6 +66,11 @@ class Campaign:
     explanation: str = ""  #: why the engine put it into this state
     tenant: str = ""  #: whose it is; empty: nobody's in particular
 
+    @property
+    def starts_by_itself(self) -> int | None:
+        """When it starts without anybody's doing, ms since 1970 UTC; None if it does not."""
+        return self.settings.starts if self.state is CampaignState.IDLE else None
+
 
 def problems(settings: Settings) -> list[str]:
     """What is missing before a campaign can be started, each with its remedy."""

@@ -126,6 +126,7 @@ class NewNumber:
     priority: int = 0
     description: str = ""
     zones: str = ""  #: its own or derived from its digits; a contact's or base's zone takes the place of a derived one
+    own_zones: bool = False  #: they were named for it: no base's zone takes their place
     end_reason: str = ""  #: why it is never dialed, such as INVALID
 
 
@@ -145,6 +146,7 @@ class NewContact:
     any_hour: bool = False
     repeatable: bool = False  #: its base may have its main number more than once
     reference: str = ""  #: what another system calls it; once in a campaign
+    attachment: str = ""  #: JSON object that another system wants back with whatever it is told of the contact
 
     @property
     def pool_bucket(self) -> str:

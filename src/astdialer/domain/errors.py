@@ -30,6 +30,14 @@ class InvalidNumber(InvalidSetting):
         self.key, self.value, self.expected = "number", text, words
 
 
+class UnknownName(InvalidSetting):
+    """A setting names something that is not there."""
+
+    def __init__(self, key: str, what: str, name: str, remedy: str) -> None:
+        AstdialerError.__init__(self, f"no {what} {name!r}: {remedy}")
+        self.key, self.value, self.expected = key, name, remedy
+
+
 class NotFound(AstdialerError):
     """There is no such thing."""
 

@@ -27,6 +27,7 @@ class Limit(StrEnum):
     ABANDONMENT = "the abandonment limit is reached: one call for each free agent"
     GROWTH = "calls may not grow faster"
     CAMPAIGN_FULL = "the campaign's limit of calls"
+    CAMPAIGN_RATE = "the campaign's calls per second"
     TRUNK_FULL = "the trunk's limit of calls"
     TRUNK_RATE = "the trunk's calls per second"
     ENGINE_FULL = "the engine's limit of calls"

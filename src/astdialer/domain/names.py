@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from astdialer.domain.errors import InvalidSetting
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}(->|<-)?")
 #: An agent: extension or interface, such as Local/1001@from-queue/n.
 AGENT = re.compile(r"[A-Za-z0-9+*#][A-Za-z0-9_.@+*#:/-]{0,127}")
+#: How names of uContact end, by the direction of their calls.
+_SUFFIX = re.compile(r"(->|<-)$")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.@+-]+")
 _LIST = re.compile(r"\s*,\s*")
 #: Lists of something else than names.
 _ITEMS = {"agents": (AGENT, "extensions or interfaces")}
@@ -19,6 +23,21 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise InvalidSetting("name", name, "1 to 64 letters, digits or _ . @ + -, optionally ending in <- or ->")
     return name
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """What a campaign may be called here that another system calls ``name``, the likeliest first: exactly so, in ASCII
+    letters (``nombreCampana<-``), and either without its ``<-`` or ``->``."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    found = (name, plain, _SUFFIX.sub("", name), _SUFFIX.sub("", plain))
+    return tuple(dict.fromkeys(each for each in found if NAME.fullmatch(each)))
+
+
+def base_of(file_name: str) -> str:
+    """A base's name from its file's: without folders and the last ending, and with _ for what a name can't have."""
+    last = file_name.replace("\\", "/").rpartition("/")[2]
+    stem = last.rpartition(".")[0] or last
+    return _NOT_IN_NAMES.sub("_", stem).lstrip("_.@+-")[:64] or "base"
 
 
 def parse_names(key: str, text: str) -> tuple[str, ...]:

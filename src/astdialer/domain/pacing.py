@@ -47,6 +47,7 @@ class Snapshot:
     refused: bool
     open_zones: int  #: zones of the campaign's contacts that are within calling hours
     engine_rate_room: int = 1_000_000  #: calls that [engine] calls_per_second lets start within the claim's horizon
+    campaign_rate_room: int = 1_000_000  #: calls that the campaign's own pace lets start within it
     forecast: Forecast | None = None  #: predictive; None: nothing is known, and it dials as progressive
 
 
@@ -75,6 +76,7 @@ def decide(s: Snapshot, now_s: float) -> Decision:
         return Decision(0, obstacle)
     room = {
         Limit.CAMPAIGN_FULL: s.max_calls - s.calls,
+        Limit.CAMPAIGN_RATE: s.campaign_rate_room,
         Limit.TRUNK_FULL: s.trunk_max_calls - s.trunk_calls,
         Limit.ENGINE_FULL: s.engine_room,
         Limit.TRUNK_RATE: s.trunk_rate_room,

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import BLACKLISTED, FOR_GOOD, STOPPED, Contact, ContactState, Number, NumberType
+from astdialer.domain.contact import BLACKLISTED, FOR_GOOD, STOPPED, Contact, ContactState, Held, Number, NumberType
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import RedialRules, closed_number, ended, exhausted, settle, succeeded
 from astdialer.domain.typification import Result
@@ -29,7 +29,7 @@ class ResultRules:
 
 def apply_result(contact: Contact, result: Result, rules: ResultRules, now: int) -> Contact:
     """The contact after its awaited result. Raises Conflict when none is awaited (too late, twice, another call)."""
-    _check_awaited(contact, result)
+    check_awaited(contact, result.attempt_id)
     contact = replace(contact, held=None, held_until=None, state=ContactState.WAITING)
     if result.success:
         return succeeded(contact, "success")
@@ -46,13 +46,15 @@ def apply_result(contact: Contact, result: Result, rules: ResultRules, now: int)
     return settled if result.reset_retries else exhausted(settled, rules.redial, now)
 
 
-def _check_awaited(contact: Contact, result: Result) -> None:
+def check_awaited(contact: Contact, attempt_id: str) -> Held:
+    """What the contact is held for; an empty ``attempt_id`` means any. Raises Conflict when that is not awaited."""
     if contact.state is not ContactState.HELD or contact.held is None:
         raise Conflict(f"contact {contact.id}: no result is awaited, it is {contact.state.value}")
-    if result.attempt_id and result.attempt_id != contact.held.attempt_id:
+    if attempt_id and attempt_id != contact.held.attempt_id:
         raise Conflict(
             f"contact {contact.id}: the result of call {contact.held.attempt_id} is awaited, not of that one"
         )
+    return contact.held
 
 
 def started_over(contact: Contact) -> Contact:

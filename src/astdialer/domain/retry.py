@@ -68,6 +68,7 @@ class RedialRules:
     causes: CauseRules = field(default_factory=CauseRules)
     interval_s: int = 0  #: in place of the retry rules, unless 0
     max_tries: int = 0  #: of the contact; 0: no limit
+    number_tries: int = 0  #: of each number, likewise
     ranges: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
     retries_by_number: bool = False
     one_day: bool = False
@@ -164,7 +165,8 @@ def _tried(contact: Contact, attempt: Attempt, disposition: Disposition, rules: 
     numbers = {n.id: n for n in contact.numbers}
     dialed = numbers[attempt.number_id]
     ended_so = dialed.tally.get(disposition, 0)
-    if rule.tries is not None and ended_so >= rule.tries:
+    used_up = rule.tries is not None and ended_so >= rule.tries
+    if used_up or 0 < rules.number_tries <= dialed.tries:
         dialed = closed_number(dialed, disposition)
     else:
         dialed = _due(dialed, now + rule.delay_s(ended_so) * 1000)

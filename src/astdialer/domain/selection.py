@@ -30,6 +30,8 @@ LOOK_AGAIN_MS = DAY_MS
 NO_OPEN_ROUTE_MS = HOUR_MS
 #: Blacklisted without an end.
 FOR_EVER = 2**62
+#: The blacklist's entries that say how numbers begin have so many characters at least, the + included.
+SHORTEST_PREFIX = 3
 
 
 class Why(StrEnum):

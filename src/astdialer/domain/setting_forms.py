@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +19,9 @@ Parser = Callable[[str, str], Any]
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f,;|\"'\\$`{}]*")
 _GOTO = re.compile(r"[\w.-]{1,79},[\w.+*#-]{1,79},([0-9]{1,4}|[A-Za-z]\w{0,78})")
 _RETRY = re.compile(r"([0-9]{1,3}|\*)/([0-9]{1,8}(?:,[0-9]{1,8}){0,29})")
+_RATE = re.compile(r"[0-9]{1,5}(\.[0-9]{1,15})?")
+_PERIOD = re.compile(r"1/([0-9]{1,3})")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -41,6 +45,39 @@ def number(low: float, high: float) -> Parser:
         raise InvalidSetting(key, text, f"a number from {low:g} to {high:g}")
 
     return parse
+
+
+def rate(slowest_s: int, fastest: float) -> Parser:
+    """So many a second, or 1/SECONDS; 0 is no limit. Kept to twelve digits, which is what its text form has."""
+
+    def parse(key: str, text: str) -> float:
+        period = _PERIOD.fullmatch(text)
+        if period and 1 <= int(period[1]) <= slowest_s:
+            return float(f"{1 / int(period[1]):.12g}")
+        value = float(text) if _RATE.fullmatch(text) else -1.0
+        if value and not float(f"{1 / slowest_s:.12g}") <= value <= fastest:
+            raise InvalidSetting(key, text, f"0, a number from {1 / slowest_s:g} to {fastest:g}, or 1/SECONDS")
+        return float(f"{value:.12g}")
+
+    return parse
+
+
+def instant(key: str, text: str) -> str:
+    """A point in time with its offset, or nothing."""
+    if text:
+        instant_ms(key, text)
+    return text
+
+
+def instant_ms(key: str, text: str) -> int:
+    """Milliseconds since 1970 UTC of a point in time. Raises InvalidSetting."""
+    try:
+        at = datetime.fromisoformat(text) if _INSTANT.fullmatch(text) else None
+    except ValueError:
+        at = None
+    if at is None or not 1970 < at.year < 3000:
+        raise InvalidSetting(key, text, "YYYY-MM-DDTHH:MM with Z or an offset, such as 2026-12-01T10:00+03:00")
+    return int(at.timestamp() * 1000)
 
 
 def flag(key: str, text: str) -> bool:

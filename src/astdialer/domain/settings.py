@@ -23,6 +23,7 @@ from astdialer.domain.errors import InvalidSetting
 from astdialer.domain.names import parse_names
 from astdialer.domain.outcome import OutcomeRules
 from astdialer.domain.pace import Pace
+from astdialer.domain.params import parse_params
 from astdialer.domain.ranges import parse_ranges
 from astdialer.domain.retry import DEFAULTS, Retry
 from astdialer.domain.typification import parse_outcomes
@@ -96,6 +97,8 @@ def _causes(doc: str) -> Any:
 
 D = Disposition
 DAY_S = 86400
+#: A campaign's own pace: one call in so many seconds at least, so many in a second at most.
+SLOWEST_S, FASTEST = 100, 10_000
 #: Webitel's start value of predictAdjust: it stands for the usual risk.
 USUAL_ADJUST = 150
 
@@ -151,6 +154,11 @@ class Settings:
         "Predictive: the contact whose chance of an answer fits best, of so many alike that are next; 1: in order.",
     )
     max_calls: int = _setting(30, form.whole(1, 10000), "Calls of this campaign at a time, talks included.")
+    calls_per_second: float = _setting(
+        0.0,
+        form.rate(SLOWEST_S, FASTEST),
+        "Calls of this campaign that may start each second, evenly spaced, or 1/SECONDS; 0: no pace of its own.",
+    )
     originate_timeout_s: int = _setting(30, form.whole(1, 600), "How long a number may ring.")
     min_ring_s: int = _setting(15, form.whole(0, 120), "A number rings at least so long before the call is given up.")
     agent_wait_s: int = _setting(2, form.whole(1, 600), "How long an answered person may wait for a free agent.")
@@ -170,6 +178,7 @@ class Settings:
     message: str = _setting("", form.plain("a sound file"), "What a machine hears after its greeting; empty: hang up.")
     goto: str = _setting("", form.goto, "Own dialplan for answered persons, in place of queue or sound.")
     record: bool = _setting(True, form.flag, "Record talks.")
+    record_trim_s: int = _setting(0, form.whole(0, 600), "Seconds cut off the beginning of recordings.")
     amd: bool = _setting(False, form.flag, "Run answering-machine detection on answered calls.")
     amd_false_machines: float = _setting(
         0.0,
@@ -188,6 +197,10 @@ class Settings:
     amd_max_words: int = _amd("max_words", "A greeting with more words makes a machine.")
     amd_silence_threshold: int = _amd("silence_threshold", "Level under which audio is silence, 0 to 32767.")
     amd_max_word_ms: int = _amd("max_word_ms", "A single longer word makes a machine.")
+    start_at: str = _setting(
+        "", form.instant, "When it starts by itself, if it was never started: YYYY-MM-DDTHH:MM with Z or an offset."
+    )
+    stop_at: str = _setting("", form.instant, "When it is stopped, likewise; from then on it can't be started.")
     calling_hours: str = _setting("08:00-21:00", form.hours, "Local hours of the called number, from-to.")
     weekdays: str = _setting("mon-sun", form.weekdays, "Days on which to call.")
     calendar: str = _setting(
@@ -216,6 +229,9 @@ class Settings:
         False, form.flag, "Each number has its ranges' attempts for itself, not all of its type together."
     )
     max_tries: int = _setting(0, form.whole(0, 999), "Attempts of a contact over all numbers; 0: no such limit.")
+    max_tries_per_number: int = _setting(
+        0, form.whole(0, 999), "Attempts of each number, whatever came of them; 0: no such limit."
+    )
     retry_interval_s: int = _setting(
         0,
         form.whole(0, 99_999_999),
@@ -269,6 +285,11 @@ class Settings:
     preview_skip_delay_s: int = _setting(
         3600, form.whole(0, 99_999_999), "Preview: seconds until a skipped contact comes up again."
     )
+    params: str = _setting(
+        "",
+        form.canonical(parse_params),
+        r"Params of every contact that has none of that name of its own: NAME=VALUE;…, a ; in a value written \;.",
+    )
     auto_reset_stats: bool = _setting(False, form.flag, "Zero the campaign's statistics at its local midnight.")
     retry_machine: Retry = _try(D.MACHINE)
     retry_busy: Retry = _try(D.BUSY)
@@ -305,6 +326,16 @@ class Settings:
             least_answers=self.predict_after_answers,
             memory=self.predict_memory,
         )
+
+    @property
+    def starts(self) -> int | None:
+        """When it starts by itself, ms since 1970 UTC."""
+        return form.instant_ms("start_at", self.start_at) if self.start_at else None
+
+    @property
+    def stops(self) -> int | None:
+        """When it is stopped."""
+        return form.instant_ms("stop_at", self.stop_at) if self.stop_at else None
 
     @property
     def window(self) -> CallingWindow:
@@ -344,6 +375,8 @@ def check_together(settings: Settings) -> Settings:
     if settings.abandonment_target > settings.abandonment_limit:
         expected = f"at most abandonment_limit, {settings.abandonment_limit:g}: lower it, or raise abandonment_limit"
         raise InvalidSetting("abandonment_target", settings.abandonment_target, expected)
+    if settings.starts and settings.stops and settings.stops <= settings.starts:
+        raise InvalidSetting("stop_at", settings.stop_at, f"later than start_at, {settings.start_at}")
     check_causes(settings.cause_rules)
     return settings
 

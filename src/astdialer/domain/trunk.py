@@ -69,6 +69,10 @@ class CallRate:
         """A call starts now."""
         self._next_at = max(self._next_at, float(now)) + 1000 / self.per_second
 
+    def took(self, at: int) -> None:
+        """A call started at ``at``, before anybody asked here."""
+        self._next_at = max(self._next_at, at + 1000 / self.per_second)
+
     def room(self, now: int, horizon_s: float) -> int:
         """How many calls may start within the next ``horizon_s`` seconds."""
         return max(0, int((horizon_s - self.wait_s(now)) * self.per_second // 1) + 1)

@@ -49,14 +49,20 @@ class _Leg:
 
 
 class AgentFirst:
-    """``place`` sends the customer's call; it is the placer's."""
+    """``place`` sends the customer's call; it is the placer's. ``on_ring`` is told each call whose agent's telephone
+    rings."""
 
     def __init__(
-        self, context: Context, desk: Desk, caller_ids: CallerIds, place: Callable[[Call, Trunk], None]
+        self,
+        context: Context,
+        desk: Desk,
+        caller_ids: CallerIds,
+        place: Callable[[Call, Trunk], None],
+        on_ring: Callable[[Call], None] = lambda _: None,
     ) -> None:
         self._context, self._desk, self._caller_ids, self._place = context, desk, caller_ids, place
         self._calls, self._clock, self._store = context.calls, context.clock, context.store
-        self._telephony = context.telephony
+        self._telephony, self._on_ring = context.telephony, on_ring
         self._legs: dict[str, _Leg] = {}
         self._of_attempts: dict[str, _Leg] = {}
         self._left: set[tuple[str, str]] = set()  #: legs that could not be hung up for want of a link
@@ -66,7 +72,10 @@ class AgentFirst:
         """A fact about an agent's leg, or about the call that it is for; those of strangers are ignored."""
         leg = self._legs.get(event.attempt_id)
         if leg:
-            leg.attempt = life.apply(leg.attempt, event)
+            before = leg.attempt
+            leg.attempt = life.apply(before, event)
+            if _has_rung(leg.attempt) and not _has_rung(before):
+                self._on_ring(leg.call)
             leg.changed.set()
         elif event.attempt_id in self._of_attempts:
             self._of_attempts[event.attempt_id].changed.set()
@@ -281,6 +290,11 @@ class AgentFirst:
             leg.changed.clear()
             await _first(self._clock.sleep(LOOK_S), leg.changed.wait())
             waited_s += LOOK_S
+
+
+def _has_rung(leg: Attempt) -> bool:
+    """Some telephones answer without a ring."""
+    return leg.ringing_at is not None or leg.was_answered
 
 
 def _is_machine(call: Call) -> bool:

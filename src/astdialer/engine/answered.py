@@ -11,6 +11,7 @@ from astdialer.domain.events import ActionTaken, AmdFinished, Answered, Conclude
 from astdialer.engine.answering import AnswerPlan, Conclusion
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
+from astdialer.ports import NewEvent
 
 
 class PreviewOffers(Protocol):
@@ -48,6 +49,20 @@ class CallAnswering:
     async def preview_answer(self, attempt_id: str, key: str) -> str:
         """What the phone of an agent who looks at a contact does; nobody waits where nothing is offered."""
         return self._offers.answer(attempt_id, key) if self._offers else "hangup"
+
+    async def redirected(self, attempt_id: str, to: str) -> None:
+        """Tell whoever listens that the call is handed over."""
+        if call := self._calls.get(attempt_id):
+            attempt = call.attempt
+            event = NewEvent(
+                at=self._clock.now(),
+                kind="attempt.redirected",
+                campaign_id=attempt.campaign_id,
+                contact_id=attempt.contact_id,
+                attempt_id=attempt.id,
+                body={"number": attempt.number, "to": to},
+            )
+            await self._context.store.add_events([event])
 
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         """What the channel said in its hangup handler; what this engine did not see itself is taken from there."""

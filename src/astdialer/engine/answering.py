@@ -47,5 +47,9 @@ class Answering(Protocol):
         """What an agent's phone does who looks at a contact: ``wait``, ``dial`` or ``hangup``. Asked each second, with
         the key that was pressed meanwhile or nothing. Raises NotFound."""
 
+    async def redirected(self, attempt_id: str, to: str) -> None:
+        """An own dialplan is about to hand the call over, to an extension or a queue of its own. An unknown attempt is
+        ignored."""
+
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         """What the channel said in its hangup handler. An unknown attempt is ignored."""

@@ -16,6 +16,7 @@ from astdialer.domain.outcome import classify
 from astdialer.domain.retry import after_attempt
 from astdialer.engine.calls import Call
 from astdialer.engine.context import Context
+from astdialer.engine.notices import Notices
 from astdialer.ports import Closing, Recording
 
 logger = logging.getLogger(__name__)
@@ -37,10 +38,10 @@ def iso_date(at: int, zone: str) -> str:
 
 
 class Bookkeeper:
-    """``on_closed`` is told each call that was closed, with the contact as it was left."""
+    """``on_closed`` is told each call that was closed, with the contact as it was left. ``notices`` go first."""
 
-    def __init__(self, context: Context, on_closed: Callable[[Closing], None]) -> None:
-        self._context, self._on_closed = context, on_closed
+    def __init__(self, context: Context, on_closed: Callable[[Closing], None], notices: Notices | None = None) -> None:
+        self._context, self._on_closed, self._notices = context, on_closed, notices
         self._store, self._calls, self._clock = context.store, context.calls, context.clock
         self._closings: dict[str, Closing] = {}  # kept while the store fails: each is decided once
 
@@ -56,6 +57,8 @@ class Bookkeeper:
 
     async def flush(self) -> None:
         """Write everything that is not written yet, once. Raises Unavailable, and keeps it for the next time."""
+        if self._notices:
+            await self._notices.flush()
         over = self._calls.over(self._clock.now())
         if over:
             await self._close(over)

@@ -22,6 +22,7 @@ class Call:
     base: str
     unsaved: bool = False  #: the attempt knows more than the store
     via_context: str = ""  #: a manual call that leaves by this dialplan context, not by its trunk
+    auto_answer: bool = False  #: its agent's telephone is asked to answer by itself
     caller_id: str = ""  #: what the called person will be shown, once that is chosen
     steps: int | None = None  #: how likely an answer is, see domain.propensity; None: not reckoned yet
 

@@ -27,14 +27,24 @@ QUOTED = 40
 
 
 async def create(
-    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY, tenant: str = ""
+    store: Store,
+    clock: Clock,
+    name: str,
+    texts: Mapping[str, str],
+    *,
+    done_by: str = SOMEBODY,
+    tenant: str = "",
+    complete: bool = True,
 ) -> Campaign:
-    """A new campaign with these settings, of nobody in particular or of a tenant.
+    """A new campaign with these settings, of nobody in particular or of a tenant. Unless it has to be ``complete``,
+    what it names need not be there before it is started.
 
     Raises InvalidSetting, and Conflict for a name that is taken or unknown.
     """
     settings = read_settings(texts)
-    await _check_named(store, Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings), texts)
+    wanted = Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings)
+    if complete:
+        await _check_named(store, wanted, texts)
     event = entry(clock, "created", changes(Settings(), settings), done_by=done_by)
     return await store.create_campaign(name, settings, clock.now(), tenant, event)
 
@@ -106,6 +116,17 @@ async def stop(store: Store, clock: Clock, name: str, *, hang_up: bool, done_by:
     return await store.campaign(name)
 
 
+async def halt(store: Store, clock: Clock, name: str, *, done_by: str = SOMEBODY) -> Campaign:
+    """Stop it, whatever it is doing: also one that has not started. Live calls run on. Raises NotFound."""
+    campaign = await store.campaign(name)
+    if campaign.state in (S.RUNNING, S.PAUSED):
+        return await stop(store, clock, name, hang_up=False, done_by=done_by)
+    if campaign.state not in (S.STOPPING, S.STOPPED):
+        await store.set_state(campaign.id, S.STOPPED, now=clock.now())
+        await note(store, clock, campaign, "stopped", f"it was {campaign.state.value}", done_by=done_by)
+    return await store.campaign(name)
+
+
 async def history(store: Store, name: str, limit: int) -> Sequence[CampaignEvent]:
     """What was done to the campaign, the newest first. Raises NotFound."""
     return await store.history((await store.campaign(name)).id, limit)
@@ -127,7 +148,7 @@ async def _start(store: Store, clock: Clock, campaign: Campaign, event: str, don
     name = campaign.name
     if campaign.state is S.STOPPING:
         raise Conflict(f"{name} is stopping: wait until its last calls have ended (astdialer campaign show {name})")
-    missing = lacks(await loaded(store), campaign)
+    missing = [*_over(campaign, clock.now()), *lacks(await loaded(store), campaign)]
     if missing:
         raise Conflict(f"{name} can't start: " + "; ".join(missing))
     if campaign.state is not S.RUNNING:
@@ -156,6 +177,11 @@ async def _check_named(store: Store, campaign: Campaign, texts: Mapping[str, str
     missing = lacks(directory, campaign) if campaign.state is S.RUNNING else []
     if missing:
         raise Conflict(f"{campaign.name} is running and needs it: " + "; ".join(missing))
+
+
+def _over(campaign: Campaign, now: int) -> Iterator[str]:
+    if campaign.settings.stops and campaign.settings.stops <= now:
+        yield f"its stop_at {campaign.settings.stop_at} is over: set a later one, or none (stop_at=)"
 
 
 def lacks(directory: Directory, campaign: Campaign) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import INVALID, REPLACED, STOPPED, Contact, ContactState, NewNumber, Number, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
+from astdialer.domain.params import CONTROL, check_params
 from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.result import terminate as terminated
 from astdialer.domain.retry import closed_number, ended, settle
@@ -36,10 +37,8 @@ ORDER_S = 30
 #: A call is closed so long after its hangup: who says something about it is often quicker.
 CLOSING_S, LOOK_S = LATE_FACT_S + 0.5, 0.25
 
-#: As uploads have them, so that what comes by another way can be dialed as well.
-MAX_PARAMS, MAX_VALUE_BYTES, MAX_PRIORITY = 60, 900, 999_999
-_PARAM = re.compile(r"[A-Za-z0-9_]{1,64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+#: As uploads have it, so that what comes by another way can be dialed as well.
+MAX_PRIORITY = 999_999
 _AGENTPHONE = re.compile(r"[A-Za-z0-9_@/-]{1,80}")
 
 
@@ -115,6 +114,7 @@ class Respool:
 
     campaign: str
     number: str  #: its main number
+    contact_id: int = 0  #: which it is, if that is known
     base: str = ""  #: needed only if several bases have it
     new_number: NewNumber | None = None  #: in place of its main number
     alternatives: Sequence[NewNumber] | None = None  #: in place of all others
@@ -158,6 +158,8 @@ async def _to_respool(
     store: Store, campaign: Campaign, bases: Mapping[int, Mapping[str, Any]], wanted: Respool
 ) -> Contact:
     """The one that is meant: lists go before tasks, and of several tasks it is the last."""
+    if wanted.contact_id:
+        return await store.load_contact(wanted.contact_id)
     with_it = await store.contacts_with(wanted.number, campaign.id, open_only=False)
     found = [c for c in with_it if main_number(c) == wanted.number]
     if wanted.base:
@@ -265,6 +267,12 @@ async def forbid(store: Store, clock: Clock, entries: Sequence[BlacklistEntry]) 
     return Forbidden(listed.added, listed.kept, await store.withdraw(entries, clock.now()))
 
 
+def number_and_reason(line: str) -> tuple[str, str]:
+    """A line of a list: the number, and behind a comma or semicolon its reason, on one line whatever is in it."""
+    number, _, reason = line.strip().replace(";", ",").partition(",")
+    return number, CONTROL.sub(" ", reason).strip()
+
+
 async def check_allowed(store: Store, campaign: Campaign, number: str, at: int) -> None:
     """Raises Conflict when the number is blacklisted at that instant."""
     if await store.is_blacklisted(number, campaign.name, at):
@@ -321,34 +329,13 @@ def main_number(contact: Contact) -> str:
     return contact.numbers[0].number
 
 
-def check_params(params: Mapping[str, str]) -> None:
-    """Raises InvalidSetting for what can't become channel variables."""
-    if len(params) > MAX_PARAMS:
-        raise InvalidSetting("data", f"{len(params)} params", f"at most {MAX_PARAMS}")
-    for name, value in params.items():
-        if not _PARAM.fullmatch(name):
-            raise InvalidSetting("data", name, "names of 1 to 64 letters A-Z, digits or _")
-        if _CONTROL.search(value) or len(value.encode()) > MAX_VALUE_BYTES:
-            expected = f"values without control characters, of at most {MAX_VALUE_BYTES} bytes"
-            raise InvalidSetting("data", f"{name}={value[:40]}", expected)
-    _check_twice(params)
-
-
-def _check_twice(names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name.lower() in seen:
-            raise InvalidSetting("data", name, "each name once, in whatever case")
-        seen.add(name.lower())
-
-
 def check_priority(priority: int) -> None:
     """Raises InvalidSetting."""
     if not 1 <= priority <= MAX_PRIORITY:
         raise InvalidSetting("priority", priority, f"a whole number from 1 to {MAX_PRIORITY}, smaller first")
 
 
-def check_agent(agent: str) -> None:
+def check_agent(agent: str, key: str = "agent") -> None:
     """Raises InvalidSetting unless it is empty, or can be an extension or interface."""
     if agent and not _AGENTPHONE.fullmatch(agent):
-        raise InvalidSetting("agent", agent, "letters, digits or _ - @ /, 80 at most, such as 1001")
+        raise InvalidSetting(key, agent, "letters, digits or _ - @ /, 80 at most, such as 1001")

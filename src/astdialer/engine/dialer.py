@@ -125,14 +125,15 @@ class Dialer:
             self._forget_idleness()
         self._forecaster.look()
         running: list[tuple[Campaign, Decision]] = []
-        for campaign in list(self._directory.campaigns.values()):
+        for campaign in self._directory.present():
             standing = self.standings.setdefault(campaign.id, Standing())
             if campaign.state is CampaignState.STOPPING:
                 await self._wind_down(campaign)
             if campaign.state is CampaignState.RUNNING:
                 await self._look(campaign, standing, running)
             else:
-                standing.limit, standing.until, standing.detail, standing.decision = Limit.NOT_RUNNING, None, "", None
+                standing.limit, standing.until = Limit.NOT_RUNNING, campaign.starts_by_itself
+                standing.detail, standing.decision = "", None
         await self._serve(running)
 
     def _forget_idleness(self) -> None:

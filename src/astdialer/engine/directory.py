@@ -32,9 +32,11 @@ class Directory:
         self._zones: dict[int, tuple[str, ...]] = {}
         self._bound: dict[int, frozenset[str]] = {}
         self._rates: dict[str, CallRate] = {}
+        self._paces: dict[int, CallRate] = {}
         #: Asked for each agent at each look: kept until something is set anew.
         self._known_profiles: dict[tuple[str, str], AgentProfile] = {}
         self._known_rests: dict[tuple[str, str], int] = {}
+        self.removed: set[int] = set()  #: campaigns that are not there any more; they stay known: a call may just end
         self.changed_rules: set[int] = set()  #: campaigns whose rules have changed since somebody looked
 
     async def load(self) -> None:
@@ -42,6 +44,7 @@ class Directory:
         before = {campaign_id: self._fingerprint(campaign) for campaign_id, campaign in self._campaigns.items()}
         campaigns = await self._store.campaigns()
         self._campaigns.update((campaign.id, campaign) for campaign in campaigns)
+        self.removed = set(self._campaigns) - {campaign.id for campaign in campaigns}
         self.trunks = {trunk.name: trunk for trunk in await self._store.trunks()}
         self.routes = {route.name: route for route in await self._store.routes()}
         self.calendars = {calendar.name: calendar for calendar in await self._store.calendars()}
@@ -56,10 +59,27 @@ class Directory:
         self._known_rests.clear()
         for trunk in self.trunks.values():
             self.rate(trunk).per_second = trunk.calls_per_second
+        for campaign in campaigns:
+            await self._set_pace(campaign)
+
+    async def _set_pace(self, campaign: Campaign) -> None:
+        """The pace goes on where the last engine, or the campaign before it had one, has left it."""
+        per_second, known = campaign.settings.calls_per_second, self._paces.get(campaign.id)
+        if known and per_second:
+            known.per_second = per_second
+        elif per_second:
+            self._paces[campaign.id] = pace = CallRate(per_second)
+            pace.took(await self._store.last_call_at(campaign) or 0)
+        else:
+            self._paces.pop(campaign.id, None)
 
     def _fingerprint(self, campaign: Campaign) -> object:
         """What may change when a waiting contact comes up again."""
         return campaign.settings, self.calendars.get(campaign.settings.calendar), self.routes_of(campaign)
+
+    def present(self) -> list[Campaign]:
+        """The campaigns that there are."""
+        return [campaign for campaign in self._campaigns.values() if campaign.id not in self.removed]
 
     def require(self, campaign: Campaign) -> None:
         """Take up a campaign that was made this very moment."""
@@ -105,6 +125,10 @@ class Directory:
         """The trunk's calls-per-second bucket; it outlives changes of the trunk."""
         return self._rates.setdefault(trunk.name, CallRate(trunk.calls_per_second))
 
+    def pace(self, campaign: Campaign) -> CallRate | None:
+        """The campaign's own calls-per-second bucket, None if it has none."""
+        return self._paces.get(campaign.id)
+
     def profile(self, interface: str, name: str = "") -> AgentProfile:
         """What is known about an agent; an empty profile if nothing is."""
         known = self._known_profiles.get((interface, name))
@@ -115,7 +139,7 @@ class Directory:
 
     def of_queue(self, server: str, queue: str) -> list[Campaign]:
         """The campaigns, active or not, that name a server's queue."""
-        named = (campaign for campaign in self._campaigns.values() if campaign.settings.queue == queue)
+        named = (campaign for campaign in self.present() if campaign.settings.queue == queue)
         return [campaign for campaign in named if self.server_of(campaign) == server]
 
     def wrap_up_s(self, server: str, queue: str) -> int:

@@ -20,9 +20,11 @@ from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
 from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.liveview import PERIOD_S, LiveView
+from astdialer.engine.notices import Notices
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.placing import Placer
+from astdialer.engine.queues import QueueWatch
 from astdialer.engine.recordings import convert_due
 from astdialer.engine.recovery import Recovery
 from astdialer.engine.routing import Router
@@ -37,6 +39,7 @@ from astdialer.ports import (
     MemberMissed,
     MemberSeen,
     MemberTalk,
+    QueueCall,
     Recordings,
     Store,
     Telephony,
@@ -63,10 +66,13 @@ class Engine:
             directory=Directory(store, options.zone),
             trouble=Trouble(),
         )
+        self._notices = Notices(self._context)
         caller_ids = CallerIds(self._context)
         self._placer = Placer(self._context, caller_ids)
         self._desk = Desk(self._context)
-        self._agent_first = AgentFirst(self._context, self._desk, caller_ids, self._placer.place)
+        self._agent_first = AgentFirst(
+            self._context, self._desk, caller_ids, self._placer.place, self._notices.leg_rang
+        )
         self._recovery = Recovery(self._context, self._agent_first)
         router = Router(self._context)
         self._forecaster = Forecaster(self._context, self._desk)
@@ -82,11 +88,18 @@ class Engine:
             forecaster=self._forecaster,
         )
         self._dialer = Dialer(self._context, parts)
-        self._bookkeeper = Bookkeeper(self._context, self._closed)
+        self._bookkeeper = Bookkeeper(self._context, self._closed, self._notices)
         self._orders = OrderDesk(self._context, self._desk, self._dialer)
         self._sweeps = Sweeps(self._context, self._desk, self._dialer)
+        self._queues = QueueWatch(self._context)
         self._view = LiveView(
-            self._context, self._dialer, outlook, self._desk, sweeps=self._sweeps, forecaster=self._forecaster
+            self._context,
+            self._dialer,
+            outlook,
+            self._desk,
+            sweeps=self._sweeps,
+            forecaster=self._forecaster,
+            queues=self._queues,
         )
         self.answering = CallAnswering(self._context, self._agent_first)
 
@@ -122,6 +135,7 @@ class Engine:
             calls.handle(Refused(attempt_id=attempt.id, at=now, message="the engine died", retry_s=AGENT_MISSED_S))
         else:
             calls.handle(Sent(attempt_id=attempt.id, at=attempt.dialed_at or attempt.created_at))
+        self._placer.take_up(call)
         if attempt.server not in self._context.telephony.servers:
             calls.handle(Vanished(attempt_id=attempt.id, at=now))
         elif attempt.leg_id:
@@ -139,6 +153,7 @@ class Engine:
                 tasks.create_task(self._orders.run())
                 tasks.create_task(self._sweeps.run())
                 tasks.create_task(self._forecaster.run())
+                tasks.create_task(self._queues.run())
                 tasks.create_task(convert_due(self._context.store, self._context.recordings, self._context.clock))
                 tasks.create_task(self._publish())
         finally:
@@ -163,6 +178,8 @@ class Engine:
                 self._context.vitals.handled(event.at, self._context.clock.now())
                 self._context.calls.handle(event)
                 self._agent_first.handle(event)
+            case QueueCall():
+                self._notices.queue_call(event)
             case MemberMissed():
                 self._desk.missed_in_queue(event.server, event.queue, event.interface)
             case MemberTalk(in_call=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from astdialer.engine.dialer import Dialer, Standing
 from astdialer.engine.forecasting import Forecaster
 from astdialer.engine.outlook import Outlook
 from astdialer.engine.progress import progress, window_row
+from astdialer.engine.queues import QueueWatch, Stays
 from astdialer.engine.sweeps import Sweeps
 
 #: How often the view is published.
@@ -25,12 +27,21 @@ class LiveView:
     """Builds the view; publishing goes through the store."""
 
     def __init__(
-        self, context: Context, dialer: Dialer, outlook: Outlook, desk: Desk, *, sweeps: Sweeps, forecaster: Forecaster
+        self,
+        context: Context,
+        dialer: Dialer,
+        outlook: Outlook,
+        desk: Desk,
+        *,
+        sweeps: Sweeps,
+        forecaster: Forecaster,
+        queues: QueueWatch,
     ) -> None:
         self._store, self._telephony, self._clock = context.store, context.telephony, context.clock
         self._calls, self._agents, self._directory = context.calls, context.agents, context.directory
         self._dialer, self._outlook, self._desk, self._sweeps = dialer, outlook, desk, sweeps
         self._trouble, self._vitals, self._forecaster = context.trouble, context.vitals, forecaster
+        self._queues, self._stays = queues, Stays()
 
     async def build(self) -> Mapping[str, Any]:
         """The view now."""
@@ -42,8 +53,12 @@ class LiveView:
             "store_writes": self._store.writes(),
             "calls": sum(not call.is_gone for call in self._calls),
             "vitals": self._vitals.view(self._clock.now()),
-            "campaigns": [await self._campaign(c) for c in self._directory.campaigns.values()],
+            "campaigns": [await self._campaign(c) for c in self._directory.present()],
             "agents": self._agent_rows(),
+            "queues": [
+                dataclasses.asdict(each) | {"asked_at": self._queues.asked_at[each.server]}
+                for each in self._queues.figures()
+            ],
             "trunks": [self._trunk(trunk) for trunk in self._directory.trunks.values()],
         }
 
@@ -61,13 +76,15 @@ class LiveView:
         counts = await self._store.counts(campaign.id)
         self._forecaster.contacts_left(campaign, counts.ready + counts.waiting)
         live = self._calls.of_campaign(campaign.id)
+        whose = {"campaign": campaign.name, "server": self._directory.server_of(campaign)}
+        whose["queue"] = campaign.settings.queue
         try:
             snapshot = self._outlook.snapshot(campaign)
         except Conflict as error:  # its calendar is gone
-            return {"campaign": campaign.name, "state": campaign.state.value, "detail": str(error), **progress(counts)}
+            return {**whose, "state": campaign.state.value, "detail": str(error), **progress(counts)}
         standing = self._dialer.standings.get(campaign.id)
         return {
-            "campaign": campaign.name,
+            **whose,
             "state": campaign.state.value,
             "phase": self._sweeps.phase(campaign).value,
             "mode": campaign.settings.mode.value,
@@ -99,9 +116,10 @@ class LiveView:
         }
 
     def _agent_rows(self) -> list[dict[str, Any]]:
-        now = self._clock.now()
+        now, members = self._clock.now(), self._agents.members()
+        self._stays.forget_others(members)
         rows = []
-        for member in sorted(self._agents.members(), key=lambda m: (m.server, m.queue, m.interface)):
+        for member in sorted(members, key=lambda m: (m.server, m.queue, m.interface)):
             wrap_up_s = self._directory.wrap_up_s(member.server, member.queue)
             status = member.status_at(now, wrap_up_s)
             rows.append(
@@ -119,6 +137,10 @@ class LiveView:
                     "rests_until": self._desk.rests_until(member) if self._desk.rests_until(member) > now else None,
                     "calls_taken": member.calls_taken,
                     "last_call_at": member.last_call_at or None,
+                    "in_call": member.in_call,
+                    "penalty": member.penalty,
+                    "state_interface": member.state_interface or member.interface,
+                    "since": self._stays.since(member, (status, member.paused), now),
                     "wrap_up_until": member.wrap_up_until(wrap_up_s) if status.name == "WRAPUP" else None,
                 }
             )

@@ -26,6 +26,8 @@ class Obstacles:
             return None, _why_no_more(decision.advice)
         if limit is Limit.OUTSIDE_HOURS:
             return min((at for at in self._opens_at(campaign) if at is not None), default=None), ""
+        if limit is Limit.CAMPAIGN_RATE:
+            return self._next_call_at(campaign), ""
         if limit is Limit.REFUSED:
             return self._trouble_of(campaign)
         if limit is Limit.ASTERISK_DOWN:
@@ -41,6 +43,11 @@ class Obstacles:
         rules, now = self._directory.rules(campaign), self._context.clock.now()
         zones = self._directory.zones(campaign.id)
         return [rules.opens_at(text, now) for text in zones if not rules.is_open(text, now)]
+
+    def _next_call_at(self, campaign: Campaign) -> int | None:
+        """When the campaign's own pace lets the next call out."""
+        pace, now = self._directory.pace(campaign), self._context.clock.now()
+        return now + round(pace.wait_s(now) * 1000) if pace else None
 
     def _trouble_of(self, campaign: Campaign) -> Words:
         """The trouble that ends first."""

@@ -129,12 +129,12 @@ class OrderDesk:
         member = self._member(campaign, str(body["agent"]))
         if not self._desk.callable_by_hand(member):
             raise Conflict(_busy(member))
-        context = self._checked_context(str(body.get("context") or ""))
+        context = await self._way(member.server, body)
         request = self._dialer.request(campaign, 1, "asked for by an agent", agent=member.interface)
         with self._desk.promised(member.server, member.interface):
             claim = await self._claim(campaign, self._task(campaign, body, request.now), request)
             (call,) = self._calls.add([claim])
-            call.via_context = context
+            call.via_context, call.auto_answer = context, bool(body.get("auto_answer"))
             self._ring(call, member)
         return {"guid": claim.attempt.id, "contact_id": claim.contact.id}
 
@@ -170,6 +170,16 @@ class OrderDesk:
         )
         return NewTask(campaign_id=campaign.id, contact=contact, zone="")
 
+    async def _way(self, server: str, body: Mapping[str, Any]) -> str:
+        """The dialplan context in place of the trunk, if any. One that is only ``usual`` with whoever asks is taken if
+        it leads to the number, and passed over if not."""
+        context = self._checked_context(str(body.get("context") or ""))
+        usual = str(body.get("usual_context") or "")
+        if context or not usual:
+            return context
+        leads = await self._telephony.leads(server, usual, str(body["number"]).lstrip("+"))
+        return usual if leads else ""
+
     def _checked_context(self, context: str) -> str:
         if context and not _CONTEXT.fullmatch(context):
             raise InvalidSetting("context", context, "the name of a dialplan context")
@@ -192,7 +202,7 @@ class OrderDesk:
     async def _agent_hangup(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Hang up whatever call the agent's telephone has."""
         agent, ended = str(body["agent"]), 0
-        for server in self._telephony.servers:
+        for server in self._servers(body):
             member = self._agents.member(server, agent)
             interface = member.interface if member else agent
             if "/" in interface:
@@ -203,12 +213,16 @@ class OrderDesk:
         agent, reason, paused = str(body["agent"]), str(body.get("reason") or ""), bool(body["paused"])
         if reason.startswith(OUR_PAUSE):
             raise InvalidSetting("reason", reason, f"a reason that does not begin with {OUR_PAUSE!r}")
-        members = [m for server in self._telephony.servers if (m := self._agents.member(server, agent))]
+        members = [m for server in self._servers(body) if (m := self._agents.member(server, agent))]
         if not members:
             raise NotFound("agent", agent, "see astdialer agent list")
         for member in members:
             await self._telephony.pause_member(member.server, member.interface, paused=paused, reason=reason)
         return {"agents": [member.interface for member in members]}
+
+    def _servers(self, body: Mapping[str, Any]) -> list[str]:
+        """Where the order holds: everywhere, unless it names an Asterisk."""
+        return [server for server in self._telephony.servers if body.get("server") in (None, server)]
 
     async def _hangup_call(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Hang up the live call of a contact."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from astdialer.domain.answer import machine_action, person_action
 from astdialer.domain.campaign import Campaign
+from astdialer.domain.params import parse_params, with_own
 from astdialer.domain.settings import NotSure
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.calls import Call
@@ -20,6 +21,11 @@ PREVIEW_CONTEXT = "astdialer-preview"
 HOLD_MARGIN_S = 30
 LONGEST_NAME = 60
 #: What has a meaning in a caller id.
+#: By one of these most telephones are told to answer by themselves.
+AUTO_ANSWER = {
+    "Call-Info": "<sip:astdialer>;answer-after=0",
+    "Alert-Info": "<http://astdialer>;info=alert-autoanswer;delay=0",
+}
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\"<>\\,;|]")
 
 
@@ -87,7 +93,8 @@ def agent_leg(
         timeout_s=timeout_s,
         account=campaign.name,
         context=PREVIEW_CONTEXT if preview else LEG_CONTEXT,
-        variables={key: value for key, value in (ours | _params(call)).items() if value},
+        variables={key: value for key, value in (ours | _params(call, campaign)).items() if value},
+        headers=AUTO_ANSWER if call.auto_answer else {},
     )
 
 
@@ -120,8 +127,10 @@ def _variables(call: Call, campaign: Campaign, places: DialplanPlaces, record_pa
         "ASTDIALER_NAME": contact_name(call) if bound else "",
         "__ASTDIALER_CAMPAIGN": campaign.name,
     }
-    return {name: value for name, value in (ours | _params(call)).items() if value}
+    return {name: value for name, value in (ours | _params(call, campaign)).items() if value}
 
 
-def _params(call: Call) -> dict[str, str]:
-    return {f"__CONTACT_{name}": value for name, value in call.contact.params.items()}
+def _params(call: Call, campaign: Campaign) -> dict[str, str]:
+    """The contact's params, and those of the campaign that it has not."""
+    params = with_own(call.contact.params, parse_params("params", campaign.settings.params))
+    return {f"__CONTACT_{name}": value for name, value in params.items()}

@@ -19,6 +19,7 @@ from astdialer.engine.contacts import (
     TERMINATED,
     ask_engine,
     forbid,
+    main_number,
     rules_of,
     shown,
     when_idle,
@@ -30,12 +31,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What was chosen, for which call: by its guid, or the last one to a number."""
+    """What was chosen, for which call: by its guid, the last one of a contact, or the last one to a number."""
 
     campaign: str
     levels: Sequence[str]
     guid: str = ""
-    number: str = ""  #: E.164; needed only without guid
+    contact_id: int = 0
+    number: str = ""  #: E.164; needed only without guid and contact
     agent: str = ""
     comment: str = ""
     at: int | None = None  #: when to call again
@@ -96,7 +98,7 @@ async def choose(store: Store, clock: Clock, engine_zone: str, choice: Choice) -
     said = {"contact": contact.id, "outcome": case.text, "agent": choice.agent, "comment": choice.comment}
     logger.info("contact.outcome", extra=said)
     if outcome.action is Action.BLACKLIST:
-        await forbid(store, clock, [_entry(case)])
+        await forbid(store, clock, await _entries(store, case))
     if contact.state is ContactState.IN_CALL:
         return await _during_call(store, clock, contact, case)
     if outcome.action is Action.RESCHEDULE and case.target != campaign.name:
@@ -113,7 +115,7 @@ def _outcome(campaign: Campaign, choice: Choice) -> Outcome:
 
 
 def _check(choice: Choice, outcome: Outcome, now: int) -> None:
-    if not choice.guid and not choice.number:
+    if not choice.guid and not choice.contact_id and not choice.number:
         raise InvalidSetting("guid", "", "the call's guid, or the number that was called")
     if outcome.action is Action.RESCHEDULE:
         if choice.at is None:
@@ -123,6 +125,8 @@ def _check(choice: Choice, outcome: Outcome, now: int) -> None:
 
 async def _call(store: Store, campaign: Campaign, choice: Choice) -> tuple[Contact, str]:
     """The contact and the number that was called. Raises NotFound."""
+    if choice.contact_id:
+        return await _last_call_of(store, choice.contact_id)
     if not choice.guid:
         return await _last_called(store, campaign, choice.number), choice.number
     contact = await store.load_contact(await store.contact_of_attempt(choice.guid))
@@ -130,6 +134,13 @@ async def _call(store: Store, campaign: Campaign, choice: Choice) -> tuple[Conta
         raise NotFound("call", choice.guid, f"it is none of {campaign.name}'s")
     attempts = (await store.contact(contact.id))["attempts"]
     return contact, next(row["number"] for row in attempts if row["id"] == choice.guid)
+
+
+async def _last_call_of(store: Store, contact_id: int) -> tuple[Contact, str]:
+    """The contact and the number that it was last called at, its main one if it never was."""
+    attempts = (await store.contact(contact_id))["attempts"]
+    contact = await store.load_contact(contact_id)
+    return contact, attempts[-1]["number"] if attempts else main_number(contact)
 
 
 async def _last_called(store: Store, campaign: Campaign, number: str) -> Contact:
@@ -140,15 +151,20 @@ async def _last_called(store: Store, campaign: Campaign, number: str) -> Contact
     return max(found, key=lambda c: (c.state is ContactState.IN_CALL, c.last_call_at, c.id))
 
 
-def _entry(case: _Case) -> BlacklistEntry:
-    comment = case.choice.comment
-    return BlacklistEntry(
+async def _entries(store: Store, case: _Case) -> list[BlacklistEntry]:
+    """For the campaign, or for all: where it belongs to a tenant, those are the tenant's."""
+    comment, tenant = case.choice.comment, case.campaign.tenant
+    names = [case.outcome.argument or case.campaign.name]
+    if case.outcome.argument and tenant:
+        names = [campaign.name for campaign in await store.campaigns() if campaign.tenant == tenant]
+    entry = BlacklistEntry(
         number=case.called,
-        campaign=case.outcome.argument or case.campaign.name,
+        campaign=names[0],
         reason=f"{case.text}: {comment}" if comment else case.text,
         added_by=case.choice.agent,
         added_at=case.now,
     )
+    return [replace(entry, campaign=name) for name in names]
 
 
 async def _during_call(store: Store, clock: Clock, contact: Contact, case: _Case) -> Chosen:
@@ -165,6 +181,8 @@ async def _during_call(store: Store, clock: Clock, contact: Contact, case: _Case
 async def _handed_over(store: Store, clock: Clock, contact: Contact, case: _Case) -> Chosen:
     """Another campaign calls again; this one does not. The call is kept first: a crash between the two loses none."""
     _check_may(contact, case)
+    if case.campaign.tenant not in ("", (await store.campaign(case.target)).tenant):
+        raise NotFound("campaign", case.target)
     choice = case.choice
     wish = tasks.Wish(
         campaign=case.target,

@@ -78,7 +78,18 @@ class Outlook:
             refused=self._trouble.campaign(campaign.id, now) is not None or bool(usable and not rested),
             open_zones=len(self.open_zones(campaign)),
             engine_rate_room=self._placer.rate_room(HORIZON_S),
+            campaign_rate_room=self._own_rate_room(campaign),
         )
+
+    def _own_rate_room(self, campaign: Campaign) -> int:
+        """Calls that the campaign's own pace lets out within the horizon, but for those that are to leave already:
+        one whose agent is rung first does so when the agent has answered."""
+        pace = self._directory.pace(campaign)
+        if pace is None:
+            return CLAIM
+        live = self._calls.of_campaign(campaign.id)
+        to_leave = sum(not (c.attempt.dialed_at or c.is_gone or c.attempt.manual) for c in live)
+        return pace.room(self._clock.now(), HORIZON_S) - to_leave
 
     def _free_agents(self, campaign: Campaign, server: str) -> int:
         if campaign.settings.mode.rings_agent_first:

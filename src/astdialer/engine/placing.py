@@ -1,12 +1,14 @@
-"""From a claim to Originate, at each trunk's pace."""
+"""From a claim to Originate, at the pace of the trunk, of the engine, and of a campaign that has one of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import AstdialerError, Conflict, LinkLost, OriginateRefused, Unavailable
@@ -21,6 +23,13 @@ from astdialer.engine.origination import origination
 logger = logging.getLogger(__name__)
 
 
+class _Line(NamedTuple):
+    """Who waits for whom: the trunk, and the campaign if it has a pace of its own, which keeps no other waiting."""
+
+    trunk: str
+    campaign_id: int | None
+
+
 class Placer:
     """Sends claimed calls, evenly spaced on each trunk."""
 
@@ -28,52 +37,83 @@ class Placer:
         self._context, self._calls, self._clock = context, context.calls, context.clock
         self._caller_ids = caller_ids
         self._rate = CallRate(context.options.calls_per_second)  # of the whole engine
-        self._lines: dict[str, deque[tuple[Call, Trunk]]] = {}
-        self._arrivals: dict[str, asyncio.Semaphore] = {}
-        self._pacers: list[asyncio.Task[None]] = []
+        self._lines: dict[_Line, deque[tuple[Call, Trunk]]] = {}
+        self._pacers: dict[_Line, asyncio.Task[None]] = {}  # one for each line that is not empty
         self._sends: set[asyncio.Task[None]] = set()
 
-    def queued(self) -> dict[str, int]:
+    def queued(self) -> Mapping[str, int]:
         """Claimed calls that wait for their trunk's pace, by trunk."""
-        return {trunk: len(line) for trunk, line in self._lines.items()}
+        waiting = Counter[str]()
+        for key, line in self._lines.items():
+            waiting[key.trunk] += len(line)
+        return waiting
 
     def rate_room(self, horizon_s: float) -> int:
         """Calls that the engine's own pace lets out within the horizon, but for those that wait already."""
         return self._rate.room(self._clock.now(), horizon_s) - sum(self.queued().values())
 
     def place(self, call: Call, trunk: Trunk) -> None:
-        """Send the call when the trunk's pace allows."""
-        if trunk.name not in self._lines:
-            self._lines[trunk.name], self._arrivals[trunk.name] = deque(), asyncio.Semaphore(0)
-            self._pacers.append(asyncio.create_task(self._pace(trunk.name)))
-        self._lines[trunk.name].append((call, trunk))
-        self._arrivals[trunk.name].release()
+        """Send the call when the trunk's pace allows, and that of its campaign; no campaign's binds a call by hand."""
+        campaign = self._context.campaign_of(call)
+        own = campaign.settings.calls_per_second and not call.attempt.manual
+        key = _Line(trunk.name, campaign.id if own else None)
+        self._lines.setdefault(key, deque()).append((call, trunk))
+        if key not in self._pacers:
+            self._pacers[key] = asyncio.create_task(self._pace(key))
+
+    def take_up(self, call: Call) -> None:
+        """A call that was sent, by an earlier run perhaps, counts in its campaign's own pace."""
+        pace = self._pace_of(call)
+        if pace and call.attempt.dialed_at:
+            pace.took(call.attempt.dialed_at)
 
     async def stop(self) -> None:
         """Send nothing more: what waits for its pace is given back, what is being sent is seen through."""
-        for pacer in self._pacers:
+        pacers = list(self._pacers.values())
+        for pacer in pacers:
             pacer.cancel()
-        await asyncio.gather(*self._pacers, *self._sends, return_exceptions=True)
+        await asyncio.gather(*pacers, *self._sends, return_exceptions=True)
         for call, _ in chain.from_iterable(self._lines.values()):
             self._withdraw(call, "the engine stops")
 
-    async def _pace(self, name: str) -> None:
+    async def _pace(self, key: _Line) -> None:
         """One call after the other; a call stays in the line until it leaves, so that none is lost at a stop."""
-        line = self._lines[name]
-        while True:
-            await self._arrivals[name].acquire()
-            _, trunk = line[0]
-            rates = (self._context.directory.rate(trunk), self._rate)
-            # Another trunk may have taken the engine's turn meanwhile. The clock counts milliseconds.
-            while (wait_s := max(rate.wait_s(self._clock.now()) for rate in rates)) >= 0.001:
+        line = self._lines[key]
+        while line:
+            # Another line may have taken the trunk's or the engine's turn meanwhile. The clock counts milliseconds.
+            while (wait_s := max(rate.wait_s(self._clock.now()) for rate in self._rates(*line[0]))) >= 0.001:
                 await self._clock.sleep(wait_s)
-            for rate in rates:
+            call, trunk = line.popleft()
+            for rate in self._rates(call, trunk):
                 rate.take(self._clock.now())
-            send = asyncio.create_task(self._send(*line.popleft()))
+            left = asyncio.Event()
+            send = asyncio.create_task(self._send(call, trunk, left))
             self._sends.add(send)
             send.add_done_callback(self._sends.discard)
+            if key.campaign_id is not None:
+                await self._after(call, left)
+        del self._lines[key], self._pacers[key]
 
-    async def _send(self, call: Call, trunk: Trunk) -> None:
+    async def _after(self, call: Call, left: asyncio.Event) -> None:
+        """The next call of a campaign with a pace of its own waits from when this one has really left."""
+        await left.wait()
+        self.take_up(call)
+
+    def _rates(self, call: Call, trunk: Trunk) -> list[CallRate]:
+        """What a call has to wait for. Settings may change while it does."""
+        pace = self._pace_of(call)
+        return [self._context.directory.rate(trunk), self._rate, *([pace] if pace else [])]
+
+    def _pace_of(self, call: Call) -> CallRate | None:
+        return None if call.attempt.manual else self._context.directory.pace(self._context.campaign_of(call))
+
+    async def _send(self, call: Call, trunk: Trunk, left: asyncio.Event) -> None:
+        try:
+            await self._originate(call, trunk, left)
+        finally:
+            left.set()
+
+    async def _originate(self, call: Call, trunk: Trunk, left: asyncio.Event) -> None:
         attempt_id = call.attempt.id
         try:
             if not await self._still_wanted(call):
@@ -83,6 +123,7 @@ class Placer:
             order = origination(call, campaign, trunk, self._context.options.places, self._record_path(call))
             logger.info("attempt.dialed", extra={"attempt": attempt_id, "campaign": order.account, "trunk": trunk.name})
             self._calls.handle(Sent(attempt_id=attempt_id, at=self._clock.now(), caller_id=call.caller_id))
+            left.set()
             if call.attempt.leg_id and not await self._is_written(call):
                 return
             asked_at = self._clock.now()

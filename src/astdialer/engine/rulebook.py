@@ -54,6 +54,7 @@ def redial_rules(settings: Settings, calendar: WorkingCalendar | None, engine_zo
         causes=settings.cause_rules,
         interval_s=settings.retry_interval_s,
         max_tries=settings.max_tries,
+        number_tries=settings.max_tries_per_number,
         ranges=parse_ranges(settings.ranges),
         retries_by_number=settings.retries_by_number,
         one_day=settings.one_day_task,

@@ -11,6 +11,7 @@ from astdialer.domain.contact import Contact
 from astdialer.domain.errors import AstdialerError, Conflict, NotFound, Unavailable
 from astdialer.domain.result import result_timed_out
 from astdialer.engine.bookkeeper import iso_date
+from astdialer.engine.campaigns import lacks
 from astdialer.engine.context import Context
 from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer
@@ -25,6 +26,8 @@ PERIOD_S = 1.0
 EXPIRY_S = 300.0
 #: Contacts changed in one transaction, so that dialing goes on beside it.
 BATCH = 5000
+#: Contacts of removed campaigns that one look erases.
+ERASED = 1000
 
 
 class Sweeps:
@@ -52,7 +55,8 @@ class Sweeps:
         await self._late_results()
         await self._changed_rules()
         await self._expire()
-        for campaign in list(self._directory.campaigns.values()):
+        await self._store.erase_some(ERASED)
+        for campaign in self._directory.present():
             await self._guarded(campaign, self._of_campaign(campaign))
 
     async def _guarded(self, campaign: Campaign, work: Awaitable[None]) -> None:
@@ -66,8 +70,35 @@ class Sweeps:
 
     async def _of_campaign(self, campaign: Campaign) -> None:
         now = self._clock.now()
+        if await self._stop_or_start(campaign, now):
+            return
         await self._day(campaign, now)
         await self._sleep_or_wake(campaign, now)
+
+    async def _stop_or_start(self, campaign: Campaign, now: int) -> bool:
+        """What its stop_at and start_at ask for, if it is time; whether anything was done."""
+        stops, starts = campaign.settings.stops, campaign.starts_by_itself
+        if stops is not None and stops <= now:
+            ends = {CampaignState.IDLE: CampaignState.STOPPED, CampaignState.RUNNING: CampaignState.STOPPING}
+            state = (ends | {CampaignState.PAUSED: CampaignState.STOPPING}).get(campaign.state)
+            if state:
+                await self._dialer.move(campaign, state, "its stop_at has come")
+            return state is not None
+        if starts is None or starts > now:
+            return False
+        missing = "; ".join(lacks(self._directory, campaign))
+        if not missing:
+            await self._move(campaign, CampaignState.RUNNING, "started", "its start_at has come")
+        elif campaign.explanation != missing:  # it starts as soon as it can
+            await self._move(campaign, CampaignState.IDLE, "delayed", missing)
+        return True
+
+    async def _move(self, campaign: Campaign, state: CampaignState, event: str, why: str) -> None:
+        now, explanation = self._clock.now(), why if state is CampaignState.IDLE else ""
+        await self._store.set_state(campaign.id, state, explanation=explanation, now=now)
+        await self._store.add_event(campaign.id, CampaignEvent(at=now, event=event, detail=why))
+        await self._directory.load()
+        self._dialer.wake()
 
     async def _expire(self) -> None:
         now = self._clock.now()

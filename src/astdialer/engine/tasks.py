@@ -13,6 +13,7 @@ from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import DEFAULT_PRIORITY, Contact, ContactState, NewContact, NewNumber, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting
+from astdialer.domain.params import check_params
 from astdialer.domain.retry import ended
 from astdialer.domain.typification import LONGEST_NEXT_S
 from astdialer.engine import orders
@@ -23,7 +24,6 @@ from astdialer.engine.contacts import (
     base_name,
     check_agent,
     check_allowed,
-    check_params,
     check_priority,
     main_number,
     respool,
@@ -203,10 +203,17 @@ async def scheduled(
     from_at: int | None = None,
     to_at: int | None = None,
     limit: int = 1000,
+    after: tuple[int, int] | None = None,
 ) -> Sequence[Contact]:
-    """The campaign's dated calls that are still to be made, by their time. Raises NotFound."""
+    """The campaign's dated calls that are still to be made, by their time; ``after``: those behind the one of this
+    time and id. Raises NotFound."""
     chosen = await store.campaign(campaign)
-    return await store.scheduled(chosen.id, number=number, from_at=from_at, to_at=to_at, limit=limit)
+    return await store.scheduled(chosen.id, number=number, from_at=from_at, to_at=to_at, limit=limit, after=after)
+
+
+def due_at(contact: Contact) -> int | None:
+    """The time of a dated call. One that is ready has no time of its own any more: its numbers still have it."""
+    return contact.next_at or min((n.next_at for n in contact.numbers if n.next_at is not None), default=None)
 
 
 async def remove(

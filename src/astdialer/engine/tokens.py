@@ -32,11 +32,13 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A token with its secret, which is shown once. ``key``: the second secret of a Webitel user's token."""
+    """A token with its secret, which is shown once. ``key``: the second secret of a Webitel user's token. ``refresh``:
+    what makes a new session of this one, once, see renew."""
 
     token: Token
     secret: str
     key: str = ""
+    refresh: str = ""
 
 
 async def create(
@@ -70,7 +72,7 @@ async def create(
         created_by=created_by,
         expires_at=expires_at,
     )
-    secret = _jwt(token, "domain") if jwt else _random()
+    secret = _webitel(token, "domain") if jwt else _random()
     await store.add_token(token, hashed=hashed(secret))
     return Made(token=token, secret=secret)
 
@@ -111,11 +113,57 @@ async def log_in(
         created_at=now,
         expires_at=min(ends, parent.expires_at or ends),
     )
-    secret, key = (_jwt(session, "user"), str(uuid.uuid4())) if jwt else (_random(), "")
+    secret, key = (_webitel(session, "user"), str(uuid.uuid4())) if jwt else (_random(), "")
     key_hashed = hashed(key) if key else ""
     if not await store.add_session(session, hashed=hashed(secret), key_hashed=key_hashed, most=MOST_SESSIONS):
         raise Unauthorized("the token was revoked")
     return Made(token=session, secret=secret, key=key)
+
+
+async def log_in_renewably(
+    store: TokenStore, clock: Clock, name: str, password: str, *, lifetime_s: int = SESSION_S
+) -> Made:
+    """A session as log_in's, in the shape of a JWT that tells when it ends, and what renews it. Raises Unauthorized."""
+    parent = await _good(store, clock, password, None)
+    if parent.parent or not hmac.compare_digest(parent.name.encode(), name.encode()):
+        raise Unauthorized("the name or its password is wrong")
+    return await _renewable(store, clock, parent, parent.id, lifetime_s)
+
+
+async def renew(store: TokenStore, clock: Clock, refresh: str, *, lifetime_s: int = SESSION_S) -> Made:
+    """A new session for what came with an earlier one, and what renews this one. Raises Unauthorized, also when it was
+    used before."""
+    found = await store.token_by_hash(_hashed_refresh(refresh))
+    now = clock.now()
+    if found is None or not found[0].is_good(now) or not await store.revoke_token(found[0].id, now):
+        raise Unauthorized("the refresh token is not known, has ended, or was used before")
+    return await _renewable(store, clock, found[0], found[0].parent, lifetime_s)
+
+
+async def _renewable(store: TokenStore, clock: Clock, of: Token, parent: str, lifetime_s: int) -> Made:
+    """A session for the holder of ``of``. What renews it is kept as a session too, so that it ends with the token that
+    both were made with; but nothing that is sent as a token leads to it."""
+    now = clock.now()
+    session = replace(of, id=str(uuid.uuid4()), parent=parent, created_at=now, revoked_at=None)
+    ends = now + min(max(lifetime_s, 60), LONGEST_SESSION_S) * 1000
+    latest = now + LONGEST_SESSION_S * 1000
+    last = (await _expires(store, parent)) or latest
+    made = replace(session, expires_at=min(ends, last))
+    renewal = replace(session, id=str(uuid.uuid4()), expires_at=min(latest, last))
+    secret, refresh = _jwt({"sub": made.name, "iat": now // 1000, "exp": (made.expires_at or 0) // 1000}), _random()
+    await store.add_token(made, hashed=hashed(secret))
+    await store.add_token(renewal, hashed=_hashed_refresh(refresh))
+    return Made(token=made, secret=secret, refresh=refresh)
+
+
+async def _expires(store: TokenStore, token_id: str) -> int | None:
+    """When a token that sessions are made with ends."""
+    return next((token.expires_at for token in await store.tokens() if token.id == token_id), None)
+
+
+def _hashed_refresh(refresh: str) -> str:
+    """What is kept of what renews a session: another hash than that of tokens, which no token therefore has."""
+    return hmac.new(b"refresh", refresh.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 async def log_out(store: TokenStore, clock: Clock, secret: str) -> bool:
@@ -162,9 +210,12 @@ def _random() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def _jwt(token: Token, kind: str) -> str:
-    """Header, claims and a signature as Webitel's have them; its key is thrown away, see the module's text."""
-    claimed = {"id": token.id, "exp": token.expires_at, "d": token.tenant, "t": kind, "v": 2}
+def _webitel(token: Token, kind: str) -> str:
+    return _jwt({"id": token.id, "exp": token.expires_at, "d": token.tenant, "t": kind, "v": 2})
+
+
+def _jwt(claimed: Mapping[str, Any]) -> str:
+    """Header, claims and a signature, whose key is thrown away, see the module's text."""
     parts = [
         _encoded(json.dumps(each, separators=(",", ":")).encode()) for each in ({"typ": "JWT", "alg": "HS256"}, claimed)
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ import tomlkit
 from tomlkit.items import Table
 
 from astdialer.domain import route as routing
+from astdialer.domain.access import Forbidden
 from astdialer.domain.calendar import WorkingCalendar
 from astdialer.domain.caller_id import check_pool_number, parse_caller_id
 from astdialer.domain.campaign import Campaign, CampaignState
@@ -200,7 +201,7 @@ def read(text: str, source: str) -> CampaignFile:
     """A campaign file's content; ``source`` is its name. Raises BadCampaignFile."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers of thousands of digits
         raise BadCampaignFile(f"{source}: no TOML: {error}") from None
     return _Reader(text, source, tables).read()
 
@@ -373,22 +374,34 @@ class Imported:
 
 
 async def import_campaign(
-    store: Store, clock: Clock, file: CampaignFile, *, name: str = "", replace: bool = False, done_by: str = SOMEBODY
+    store: Store,
+    clock: Clock,
+    file: CampaignFile,
+    *,
+    name: str = "",
+    replace: bool = False,
+    done_by: str = SOMEBODY,
+    tenant: str = "",
+    may_save: Collection[str] = ("calendar", "route", "callerid"),
 ) -> Imported:
     """Make the file's campaign, under another ``name`` if one is given, or ``replace`` what is there.
 
-    Raises InvalidSetting and Conflict, and then has changed nothing. The campaign is written last: what it needs is
-    there before it.
+    ``tenant``: who does it, and whose a new campaign is; another's is not replaced. ``may_save``: what else of the file
+    may be made or replaced. Raises InvalidSetting, Conflict and Forbidden, and then has changed nothing. The campaign
+    is written last: what it needs is there before it.
     """
     file = dataclasses.replace(file, name=check_name(name or file.name))
     known = await _known(store, file.name)
+    if known and tenant not in ("", known.tenant):
+        raise Conflict(f"the name {file.name!r} is taken")
     if known and not replace:
         raise Conflict(f"there is a campaign {file.name!r} already: --replace changes it, --name NEW makes another")
     directory = await loaded(store)
     news = list(_news(directory, file, replace=replace))
+    _check_may(news, may_save)
     _check_import(directory, file, known)
     saved = [await _save(store, thing, file) for thing in news]
-    campaign = await _save_campaign(store, clock, file, known, done_by)
+    campaign = await _save_campaign(store, clock, file, known, done_by=done_by, tenant=tenant)
     return Imported(campaign=campaign, created=known is None, saved=saved)
 
 
@@ -421,6 +434,15 @@ def _news(directory: Directory, file: CampaignFile, *, replace: bool) -> Iterato
             yield thing
 
 
+def _check_may(news: Sequence[Thing], may_save: Collection[str]) -> None:
+    """Raises Forbidden."""
+    for thing in news:
+        noun = "calendar" if isinstance(thing, WorkingCalendar) else "route" if isinstance(thing, Route) else "callerid"
+        if noun not in may_save:
+            name = thing if isinstance(thing, str) else thing.name
+            raise Forbidden(f"the file's {noun} {name!r} is not there as it is: your token may not make or change it")
+
+
 def _check_import(directory: Directory, file: CampaignFile, known: Campaign | None) -> None:
     """Whether everything that the campaign names will be there. Raises Conflict."""
     directory.routes = {**directory.routes, **{route.name: route for route in file.routes}}
@@ -450,11 +472,11 @@ async def _save(store: Store, thing: Thing, file: CampaignFile) -> str:
 
 
 async def _save_campaign(
-    store: Store, clock: Clock, file: CampaignFile, known: Campaign | None, done_by: str
+    store: Store, clock: Clock, file: CampaignFile, known: Campaign | None, *, done_by: str, tenant: str
 ) -> Campaign:
     if known:
         await save_settings(store, clock, known, file.settings, done_by)
         return await store.campaign(file.name)
     detail = "from a campaign file: " + (changes(Settings(), file.settings) or "defaults")
     event = entry(clock, "created", detail, done_by=done_by)
-    return await store.create_campaign(file.name, file.settings, clock.now(), event=event)
+    return await store.create_campaign(file.name, file.settings, clock.now(), tenant, event)

@@ -163,18 +163,23 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def native_words(_webhook: Webhook, happening: Happening) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Our own words: the event, and what it is about."""
-    event = happening.event
-    body: dict[str, Any] = {
+def event_words(event: Event, campaign: Campaign | None) -> dict[str, Any]:
+    """An event in our own words, without what it is about."""
+    return {
         "id": event.id,
         "event": event.kind,
         "at": event.at,
-        "campaign": happening.campaign.name if happening.campaign else None,
+        "campaign": campaign.name if campaign else None,
         "contact_id": event.contact_id,
         "attempt_id": event.attempt_id or None,
         "data": dict(event.body),
     }
+
+
+def native_words(_webhook: Webhook, happening: Happening) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Our own words: the event, and what it is about."""
+    event = happening.event
+    body = event_words(event, happening.campaign)
     if happening.contact:
         body["contact"] = {
             key: happening.contact.get(key)

@@ -87,6 +87,12 @@ async def access_of(request: Request) -> Access:
     return known
 
 
+async def check_still_good(request: Request) -> None:
+    """For answers that last: raises Unauthorized when the token that a request came with opens nothing any more."""
+    if services(request).settings.tokens:
+        await _believed(request, _credentials(request))
+
+
 async def _ask(request: Request) -> Access:
     found, gate = services(request), gate_of(request)
     settings, now = found.settings, found.clock.now()
@@ -140,14 +146,16 @@ def gate_of(request: Request) -> Gate:
 
 
 class Needs:
-    """A dependency: who asks, if its token has the permission. Raises Unauthorized, Forbidden and TooMany."""
+    """A dependency: who asks, if its token has the permission, or any of several. Raises Unauthorized, Forbidden and
+    TooMany."""
 
-    def __init__(self, permission: Permission) -> None:
-        self.permission = permission
+    def __init__(self, *permissions: Permission) -> None:
+        self.permission, self.permissions = permissions[0], permissions
 
     async def __call__(self, request: Request) -> Access:
         access = await access_of(request)
-        access.require(self.permission)
+        if not any(access.may(permission) for permission in self.permissions):
+            access.require(self.permission)
         return access
 
 

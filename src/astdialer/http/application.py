@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.openapi.utils import get_openapi
 
-from astdialer.http import health, problems
+from astdialer.http import health, openapi, problems
 from astdialer.http.access import Gate
 from astdialer.http.dialect import Dialect
+from astdialer.http.feed import Feed
 from astdialer.http.guard import Guard
 from astdialer.http.services import Services
 
@@ -25,6 +24,10 @@ Numbers may be written as an upload takes them. Errors are problem+json (RFC 945
 
 def make(services: Services, dialects: Sequence[Dialect]) -> FastAPI:
     """The application."""
+
+    def dialect_of(path: str) -> Dialect | None:
+        return next((dialect for dialect in dialects if dialect.owns(path)), None)
+
     app = FastAPI(
         title="astdialer",
         version=version("astdialer"),
@@ -33,12 +36,10 @@ def make(services: Services, dialects: Sequence[Dialect]) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
         separate_input_output_schemas=False,
+        generate_unique_id_function=openapi.operation_id(dialect_of),
     )
-
-    def dialect_of(path: str) -> Dialect | None:
-        return next((dialect for dialect in dialects if dialect.owns(path)), None)
-
     app.state.services, app.state.dialect_of, app.state.gate = services, dialect_of, Gate()
+    app.state.feed = Feed(services)
     problems.install(app, dialect_of)
     app.include_router(health.router)
     for dialect in dialects:
@@ -52,16 +53,5 @@ def make(services: Services, dialects: Sequence[Dialect]) -> FastAPI:
             allow_headers=["*"],
             expose_headers=["location", "retry-after", "idempotency-replayed"],
         )
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """The document, with the token that every endpoint but a few asks for."""
-    if app.openapi_schema is None:
-        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schemes = {"token": {"type": "http", "scheme": "bearer"}}
-        found.setdefault("components", {})["securitySchemes"] = schemes
-        found["security"] = [{"token": []}]
-        app.openapi_schema = found
-    return app.openapi_schema

@@ -20,9 +20,9 @@ from astdialer.http.dialect import Dialect
 from astdialer.http.problems import TooLarge, problem_of, tell
 
 #: Endings of paths whose requests may be large.
-UPLOADS = ("/uploads", "/uploadbase", "/uploadbasewithtimezone")
+UPLOADS = ("/uploads", "/uploadbase", "/uploadbasewithtimezone", "/v1/blacklist/import")
 #: And whose requests last, as long as the one who asked takes what is sent.
-STREAMS = ("/uploads", "/v1/events", "/audio", ".mp3", ".gsm", ".csv")
+STREAMS = (*UPLOADS, "/v1/events", "/audio", ".mp3", ".gsm", ".csv")
 #: A larger body than this many bytes is read from nobody without a good token: it would fill memory.
 STRANGERS = 65_536
 #: What is sent on by one whose body is refused is taken so long, so that the answer is read.

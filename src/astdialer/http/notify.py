@@ -28,6 +28,8 @@ LARGEST, LARGEST_TO_POST = 1024 * 1024, 16 * 1024
 KEPT = 100
 #: Addresses of a name that are tried; they share the time.
 TRIED = 4
+#: Answers that say that there is nothing.
+NOTHING = (204, 404)
 
 
 class HttpNotifier:
@@ -58,12 +60,14 @@ class HttpNotifier:
         return status
 
     async def get_json(self, url: str, query: Mapping[str, str]) -> Mapping[str, Any]:
-        """A JSON object. Raises Unavailable when that is not what comes, or not in time."""
+        """A JSON object; an empty one for 204 and 404. Raises Unavailable when neither comes, or not in time."""
         parts = urlsplit(url)
         asked = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(query))))))
         headers = {"accept": "application/json", "user-agent": "astdialer"}
         timeout_s = self._settings.lookup_timeout_s
         status, body = await self._ask("GET", asked, headers, b"", timeout_s=timeout_s, largest=LARGEST)
+        if status in NOTHING:
+            return {}
         try:
             found = json.loads(body)
         except (ValueError, RecursionError):

@@ -63,11 +63,13 @@ class HttpServer:
     async def run(self) -> None:
         """Serve until canceled; then requests that are under way get a moment."""
         server = _Server(_uvicorn(self._app, self._settings))
+        self._app.state.feed.begin()
         serving = asyncio.create_task(server.serve(sockets=[self._listener.dup()]), name="uvicorn")
         logger.info("http.listens", extra={"host": self._settings.host, "port": self._settings.port})
         try:
             await asyncio.shield(serving)
         finally:
+            self._app.state.feed.end()  # streams last as long as they are let
             server.should_exit = True
             await asyncio.wait([serving], timeout=GRACE_S + 2)
             serving.cancel()
@@ -144,4 +146,7 @@ def _bound(settings: config.Http) -> socket.socket:
     )
     with contextlib.suppress(AttributeError, OSError):  # Linux has it; those who connect inherit it
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKES_NOTHING_MS)
+    # asyncio sets it only where the protocol is named, which create_server does not: an answer's second packet would
+    # wait 40 ms for the peer's acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

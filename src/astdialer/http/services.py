@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from astdialer.domain.calendar import zone_of
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import Contact, NewNumber
 from astdialer.domain.errors import NotFound, Unavailable
+from astdialer.engine.adding import Adder
 from astdialer.engine.progress import STALE_S
 from astdialer.ports import Clock, Converted, Notifier, Store
 
@@ -36,9 +38,19 @@ class Library(Protocol):
     async def convert_path(self, gsm: Path) -> Converted | None:
         """GSM to MP3; None if nothing was recorded."""
 
+    async def trim(
+        self, guid: str, date: str | None = None, *, left_s: float = 0.0, length_s: float | None = None
+    ) -> Converted:
+        """Cut in place. Raises NotFound."""
+
+    def prune(self, *, days: int, today: date, backup: bool = False, dry_run: bool = False) -> Iterator[Path]:
+        """Remove recordings of more than ``days`` days ago, giving each path; or only say what would go."""
+
 
 #: A number as somebody wrote it, and its type: as an upload takes it. Raises InvalidSetting.
 ReadNumber = Callable[[str, str], NewNumber]
+#: What the blacklist is to cover: a number, or with a * at the end how numbers begin. Raises InvalidNumber.
+ReadCovered = Callable[[str], str]
 #: Checks of Asterisk for a campaign, as ``campaign check`` makes them.
 Examine = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
 
@@ -79,6 +91,7 @@ class Services:
     settings: config.Http
     agi: config.Agi
     read_number: ReadNumber
+    read_covered: ReadCovered
     library: Library
     notifier: Notifier
     spool: Path  #: where files wait that were sent to us
@@ -86,11 +99,13 @@ class Services:
     examine: Examine | None = None
     beside: Callable[[], Mapping[str, str]] = dict  #: what runs beside the engine, and how it does
     live: Live = field(init=False)
+    adder: Adder = field(init=False)
 
     def __post_init__(self) -> None:
         """The live view is read through the same store."""
         zone_of(self.zone)
         object.__setattr__(self, "live", Live(self.store, self.clock))
+        object.__setattr__(self, "adder", Adder(self.store, self.clock))
 
     async def campaign(self, access: Access, name: str) -> Campaign:
         """The campaign; another tenant's is not there. Raises NotFound."""

@@ -4,6 +4,9 @@ Adapters implement them; ``app.py`` wires them together.
 """
 
 from astdialer.ports.access import Token, TokenStore
+from astdialer.ports.callrecords import CallRecordStore, CallSearch
+from astdialer.ports.calls import CallStore
+from astdialer.ports.candidates import CandidateStore
 from astdialer.ports.claims import Arrange, Claim, Claimed, ClaimRequest, Closing, Judge, Place
 from astdialer.ports.clock import Clock
 from astdialer.ports.facts import (
@@ -19,6 +22,8 @@ from astdialer.ports.facts import (
     Order,
 )
 from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier, Tried
+from astdialer.ports.intake import IntakeStore
+from astdialer.ports.members import AttemptSearch, MemberSearch, MemberStore
 from astdialer.ports.recordings import Converted, Recording, Recordings
 from astdialer.ports.requests import BaseLoader, ForeignObject, Kept, RequestStore, UploadJob
 from astdialer.ports.store import AttemptStore, CampaignStore, ContactStore, OrderStore, ReportStore, Store, UploadStore
@@ -31,19 +36,25 @@ from astdialer.ports.telephony import (
     MemberSeen,
     MemberTalk,
     Origination,
+    QueueCall,
     Telephony,
     TelephonyEvent,
 )
 
 __all__ = [
     "Arrange",
+    "AttemptSearch",
     "AttemptStore",
     "BaseLoader",
     "BaseUpload",
     "BlacklistEntry",
+    "CallRecordStore",
+    "CallSearch",
+    "CallStore",
     "CampaignCounts",
     "CampaignEvent",
     "CampaignStore",
+    "CandidateStore",
     "Claim",
     "ClaimRequest",
     "Claimed",
@@ -55,6 +66,7 @@ __all__ = [
     "Ending",
     "ForeignObject",
     "HookStore",
+    "IntakeStore",
     "Judge",
     "Kept",
     "Learned",
@@ -64,7 +76,9 @@ __all__ = [
     "LiveChannel",
     "MemberGone",
     "MemberMissed",
+    "MemberSearch",
     "MemberSeen",
+    "MemberStore",
     "MemberTalk",
     "NewEvent",
     "NewTask",
@@ -74,6 +88,7 @@ __all__ = [
     "OrderStore",
     "Origination",
     "Place",
+    "QueueCall",
     "Recording",
     "Recordings",
     "ReportStore",

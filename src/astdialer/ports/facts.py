@@ -117,6 +117,7 @@ class CampaignEvent:
     """Something that was done to a campaign."""
 
     at: int
-    event: str  #: created, started, paused, resumed, sleeps, wakes, stopping, stopped, finished, error, changed, zeroed
+    #: created, started, delayed, paused, resumed, sleeps, wakes, stopping, stopped, finished, error, changed, zeroed
+    event: str
     detail: str = ""
     done_by: str = "engine"

@@ -119,4 +119,4 @@ class Notifier(Protocol):
         """The status of the answer. Raises Unavailable when there is none in time, or the address is not allowed."""
 
     async def get_json(self, url: str, query: Mapping[str, str]) -> Mapping[str, Any]:
-        """A JSON object. Raises Unavailable when that is not what comes, or not in time."""
+        """A JSON object; an empty one for 204 and 404. Raises Unavailable when neither comes, or not in time."""

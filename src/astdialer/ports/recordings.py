@@ -14,6 +14,7 @@ class Recording:
     attempt_id: str
     date: str  #: YYYYMMDD, the call's own date
     tries: int = 0
+    trim_s: int = 0  #: cut off the beginning, by the campaign's record_trim_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

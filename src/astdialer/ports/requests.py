@@ -44,6 +44,10 @@ class ForeignObject:
     changed_at: int = 0
 
 
+#: Dialects, and their kinds of objects, whose id is that of a contact: they go when the contact is removed.
+CONTACT_DOCUMENTS = (("webitel3", "member"),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """The answer to a request that came with a key. ``status`` None: the request is still being done."""
@@ -75,8 +79,8 @@ class RequestStore(Protocol):
     async def job(self, job_id: str) -> UploadJob:
         """Raises NotFound."""
 
-    async def jobs(self, tenant: str | None, limit: int) -> Sequence[UploadJob]:
-        """The newest first."""
+    async def jobs(self, tenant: str | None, limit: int, after: tuple[int, str] | None = None) -> Sequence[UploadJob]:
+        """The newest first; ``after``: those behind the one of this time and id."""
 
     async def open_jobs(self) -> Sequence[UploadJob]:
         """Those that are not ended, the oldest first."""

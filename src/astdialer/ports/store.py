@@ -15,6 +15,9 @@ from astdialer.domain.selection import Judgement, NumberFacts
 from astdialer.domain.settings import Settings
 from astdialer.domain.trunk import Trunk
 from astdialer.ports.access import TokenStore
+from astdialer.ports.callrecords import CallRecordStore
+from astdialer.ports.calls import CallStore
+from astdialer.ports.candidates import CandidateStore
 from astdialer.ports.claims import Claim, Claimed, ClaimRequest, Closing
 from astdialer.ports.facts import (
     BaseUpload,
@@ -29,7 +32,11 @@ from astdialer.ports.facts import (
     Order,
 )
 from astdialer.ports.hooks import HookStore
+from astdialer.ports.intake import IntakeStore
+from astdialer.ports.members import MemberStore
+from astdialer.ports.pages import PageStore
 from astdialer.ports.recordings import Converted, Recording
+from astdialer.ports.removal import RemovalStore
 from astdialer.ports.requests import RequestStore
 
 
@@ -95,8 +102,10 @@ class CampaignStore(Protocol):
 class UploadStore(Protocol):
     """Bases on their way in."""
 
-    async def open_upload(self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int) -> BaseUpload:
-        """Begin an upload; makes the base if the campaign has none of this name."""
+    async def open_upload(
+        self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int, job: str = ""
+    ) -> BaseUpload:
+        """Begin an upload, of a job or of nobody's; makes the base if the campaign has none of this name."""
 
     async def known_numbers(self, upload: BaseUpload, numbers: Sequence[str]) -> set[str]:
         """Which of these main numbers the base, this upload included, already has."""
@@ -144,9 +153,16 @@ class ContactStore(Protocol):
         """
 
     async def scheduled(
-        self, campaign_id: int, *, number: str | None, from_at: int | None, to_at: int | None, limit: int
+        self,
+        campaign_id: int,
+        *,
+        number: str | None,
+        from_at: int | None,
+        to_at: int | None,
+        limit: int,
+        after: tuple[int, int] | None = None,
     ) -> Sequence[Contact]:
-        """Dated tasks that are still to be called, by their time."""
+        """Dated tasks that are still to be called, by their time and id; ``after``: those behind such a pair."""
 
     async def withdraw(self, entries: Sequence[BlacklistEntry], now: int) -> int:
         """Close waiting and scheduled calls to these numbers; or put off, until the entry ends, contacts that have no
@@ -215,6 +231,9 @@ class AttemptStore(Protocol):
     async def save_learned(self, campaign_id: int, body: str, now: int) -> None:
         """Keep what predictive dialing knows of a campaign."""
 
+    async def last_call_at(self, campaign: Campaign) -> int | None:
+        """When the last of the campaign's calls began that have ended."""
+
     async def first_call_at(self, campaign: str, from_at: int) -> int | None:
         """When the first of the campaign's calls began that have ended, from an instant on."""
 
@@ -251,14 +270,20 @@ class OrderStore(Protocol):
 class ReportStore(Protocol):
     """Reading for people."""
 
-    async def contacts(
-        self, filters: Mapping[str, Any], limit: int, offset: int = 0
-    ) -> Sequence[Mapping[str, Any]]: ...
+    async def contacts(self, filters: Mapping[str, Any], limit: int, offset: int = 0) -> Sequence[Mapping[str, Any]]:
+        """By campaign and id. ``filters``: campaign, tenant, base, rank, state, end_reason, number, reference, tag, and
+        ``after``, a contact's campaign_id and id: those behind it."""
+
     async def contact(self, contact_id: int) -> Mapping[str, Any]:
         """The contact, its numbers and its attempts; raises NotFound."""
 
-    def cdrs(self, filters: Mapping[str, Any], limit: int | None) -> AsyncIterator[Mapping[str, Any]]: ...
-    async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]: ...
+    def cdrs(self, filters: Mapping[str, Any], limit: int | None) -> AsyncIterator[Mapping[str, Any]]:
+        """CDRs, the newest first, by campaign, number, disposition, agent, base, guid, from_at, to_at, min_talk_s,
+        tenant, and those behind the place ``before`` (calldate, guid)."""
+
+    async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]:
+        """Recordings by date (YYYYMMDD), campaign, guid, tenant, before, likewise."""
+
     async def pending_recordings(self) -> int:
         """How many wait to be converted."""
 
@@ -278,8 +303,10 @@ class ReportStore(Protocol):
     async def agent_days(self, from_day: str) -> Sequence[Mapping[str, Any]]:
         """``agent``, ``campaign``, ``day``, ``offered``, ``answered``, ``talk_s``."""
 
-    async def endings(self, after: int, campaign_id: int | None, limit: int) -> Sequence[Ending]:
-        """Ends of contacts with an id above ``after``, in order."""
+    async def endings(
+        self, after: int, campaign_id: int | None, limit: int, tenant: str | None = None
+    ) -> Sequence[Ending]:
+        """Ends of contacts with an id above ``after``, in order; of a campaign, or else of a tenant's, or of all."""
 
     async def survey(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
         """Of each pool: ``zones``, ``bucket``, ``ready``, ``waiting``, ``in_call``, ``held``, ``done``."""
@@ -300,7 +327,12 @@ class ReportStore(Protocol):
     def open_numbers(self, campaign_id: int) -> AsyncIterator[Mapping[str, Any]]:
         """``contact_id``, ``number``, ``zones`` of every open number."""
 
-    async def blacklist(self, campaign: str | None, limit: int) -> Sequence[BlacklistEntry]: ...
+    async def blacklist(
+        self, campaign: str | None, limit: int, *, tenant: str | None = None, after: tuple[str, str] = ("", "")
+    ) -> Sequence[BlacklistEntry]:
+        """By number and campaign: of one campaign, of all (``*``), or every entry; with a ``tenant`` those that bind
+        its campaigns. ``after``: those behind such a pair."""
+
     async def barring(self, number: str, campaign: str | None, now: int) -> Sequence[BlacklistEntry]:
         """The entries that bar a number now; of one campaign and of all, or, without one, of any."""
 
@@ -318,6 +350,13 @@ class Store(
     TokenStore,
     HookStore,
     RequestStore,
+    CallStore,
+    IntakeStore,
+    CallRecordStore,
+    RemovalStore,
+    PageStore,
+    MemberStore,
+    CandidateStore,
     Protocol,
 ):
     """The whole store."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from astdialer.domain.agent import QueueMember
 from astdialer.domain.events import AttemptEvent
+from astdialer.domain.queue import QueueFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Origination:
     context: str
     variables: Mapping[str, str]
     exten: str = "s"
+    headers: Mapping[str, str] = field(default_factory=dict)  #: SIP headers of its INVITE; other technologies have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,20 @@ class MemberMissed:
     interface: str
 
 
-TelephonyEvent = AttemptEvent | LinkUp | LinkDown | MemberSeen | MemberGone | MemberTalk | MemberMissed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCall:
+    """A caller of a queue, ours or anybody's: a member's telephone rings for it, or the member has ``taken`` it."""
+
+    server: str
+    queue: str
+    interface: str
+    uniqueid: str  #: the caller's channel
+    cid: str  #: the caller's number, empty if it shows none
+    taken: bool
+    at: int
+
+
+TelephonyEvent = AttemptEvent | LinkUp | LinkDown | MemberSeen | MemberGone | MemberTalk | MemberMissed | QueueCall
 
 
 class Telephony(Protocol):
@@ -119,6 +134,12 @@ class Telephony(Protocol):
 
     async def queue_members(self, server: str) -> Sequence[QueueMember]:
         """QueueStatus: every member of every queue. Raises Unavailable."""
+
+    async def queues(self, server: str) -> Sequence[QueueFigures]:
+        """The figures of every queue. Raises Unavailable."""
+
+    async def leads(self, server: str, context: str, extension: str) -> bool:
+        """Whether the dialplan has the extension in the context. Raises Unavailable."""
 
     async def pause_member(self, server: str, interface: str, *, paused: bool, reason: str = "") -> None:
         """Pause or unpause an agent in all of its queues; one that is in none is no error. Raises Unavailable."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from astdialer.config import Records
 from astdialer.domain.errors import Unavailable
 from astdialer.ports import Converted
-from astdialer.records.duration import GSM_FRAME, GSM_FRAME_S, NotAudio, duration_s
+from astdialer.records.duration import GSM_FRAME, GSM_FRAME_S, NotAudio, duration_s, gsm_duration_s
 from astdialer.records.job import Job
 from astdialer.records.pool import ConversionFailed, WorkerPool
 
@@ -26,18 +26,22 @@ class NotFinal(Unavailable):
     code = "recording_not_final"
 
 
-async def convert_file(gsm: Path, pool: WorkerPool, settings: Records) -> Converted | None:
-    """Make the MP3 beside a GSM file; None if nothing was recorded. Idempotent.
+async def convert_file(gsm: Path, pool: WorkerPool, settings: Records, trim_s: int = 0) -> Converted | None:
+    """Make the MP3 beside a GSM file, without its first seconds; None if nothing else was recorded. Idempotent.
 
     Raises NotFinal or ConversionFailed: try again later.
     """
     mp3 = gsm.with_suffix(".mp3")
-    done = await asyncio.to_thread(_already_done, gsm, mp3, settings.keep_gsm)
+    done = await asyncio.to_thread(_already_done, gsm, mp3, settings.keep_gsm, trim_s)
     if done:
         return done
     if not await is_final(gsm):
         return await asyncio.to_thread(_without_gsm, mp3)
-    job = job_for(gsm, mp3, settings, remove_source=not settings.keep_gsm)
+    if trim_s and await asyncio.to_thread(gsm_duration_s, gsm) <= trim_s:
+        if not settings.keep_gsm:
+            await asyncio.to_thread(gsm.unlink, missing_ok=True)
+        return None
+    job = job_for(gsm, mp3, settings, remove_source=not settings.keep_gsm, left_s=trim_s)
     return Converted(path=mp3, duration_s=await pool.run(job))
 
 
@@ -91,14 +95,14 @@ def _stamp(stat: os.stat_result) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _already_done(gsm: Path, mp3: Path, keep_gsm: bool) -> Converted | None:
+def _already_done(gsm: Path, mp3: Path, keep_gsm: bool, trim_s: int) -> Converted | None:
     """An MP3 that is there is whole, because it gets its name last. A GSM that a crash left beside it goes now."""
     try:
         seconds = duration_s(mp3)
     except (FileNotFoundError, NotAudio):
         return None
     recorded = _stat(gsm)
-    if recorded and not keep_gsm and _covers(seconds, recorded):
+    if recorded and not keep_gsm and _covers(seconds + trim_s, recorded):
         gsm.unlink(missing_ok=True)
     return Converted(path=mp3, duration_s=seconds)
 

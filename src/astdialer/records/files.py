@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -59,16 +61,17 @@ class RecordingFiles:
         Raises InvalidName or OutsideRoot for a name that is none, and Unavailable (NotFinal, ConversionFailed) when
         it is worth trying again later.
         """
-        return await self.convert_path(layout.place(self.root, recording.attempt_id, recording.date, ".gsm"))
+        gsm = layout.place(self.root, recording.attempt_id, recording.date, ".gsm")
+        return await self.convert_path(gsm, trim_s=recording.trim_s)
 
-    async def convert_path(self, gsm: Path) -> Converted | None:
+    async def convert_path(self, gsm: Path, *, trim_s: int = 0) -> Converted | None:
         """Like `convert`, for a GSM file of the records directory or its backup."""
         root = self.backup if self.backup and gsm.is_relative_to(self.backup) else self.root
         layout.inside(root, gsm)
         if not root.is_dir():  # a disk that is not mounted is no reason to write every recording off
             raise Unavailable(f"{root}: no such directory; is the disk mounted? ([records] directory)")
         try:
-            return await convert_file(gsm, self.pool, self._settings)
+            return await convert_file(gsm, self.pool, self._settings, trim_s)
         except OSError as error:
             raise Unavailable(f"{gsm}: {error.strerror}") from error
 
@@ -100,3 +103,11 @@ class RecordingFiles:
             raise NotFinal(f"{path}: nothing is recorded in it")
         job = job_for(path, path, self._settings, left_s=left_s, length_s=length_s)
         return Converted(path=path, duration_s=await self.pool.run(job))
+
+    def prune(self, *, days: int, today: date, backup: bool = False, dry_run: bool = False) -> Iterator[Path]:
+        """Remove recordings of more than ``days`` days before ``today``, from the date folders only, giving each path
+        when it is gone; or only say what would go."""
+        work = retention.expired if dry_run else retention.remove_expired
+        for root in (self.root, self.backup if backup else None):
+            if root:
+                yield from work(root, days=days, today=today)

@@ -21,6 +21,9 @@ from astdialer.ports import CampaignEvent
 from astdialer.store.database import Database, Writing
 from astdialer.store.rows import campaign_of, settings_json, trunk_of
 
+_TAKEN = "there is a campaign {name!r} already"
+_REMOVED = "there was a campaign {name!r}, which was removed: its CDRs bear the name; choose another"
+
 
 class Campaigns:
     """Implements ports.CampaignStore."""
@@ -48,7 +51,8 @@ class Campaigns:
             try:
                 campaign_id = await tx.insert("create_campaign", row)
             except sqlite3.IntegrityError:
-                raise Conflict(f"there is a campaign {name!r} already") from None
+                removed = await tx.fetch("removed_campaign_named", {"name": name})
+                raise Conflict(_REMOVED.format(name=name) if removed else _TAKEN.format(name=name)) from None
             await _remember(tx, campaign_id, event)
 
         await self._db.write(create)

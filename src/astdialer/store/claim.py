@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from astdialer.domain.attempt import Attempt
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict, NotFound
-from astdialer.domain.selection import ABANDONED_MS, FOR_EVER, WEEK_MS, Judgement, NumberFacts
+from astdialer.domain.selection import ABANDONED_MS, FOR_EVER, SHORTEST_PREFIX, WEEK_MS, Judgement, NumberFacts
 from astdialer.ports import Claim, Claimed, ClaimRequest, Place
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Parameters, Writing
@@ -28,8 +28,6 @@ from astdialer.store.rows import attempt_row, contact_of, number_of
 PROMOTED = 1000
 #: Contacts that one claim looks at in vain, at most: dialing must go on.
 IN_VAIN = 2000
-#: Shortest number whose beginnings are looked for among the blacklist's prefixes.
-SHORTEST_PREFIX = 3
 
 Row = Mapping[str, Any]
 
@@ -60,7 +58,7 @@ async def _open_pools(tx: Writing, request: ClaimRequest) -> dict[int, Row]:
     return {row["id"]: row for row in rows if request.is_open(row["zones"])}
 
 
-async def with_numbers(tx: Writing, rows: Sequence[Row]) -> list[Contact]:
+async def with_numbers(tx: Reading, rows: Sequence[Row | Mapping[str, Any]]) -> list[Contact]:
     """The contacts of these rows, with their numbers."""
     found = await tx.fetch("numbers_of", {"ids": json.dumps([row["id"] for row in rows])})
     numbers = {

@@ -13,9 +13,9 @@ from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.result import terminate, withdrawn
 from astdialer.domain.retry import ended
-from astdialer.domain.selection import Judgement, Why
+from astdialer.domain.selection import SHORTEST_PREFIX, Judgement, Why
 from astdialer.ports import BaseUpload, BlacklistEntry, Claim, ClaimRequest, NewTask
-from astdialer.store.claim import SHORTEST_PREFIX, claim_contact, with_numbers
+from astdialer.store.claim import claim_contact, with_numbers
 from astdialer.store.contact_write import move_to_pool, save_contacts
 from astdialer.store.database import Database, Writing
 from astdialer.store.uploads import insert_contacts, open_upload
@@ -84,11 +84,20 @@ class Contacts:
         return taken
 
     async def scheduled(
-        self, campaign_id: int, *, number: str | None, from_at: int | None, to_at: int | None, limit: int
+        self,
+        campaign_id: int,
+        *,
+        number: str | None,
+        from_at: int | None,
+        to_at: int | None,
+        limit: int,
+        after: tuple[int, int] | None = None,
     ) -> Sequence[Contact]:
-        """Dated tasks that are still to be called at ``from_at`` or later and before ``to_at``, by their time."""
+        """Dated tasks that are still to be called at ``from_at`` or later and before ``to_at``, by their time;
+        ``after``: those behind the one of this time and id."""
+        after_at, after_id = after or (None, 0)
         wanted = {"campaign_id": campaign_id, "number": number, "from_at": from_at, "to_at": to_at, "limit": limit}
-        return await self._all("scheduled", wanted)
+        return await self._all("scheduled", wanted | {"after_at": after_at, "after_id": after_id})
 
     async def withdraw(self, entries: Sequence[BlacklistEntry], now: int) -> int:
         """Close or put off whoever waits for a call to these numbers; how many contacts are changed.

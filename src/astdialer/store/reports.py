@@ -5,23 +5,31 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from astdialer.domain.disposition import PERSON_REACHED
 from astdialer.domain.errors import NotFound
-from astdialer.domain.selection import Why
+from astdialer.domain.selection import SHORTEST_PREFIX, Why
 from astdialer.ports import BlacklistEntry, Ending, Listed
-from astdialer.store.claim import SHORTEST_PREFIX, blacklist_keys
+from astdialer.store.claim import blacklist_keys
 from astdialer.store.database import Database, Writing
 
 #: Entries of the blacklist that one transaction adds: dialing goes on between them.
 ENTRIES = 5000
 #: Contacts that come up later are counted together by so much time; all that come up after the horizon as well.
 STEP_MS, HORIZON_MS = 15 * 60_000, 26 * 3_600_000
-_CONTACT_FILTERS = ("rank", "campaign", "base", "state", "end_reason", "number")
-_CDR_FILTERS = ("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at")
-_RECORDING_FILTERS = ("date", "campaign", "guid")
-_JSON = ("params", "tally", "range_tally")
+_CONTACT_FILTERS = ("rank", "campaign", "tenant", "base", "state", "end_reason", "number", "reference", "tag", "after")
+_CDR_FILTERS = (
+    *("campaign", "number", "disposition", "agent", "base", "guid", "from_at", "to_at"),
+    *("min_talk_s", "tenant", "before"),
+)
+_RECORDING_FILTERS = ("date", "campaign", "guid", "tenant", "before")
+#: Before and after all instants.
+_NEVER = 2**62
+#: A recording's date is that of a zone and of its call's begin: its calldate is within so much of the day in UTC.
+_DATE_SLACK_MS = 36 * 3_600_000
+_JSON = ("params", "tally", "range_tally", "attachment")
 
 
 class Reports:
@@ -30,9 +38,12 @@ class Reports:
     _db: Database
 
     async def contacts(self, filters: Mapping[str, Any], limit: int, offset: int = 0) -> Sequence[Mapping[str, Any]]:
-        """Contacts by campaign, base, state, end_reason, number."""
+        """Contacts by campaign, tenant, base, rank, state, end_reason, number, reference and tag; ``after``: those
+        behind a contact, given as its campaign's id and its own."""
         row = {**_only(filters, _CONTACT_FILTERS), "limit": limit, "offset": offset}
-        return [_unpacked(found) for found in await self._db.read("contacts", row)]
+        row["after_campaign"], row["after"] = row["after"] or (0, 0)
+        is_known = row["number"] is not None or row["reference"] is not None
+        return [_unpacked(found) for found in await self._db.read("contacts_found" if is_known else "contacts", row)]
 
     async def contact(self, contact_id: int) -> Mapping[str, Any]:
         """The contact, its numbers and its attempts; raises NotFound."""
@@ -45,13 +56,20 @@ class Reports:
         return {**_unpacked(rows[0]), "numbers": numbers, "attempts": attempts}
 
     def cdrs(self, filters: Mapping[str, Any], limit: int | None) -> AsyncIterator[Mapping[str, Any]]:
-        """CDRs, the newest first, by campaign, number, disposition, agent, base, guid, from_at, to_at."""
-        row = {**_only(filters, _CDR_FILTERS), "limit": -1 if limit is None else limit}
-        return self._db.stream("cdrs", row)
+        """CDRs, the newest first, by campaign, number, disposition, agent, base, guid, from_at, to_at, min_talk_s,
+        tenant, and those behind the place ``before`` (calldate, guid). Whoever reads slowly should ask for pages: an
+        open reader shows all others of this store the past."""
+        wanted = _only(filters, _CDR_FILTERS)
+        query = "cdrs_of_number" if wanted["number"] else "cdrs_of_campaign" if wanted["campaign"] else "cdrs"
+        return self._db.stream(query, _window(wanted) | {"limit": -1 if limit is None else limit})
 
     async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]:
-        """Recordings by date (YYYYMMDD), campaign, guid, the newest first."""
-        return await self._db.read("recordings", {**_only(filters, _RECORDING_FILTERS), "limit": limit})
+        """Recordings by date (YYYYMMDD), campaign, guid, tenant, the newest first, and behind ``before`` as cdrs()."""
+        wanted = _only(filters, _RECORDING_FILTERS)
+        if wanted["date"]:
+            day = int(datetime.strptime(wanted["date"], "%Y%m%d").replace(tzinfo=UTC).timestamp() * 1000)
+            wanted |= {"from_at": day - _DATE_SLACK_MS, "to_at": day + 86_400_000 + _DATE_SLACK_MS}
+        return await self._db.read("recordings", _window(wanted) | {"limit": limit})
 
     async def pending_recordings(self) -> int:
         """How many wait to be converted."""
@@ -83,10 +101,13 @@ class Reports:
         """What each agent did on each day for each campaign."""
         return await self._db.read("agent_days", {"from_day": from_day})
 
-    async def endings(self, after: int, campaign_id: int | None, limit: int) -> Sequence[Ending]:
-        """Ends of contacts with an id above ``after``, in order."""
-        wanted = {"after": after, "campaign_id": campaign_id, "limit": limit}
-        rows = await self._db.read("endings" if campaign_id is None else "endings_of_campaign", wanted)
+    async def endings(
+        self, after: int, campaign_id: int | None, limit: int, tenant: str | None = None
+    ) -> Sequence[Ending]:
+        """Ends of contacts with an id above ``after``, in order; of a campaign, or else of a tenant's, or of all."""
+        wanted = {"after": after, "campaign_id": campaign_id, "limit": limit, "tenant": tenant}
+        every = "endings" if tenant is None else "endings_of_tenant"
+        rows = await self._db.read(every if campaign_id is None else "endings_of_campaign", wanted)
         return [Ending(**{**row, "successful": bool(row["successful"])}) for row in rows]
 
     async def survey(self, campaign_id: int) -> Sequence[Mapping[str, Any]]:
@@ -114,9 +135,12 @@ class Reports:
         """Every number that may still be dialed, with its zones."""
         return self._db.stream("open_numbers", {"campaign_id": campaign_id})
 
-    async def blacklist(self, campaign: str | None, limit: int) -> Sequence[BlacklistEntry]:
-        """Entries of a campaign (``*`` are those of all), or every entry."""
-        rows = await self._db.read("blacklist", {"campaign": campaign, "limit": limit})
+    async def blacklist(
+        self, campaign: str | None, limit: int, *, tenant: str | None = None, after: tuple[str, str] = ("", "")
+    ) -> Sequence[BlacklistEntry]:
+        """Entries of a campaign (``*`` are those of all), or every entry, or all that bind a tenant's campaigns."""
+        row = {"campaign": campaign, "limit": limit, "tenant": tenant}
+        rows = await self._db.read("blacklist", row | {"after_number": after[0], "after_campaign": after[1]})
         return [BlacklistEntry(**row) for row in rows]
 
     async def barring(self, number: str, campaign: str | None, now: int) -> Sequence[BlacklistEntry]:
@@ -140,6 +164,18 @@ class Reports:
 
         listed: Listed = await self._db.write(add)
         return listed
+
+
+def _window(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """From ``from_at``, ``to_at`` and ``before`` to instants that an index can be searched by."""
+    before_at, before_guid = wanted["before"] or (None, None)
+    first_at, to_at = wanted.get("from_at"), wanted.get("to_at")
+    return {key: value for key, value in wanted.items() if key not in ("before", "from_at", "to_at")} | {
+        "first_at": -_NEVER if first_at is None else first_at,
+        "last_at": min(_NEVER if to_at is None else to_at - 1, _NEVER if before_at is None else before_at),
+        "before_at": before_at,
+        "before_guid": before_guid,
+    }
 
 
 def _times(campaign_id: int, now: int) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from astdialer.domain.cause import Cause, EndCause
@@ -30,17 +31,9 @@ class Requests:
         self, campaign_id: int, base: str, contacts: Sequence[NewContact], now: int
     ) -> Sequence[int | None]:
         """Add contacts one by one; their ids, None for one that is there already."""
-
-        async def add(tx: Writing) -> Sequence[int | None]:
-            upload = await standing_upload(tx, campaign_id, base, now)
-            new = await _new(tx, upload, contacts)
-            ids = await insert_contacts(tx, upload, [contacts[at] for at in new])
-            for contact_id, at in zip(ids, new, strict=True):
-                await _end_at_once(tx, contact_id, contacts[at], now)
-            placed = dict(zip(new, ids, strict=True))
-            return [placed.get(at) for at in range(len(contacts))]
-
-        added: Sequence[int | None] = await self._db.write(add)
+        added: Sequence[int | None] = await self._db.write(
+            lambda tx: add_to_base(tx, campaign_id, base, contacts, now=now)
+        )
         return added
 
     async def contact_by_reference(self, campaign_id: int, reference: str) -> int | None:
@@ -65,9 +58,11 @@ class Requests:
             raise NotFound("upload", job_id)
         return _job(rows[0])
 
-    async def jobs(self, tenant: str | None, limit: int) -> Sequence[UploadJob]:
-        """The newest first."""
-        return [_job(row) for row in await self._db.read("jobs", {"tenant": tenant, "limit": limit})]
+    async def jobs(self, tenant: str | None, limit: int, after: tuple[int, str] | None = None) -> Sequence[UploadJob]:
+        """The newest first; ``after``: those behind the one of this time and id."""
+        created_at, job_id = after or (None, "")
+        row = {"tenant": tenant, "limit": limit, "created_at": created_at, "id": job_id}
+        return [_job(found) for found in await self._db.read("jobs", row)]
 
     async def open_jobs(self) -> Sequence[UploadJob]:
         """Those that are not ended, the oldest first."""
@@ -132,6 +127,19 @@ class Requests:
         await self._db.write(lambda tx: tx.execute("forget_requests", {"before": before}))
 
 
+async def add_to_base(
+    tx: Writing, campaign_id: int, base: str, contacts: Sequence[NewContact], *, now: int
+) -> Sequence[int | None]:
+    """Add contacts inside a transaction; their ids, None for one that is there already."""
+    upload = await standing_upload(tx, campaign_id, base, now)
+    new = await _new(tx, upload, contacts)
+    ids = await insert_contacts(tx, upload, [_in_zone(contacts[at], upload.timezone) for at in new])
+    for contact_id, at in zip(ids, new, strict=True):
+        await end_at_once(tx, contact_id, contacts[at], now)
+    placed = dict(zip(new, ids, strict=True))
+    return [placed.get(at) for at in range(len(contacts))]
+
+
 async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:
     """Which of the contacts, by their places, are not there yet."""
     once = [c.numbers[0].number for c in contacts if not c.repeatable]
@@ -150,12 +158,30 @@ async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) 
     return new
 
 
-async def _end_at_once(tx: Writing, contact_id: int, new: NewContact, now: int) -> None:
+def _in_zone(contact: NewContact, zone: str) -> NewContact:
+    """The zone of a base takes the place of those that were derived from numbers' digits."""
+    if not zone:
+        return contact
+    numbers = (number if number.own_zones else replace(number, zones=zone) for number in contact.numbers)
+    return replace(contact, numbers=tuple(numbers))
+
+
+async def end_at_once(tx: Writing, contact_id: int, new: NewContact, now: int) -> None:
     """Nobody will ever be called: an end is told of that, as of every other."""
-    if all(number.end_reason for number in new.numbers):
+    if has_no_number(new):
         await _end(tx, await loaded_contact(tx, contact_id), INVALID, Cause.INVALID_NUMBER_FORMAT, now)
-    elif new.expires_at is not None and new.expires_at <= now:
+    elif has_expired(new, now):
         await _end(tx, await loaded_contact(tx, contact_id), EXPIRED, EndCause.MEMBER_EXPIRED, now)
+
+
+def has_no_number(new: NewContact) -> bool:
+    """Whether none of its numbers can be dialed."""
+    return all(number.end_reason for number in new.numbers)
+
+
+def has_expired(new: NewContact, now: int) -> bool:
+    """Whether its time is over."""
+    return new.expires_at is not None and new.expires_at <= now
 
 
 async def _end(tx: Writing, contact: Contact, reason: str, cause: Cause | EndCause, now: int) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from astdialer.domain.contact import ContactState, NewContact
-from astdialer.domain.errors import Conflict
+from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.selection import pool_zones
 from astdialer.ports import BaseUpload
 from astdialer.store.contact_write import pool_id
@@ -22,11 +22,13 @@ class Uploads:
 
     _db: Database
 
-    async def open_upload(self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int) -> BaseUpload:
+    async def open_upload(
+        self, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int, job: str = ""
+    ) -> BaseUpload:
         """Begin an upload. Raises Conflict if the base exists in another timezone."""
 
         async def begin(tx: Writing) -> BaseUpload:
-            return await open_upload(tx, campaign_id, base, file_name=file_name, timezone=timezone, now=now)
+            return await open_upload(tx, campaign_id, base, file_name=file_name, timezone=timezone, now=now, job=job)
 
         result: BaseUpload = await self._db.write(begin)
         return result
@@ -89,14 +91,18 @@ class Uploads:
 
 
 async def open_upload(
-    tx: Writing, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int
+    tx: Writing, campaign_id: int, base: str, *, file_name: str, timezone: str, now: int, job: str = ""
 ) -> BaseUpload:
-    """A new upload, into a new base if there is none of this name. Raises Conflict if it is in another timezone."""
+    """A new upload, into a new base if there is none of this name. Raises Conflict if it is in another timezone, and
+    NotFound if the campaign was removed."""
     await tx.execute("make_base", {"campaign_id": campaign_id, "name": base, "timezone": timezone, "now": now})
-    row = (await tx.fetch("base", {"campaign_id": campaign_id, "name": base}))[0]
+    found = await tx.fetch("base", {"campaign_id": campaign_id, "name": base})
+    if not found:
+        raise NotFound("campaign", campaign_id, "it was removed")
+    row = found[0]
     if timezone and row["timezone"] != timezone:
         raise Conflict(f"base {base!r} is in zone {row['timezone'] or 'of its campaign'!r}, not {timezone!r}")
-    upload = {"base_id": row["id"], "campaign_id": campaign_id, "file_name": file_name, "now": now}
+    upload = {"base_id": row["id"], "campaign_id": campaign_id, "file_name": file_name, "now": now, "job": job}
     return BaseUpload(
         id=await tx.insert("open_upload", upload),
         campaign_id=campaign_id,
@@ -117,6 +123,8 @@ async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[Ne
     await tx.execute_many(
         "add_number", [row for id_, new in enumerate(contacts, first) for row in _number_rows(id_, new)]
     )
+    attached = [(id_, new.attachment) for id_, new in enumerate(contacts, first) if new.attachment]
+    await tx.execute_many("attach", attached)
     added = Counter((pool, _state(new)) for pool, new in zip(pools, contacts, strict=True))
     await tx.execute_many("count_added", [(pool, state, n) for (pool, state), n in added.items()])
     return range(first, first + len(contacts))

@@ -20,8 +20,3 @@ class RowError(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
-
-
-def short(text: str) -> str:
-    """A value for a message: quoted, 40 characters at most."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")

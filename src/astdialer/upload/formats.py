@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from astdialer.domain.contact import DEFAULT_PRIORITY, NumberType
+from astdialer.domain import base_fields
+from astdialer.domain.base_fields import Alternative, InvalidField, short
+from astdialer.domain.contact import DEFAULT_PRIORITY
 from astdialer.domain.names import NAME
-from astdialer.upload.errors import RowError, UploadError, short
+from astdialer.upload.errors import RowError, UploadError
 from astdialer.upload.instants import zone_name
 
 MAX_PARAMS = 60
-MAX_VALUE_BYTES = 900
 NATIVE = "campaign;number;params;alternatives;priority;agentphone"
 
-_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]")
-_LINE_BREAKS = re.compile(r"[\r\n\t]+")
 _AGENTPHONE = re.compile(r"[A-Za-z0-9_@/-]{1,80}")
 _PRIORITY = re.compile(r"[0-9]{1,6}")
-_TYPE = re.compile(r"[A-Za-z0-9_-]{1,32}")
-_NUMBER_PRIORITY = re.compile(r"[+-]?[0-9]{1,6}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -57,8 +53,6 @@ _WORDS = {
 }
 ROLES = tuple(_WORDS)
 _ROLE_OF = {_fold(word): role for role, words in _WORDS.items() for word in words.split()}
-_LETTERS = frozenset(NumberType)
-_RANK: dict[str, int] = {NumberType.PRIORITY: 0, NumberType.UNKNOWN: 2}  # the others lie between them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +79,6 @@ class Layout:
         found |= dict.fromkeys(self.alternatives, "alt")
         found |= {index: f"param {name}" for index, name in self.columns.items()}
         return {column: found[index] for index, column in enumerate(header)}
-
-
-class Alternative(NamedTuple):
-    """An alternative number as the base has it."""
-
-    type: str  #: a NumberType, or a code of the campaign's own
-    text: str
-    priority: int = 0  #: higher first
-    description: str = ""
 
 
 class Row(NamedTuple):
@@ -166,7 +151,7 @@ def _mapped(header: Sequence[str], mapping: Sequence[tuple[str, str]]) -> tuple[
             raise UploadError(f"--map {name}={column}: the column or the field is mapped already")
         if role in ROLES:
             roles[index] = role
-        elif _NAME.fullmatch(name):
+        elif base_fields.is_param_name(name):
             names[index] = name
         else:
             raise UploadError(f"--map {name}={column}: expected one of {', '.join(ROLES)}, or a name for a param")
@@ -243,87 +228,44 @@ def _params(fields: Sequence[str], text: str, columns: Mapping[int, str]) -> dic
     return params
 
 
+T = TypeVar("T")
+
+
+def _read(reader: Callable[[str], T], text: str) -> T:
+    """What the field says. Raises RowError."""
+    try:
+        return reader(text)
+    except InvalidField as error:
+        raise RowError(error.key, str(error)) from None
+
+
 def parse_params(text: str) -> dict[str, str]:
     """``k=v:k=v``. Raises RowError."""
-    params: dict[str, str] = {}
-    seen: set[str] = set()
-    for piece in text.split(":"):
-        name, equals, value = piece.partition("=")
-        name = name.strip()
-        if not equals:
-            if not piece.strip():
-                continue
-            raise RowError("params", f"param {short(piece)}: expected name=value; a value with a colon needs CSV")
-        if not _NAME.fullmatch(name):
-            raise RowError("params", f"param name {short(name)}: expected 1 to 64 letters A-Z, digits or _")
-        if name.lower() in seen:
-            raise RowError("params", f"param {name} is given twice")
-        seen.add(name.lower())
-        params[name] = _value(name, value)
-    return params
+    return _read(base_fields.parse_params, text)
 
 
 def _value(name: str, value: str) -> str:
-    value = value.strip()
-    if value.isascii() and value.isprintable() and len(value) <= MAX_VALUE_BYTES:
-        return value
-    return _checked("params", f"param {name}", value)
-
-
-def _checked(reason: str, what: str, value: str) -> str:
-    value = _LINE_BREAKS.sub(" ", value)  # a cell of several lines: a channel variable has one
-    if _CONTROL.search(value):
-        raise RowError(reason, f"{what} has a control character: {short(value)}")
-    if len(value.encode("utf-8", "surrogatepass")) > MAX_VALUE_BYTES:
-        raise RowError(reason, f"{what} is longer than {MAX_VALUE_BYTES} bytes")
-    return value
+    try:
+        return base_fields.param_value(name, value)
+    except InvalidField as error:
+        raise RowError(error.key, str(error)) from None
 
 
 def _alternatives(fields: Sequence[str], indexes: Sequence[int]) -> tuple[list[Alternative], tuple[RowError, ...]]:
     """In the order of trying: the higher priority first, then P first, U last; and what is wrong with others."""
     found: list[Alternative] = []
     mistakes: list[RowError] = []
-    for piece in (piece for index in indexes if fields[index] for piece in _pieces(fields[index])):
+    for piece in (piece for index in indexes if fields[index] for piece in base_fields.pieces(fields[index])):
         try:
             found.append(parse_alternative(piece))
         except RowError as error:
             mistakes.append(error)
-    if len(found) > 1:
-        found.sort(key=lambda one: (-one.priority, _RANK.get(one.type, 1)))
-    return found, tuple(mistakes)
-
-
-def _pieces(text: str) -> list[str]:
-    return [piece.strip() for piece in text.split(":") if piece.strip()]
+    return base_fields.in_order(found) if len(found) > 1 else found, tuple(mistakes)
 
 
 def parse_alternative(piece: str) -> Alternative:
-    """``NUMBER``, ``TYPE=PRIORITY=NUMBER``, or that with ``=DESCRIPTION``; ``TYPE=NUMBER`` too. Raises RowError.
-
-    uContact's examples have 0 for the priority, which is what a number has that is given none.
-    """
-    type_, *rest = (part.strip() for part in piece.split("=", 3))
-    if not rest:
-        return Alternative(NumberType.UNKNOWN, piece)
-    priority, number, description = ["", *rest, ""] if len(rest) == 1 else [*rest, ""][:3]
-    return Alternative(
-        _type(type_), number, _number_priority(priority), _checked("alternative", "description", description)
-    )
-
-
-def _type(text: str) -> str:
-    if text.upper() in _LETTERS:
-        return text.upper()
-    if not _TYPE.fullmatch(text):
-        raise RowError("alternative", f"type {short(text)}: expected 1 to 32 letters A-Z, digits, _ or -")
-    return text
-
-
-def _number_priority(text: str) -> int:
-    if text and not _NUMBER_PRIORITY.fullmatch(text):
-        expected = "a whole number, 0 usually, in TYPE=PRIORITY=NUMBER=DESCRIPTION"
-        raise RowError("alternative", f"priority {short(text)}: expected {expected}")
-    return int(text or 0)
+    """A number with its type, see domain/base_fields.py. Raises RowError."""
+    return _read(base_fields.parse_alternative, piece)
 
 
 def _priority(text: str) -> int:

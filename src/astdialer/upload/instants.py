@@ -6,9 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from astdialer.domain.base_fields import short
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.errors import InvalidSetting
-from astdialer.upload.errors import RowError, short
+from astdialer.upload.errors import RowError
 
 _OFFSET = re.compile(r"[+-]?\d{1,5}", re.ASCII)
 _QUARTER_S = 900  #: every zone's offset is a multiple of it; one in minutes or hours, taken for seconds, is not

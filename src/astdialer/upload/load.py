@@ -38,7 +38,11 @@ class Options:
     """How to load a base. Empty texts mean: detect it, or take what the file says."""
 
     base: str
+    file_name: str = ""  #: what the base's upload is called; empty: as the file is
+    job: str = ""  #: whose upload it is, if somebody sent it to us
     campaign: str = ""  #: for all rows, whatever they say
+    fallback: str = ""  #: for rows that name no campaign
+    spellings: bool = False  #: rows may spell campaigns in other ways, see names.spellings
     timezone: str = ""  #: zone of the base; empty: the one it has, or each number's own by its digits
     local_zone: str = "UTC"  #: of times in the file, where neither the contact nor its base has a zone
     country: str = ""  #: ISO 3166, of numbers without a country code
@@ -96,8 +100,9 @@ def _check(source: str, campaigns: Mapping[str, Campaign], options: Options) -> 
     check_name(options.base)
     if options.timezone:
         calendar.zone_of(options.timezone)
-    if options.campaign and options.campaign not in campaigns:
-        raise UploadError(f"no campaign {options.campaign!r}; there are: {_known(campaigns)}")
+    for name in filter(None, (options.campaign, options.fallback)):
+        if name not in campaigns:
+            raise UploadError(f"no campaign {name!r}; there are: {_known(campaigns)}")
     if any(path and path.resolve() == Path(source).resolve() for path in (options.rejects, options.warnings)):
         raise UploadError(f"{source}: the rejects can't be written over the base itself")
 
@@ -118,12 +123,20 @@ async def _zones(store: LoadStore, campaigns: Mapping[str, Campaign], options: O
 def _target(source: str, store: LoadStore, options: Options, zones: Mapping[str, str], clock: Clock) -> Target:
     if options.dry_run:
         return DryTarget(store, options.base, timezone=options.timezone, zones=zones)
-    name = Path(source).name if source != "-" else "standard input"
-    return StoreTarget(store, options.base, file_name=name, timezone=options.timezone, zones=zones, clock=clock)
+    name = options.file_name or (Path(source).name if source != "-" else "standard input")
+    return StoreTarget(
+        store,
+        options.base,
+        file_name=name,
+        timezone=options.timezone,
+        zones=zones,
+        clock=clock,
+        job=options.job,
+    )
 
 
 def _row_reader(layout: Layout, zones: Mapping[str, str], options: Options, now: int) -> RowReader:
-    if layout.campaign < 0 and not options.campaign:
+    if layout.campaign < 0 and not (options.campaign or options.fallback):
         raise UploadError(
             f"no column names the campaign: give --campaign NAME or --map campaign=COLUMN. Campaigns: {_known(zones)}"
         )
@@ -132,6 +145,8 @@ def _row_reader(layout: Layout, zones: Mapping[str, str], options: Options, now:
         numbers=NumberReader(options.country, options.number_check),
         campaigns=zones,
         campaign=options.campaign,
+        fallback=options.fallback,
+        spellings=options.spellings,
         local_zone=options.local_zone,
         now=now,
     )

@@ -20,10 +20,12 @@ from phonenumbers import (
     PhoneMetadata,
     PhoneNumberFormat,
     ValidationResult,
+    phonenumberutil,
 )
 
 from astdialer.domain.contact import NewNumber
 from astdialer.domain.errors import InvalidSetting
+from astdialer.domain.selection import SHORTEST_PREFIX
 from astdialer.upload.errors import RowError
 
 #: The kinds of number that make one valid, as phonenumbers' own is_valid_number has them.
@@ -39,6 +41,7 @@ _KINDS = (
     "fixed_line",
     "mobile",
 )
+_PREFIX = re.compile(r"\+?[0-9]{1,15}")
 _DIGITS = re.compile(r"\+?[0-9]{3,20}")
 _FLOAT = re.compile(r"(\+?[0-9]{6,20})\.0")  # what pandas makes of a column of numbers with gaps
 _SCIENTIFIC = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+")  # what a spreadsheet makes of long numbers
@@ -141,6 +144,34 @@ class NumberReader:
 
     def _bad(self, digits: str, complaint: str) -> RowError:
         return RowError("number", f"number {digits!r} {complaint}; expected one such as {_example(self._country)}")
+
+
+def read_prefix(text: str, country: str, check: str) -> str:
+    """How numbers begin, such as ``+4477``, ``0044 77`` or ``077`` in Britain, as the numbers of the store do.
+
+    ``country`` and ``check`` are as NumberReader has them. Raises RowError.
+    """
+    digits = re.sub(r"[\s.()/-]", "", text)
+    if not _PREFIX.fullmatch(digits):
+        raise RowError("number", f"{text[:40] + '*'!r}: expected how numbers begin and a *, such as +4477*")
+    if digits.startswith("00"):
+        digits = f"+{digits[2:]}"
+    if not digits.startswith("+") and check != "none":
+        digits = _with_country(digits, country.upper())
+    if len(digits) < SHORTEST_PREFIX:
+        raise RowError("number", f"{text + '*'!r}: expected the country code and more, two digits at least")
+    return digits
+
+
+def _with_country(digits: str, country: str) -> str:
+    if not country:
+        raise RowError(
+            "number",
+            f"{digits + '*'!r} has no country code and there is no default country: "
+            "set [engine] default_country, or write it as +4477*",
+        )
+    trunk_prefix = phonenumberutil.ndd_prefix_for_region(country, True) or ""
+    return f"+{phonenumberutil.country_code_for_region(country)}{digits.removeprefix(trunk_prefix)}"
 
 
 _PARSE_ERRORS = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from astdialer.domain.base_fields import Alternative
 from astdialer.domain.contact import NewContact, NewNumber, NumberType
+from astdialer.domain.names import spellings
 from astdialer.upload.errors import RowError
-from astdialer.upload.formats import Alternative, Layout, Row, read_row
+from astdialer.upload.formats import Layout, Row, read_row
 from astdialer.upload.instants import instant
 from astdialer.upload.numbers import NumberReader
 from astdialer.upload.read import Record
@@ -22,6 +24,8 @@ class RowReader:
     numbers: NumberReader
     campaigns: Mapping[str, str]  #: by name, each with its base's zone, empty if that has none
     campaign: str = ""  #: unless empty, taken in place of the row's own
+    fallback: str = ""  #: taken where the row has none
+    spellings: bool = False  #: whether the row's own may be spelled in other ways
     local_zone: str  #: of times, where neither the contact nor its base has a zone
     now: int
 
@@ -47,8 +51,12 @@ class RowReader:
         return campaign, contact, warnings
 
     def _known(self, campaign: str) -> str:
+        campaign = campaign or self.fallback
         if campaign in self.campaigns:
             return campaign
+        for name in spellings(campaign) if self.spellings else ():
+            if name in self.campaigns:
+                return name
         known = ", ".join(sorted(self.campaigns)[:20]) or "none: make one with astdialer campaign create"
         raise RowError("campaign", f"no campaign {campaign[:64]!r}; there are: {known}")
 

@@ -37,10 +37,18 @@ class StoreTarget:
     """Adds to one base per campaign, which all become dialable in one transaction."""
 
     def __init__(
-        self, store: UploadStore, base: str, *, file_name: str, timezone: str, zones: Mapping[str, str], clock: Clock
+        self,
+        store: UploadStore,
+        base: str,
+        *,
+        file_name: str,
+        timezone: str,
+        zones: Mapping[str, str],
+        clock: Clock,
+        job: str = "",
     ) -> None:
         """``timezone`` was asked for; ``zones`` are those in which the rows for each campaign's base were read."""
-        self._store, self._base, self._clock = store, base, clock
+        self._store, self._base, self._clock, self._job = store, base, clock, job
         self._file_name, self._timezone, self._zones = file_name, timezone, zones
         self._uploads: dict[str, BaseUpload] = {}
         self._filled: set[str] = set()
@@ -58,7 +66,12 @@ class StoreTarget:
     async def _open(self, campaign: Campaign) -> BaseUpload:
         _check_zone(self._base, self._zones[campaign.name], self._timezone)
         upload = await self._store.open_upload(
-            campaign.id, self._base, file_name=self._file_name, timezone=self._timezone, now=self._clock.now()
+            campaign.id,
+            self._base,
+            file_name=self._file_name,
+            timezone=self._timezone,
+            now=self._clock.now(),
+            job=self._job,
         )
         self._uploads[campaign.name] = upload
         if upload.timezone != self._zones[campaign.name]:  # made by somebody else since it was looked at

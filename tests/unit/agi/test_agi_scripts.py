@@ -45,6 +45,9 @@ class Engine:
         asked = sum(word[0] == "preview" for word in self.told)
         return {"1": "dial", "2": "hangup"}.get(key, "wait" if asked < 4 else "hangup")
 
+    async def redirected(self, attempt_id: str, to: str) -> None:
+        self.told.append(("redirected", attempt_id, to))
+
     async def concluded(self, attempt_id: str, conclusion: Conclusion) -> None:
         self.told.append((attempt_id, conclusion))
 
@@ -90,6 +93,13 @@ async def test_answered_runs_amd_and_keeps_its_verdict(status: str, cause: str, 
         ACTION_SET,
     ]
     assert engine.told[1:] == [("amd", verdict, cause), ("next_action",)]
+
+
+@pytest.mark.parametrize(("to", "told"), [("10103", "10103"), ("PJSIP/1001", "PJSIP/1001"), ("two words", "")])
+async def test_a_call_that_is_handed_over_is_told_to_the_engine(to: str, told: str) -> None:
+    engine = Engine()
+    assert await run(engine, asterisk(), "redirected", ATTEMPT, to) == []
+    assert engine.told == [("redirected", ATTEMPT, told)]
 
 
 async def test_without_the_amd_module_the_campaigns_rule_decides(caplog: pytest.LogCaptureFixture) -> None:

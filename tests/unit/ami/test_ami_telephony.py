@@ -16,10 +16,11 @@ from ami_peer import SECRET, FakeClock, Session, linked, listening, nothing, unt
 from test_guards import call, member, next_name, take
 
 from astdialer.ami.feed import Feed
-from astdialer.ami.telephony import AmiTelephony
+from astdialer.ami.telephony import NO_MEMBER, AmiTelephony
 from astdialer.ami.values import BadValue
 from astdialer.domain.agent import AgentStatus
 from astdialer.domain.errors import LinkLost, OriginateRefused, Unavailable
+from astdialer.domain.queue import QueueFigures
 from astdialer.ports import LinkDown, LinkUp, Telephony
 
 PROOF = hashlib.md5(f"123456789{SECRET}".encode()).hexdigest()
@@ -115,6 +116,59 @@ async def test_queue_members() -> None:
         (ann,) = await telephony.queue_members("pbx")
         assert (ann.server, ann.queue, ann.name, ann.interface) == ("pbx", "q", "Ann", "PJSIP/ann")
         assert ann.status is AgentStatus.RINGING
+
+
+async def test_the_figures_of_queues_come_without_their_members() -> None:
+    def status(session: Session, action: dict[str, str]) -> None:
+        assert action["Member"] == NO_MEMBER
+        session.answer(action, "Response: Success", "EventList: start", "Message: Queue status will follow")
+        params = ("Strategy: rrmemory", "Calls: 2", "Holdtime: 3", "TalkTime: 41", "Completed: 7", "Abandoned: 1")
+        levels = ("ServiceLevel: 15", "ServicelevelPerf: 85.7", "ServicelevelPerf2: n/a")
+        session.answer(action, "Event: QueueParams", "Queue: q", *params, *levels)
+        session.answer(action, "Event: QueueParams", "Queue: idle", "Strategy: ringall")
+        session.answer(action, "Event: QueueEntry", "Queue: q", "Position: 1")
+        session.answer(action, "Event: QueueStatusComplete", "EventList: Complete", "ListItems: 3")
+
+    def summary(session: Session, action: dict[str, str]) -> None:
+        session.answer(action, "Response: Success", "EventList: start", "Message: Queue summary will follow")
+        counts = ("LoggedIn: 4", "Available: 1", "Callers: 2", "HoldTime: 3", "TalkTime: 41", "LongestHoldTime: 9")
+        session.answer(action, "Event: QueueSummary", "Queue: q", *counts)
+        session.answer(action, "Event: QueueSummaryComplete", "EventList: Complete", "ListItems: 1")
+
+    async with linked() as (telephony, peer, _):
+        peer.script["QueueStatus"], peer.script["QueueSummary"] = status, summary
+        found, idle = await as_port(telephony).queues("pbx")
+        assert found == QueueFigures(
+            server="pbx",
+            queue="q",
+            strategy="rrmemory",
+            waiting=2,
+            longest_wait_s=9,
+            logged_in=4,
+            available=1,
+            completed=7,
+            abandoned=1,
+            hold_s=3,
+            talk_s=41,
+            service_level_s=15,
+            service_level=85.7,
+        )
+        assert idle == QueueFigures(server="pbx", queue="idle", strategy="ringall")
+
+
+async def test_whether_the_dialplan_leads_somewhere() -> None:
+    async with linked() as (telephony, peer, _):
+        peer.script["Getvar"] = lambda s, a: s.answer(a, "Response: Success", "Value: 1")
+        assert await as_port(telephony).leads("pbx", "from-agents", "442079460123")
+        assert dict(peer.last.actions[-1])["Variable"] == "DIALPLAN_EXISTS(from-agents,442079460123,1)"
+        for context, extension in (("a,b", "1"), ("<context>", "1"), ("x", "1)${SHELL(id)}"), ("", "1"), ("x", "")):
+            assert not await telephony.leads("pbx", context, extension)
+        assert peer.last.names.count("Getvar") == 1, "what can't be one is not asked for"
+        peer.script["Getvar"] = lambda s, a: s.answer(a, "Response: Success", "Value: 0")
+        assert not await telephony.leads("pbx", "nowhere", "1")
+        peer.script["Getvar"] = lambda s, a: s.answer(a, "Response: Error", "Message: Permission denied")
+        with pytest.raises(Unavailable, match="Permission denied"):
+            await telephony.leads("pbx", "from-agents", "1")
 
 
 async def test_a_list_that_never_ends_is_given_up() -> None:

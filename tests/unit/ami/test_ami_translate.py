@@ -19,7 +19,7 @@ from astdialer.ami.translate import (
 from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.amd import Action
-from astdialer.ports import LiveChannel, MemberGone, MemberSeen, MemberTalk, TelephonyEvent
+from astdialer.ports import LiveChannel, MemberGone, MemberSeen, MemberTalk, QueueCall, TelephonyEvent
 
 ME = "11111111-1111-4111-8111-111111111111"  #: every recorded call's id
 AT = 1_700_000_000_000
@@ -232,8 +232,26 @@ def test_a_status_that_asterisk_does_not_have_is_unknown(status: str, meant: int
 def test_a_talk_of_somebody_elses_caller_is_the_members_only() -> None:
     message = {"Event": "AgentConnect", "Queue": "q", "Interface": "PJSIP/a", "Uniqueid": "1795247293.9"}
     talk = MemberTalk(server="pbx", queue="q", interface="PJSIP/a", in_call=True, at=AT)
-    assert translate("pbx", message, AT) == (talk,)
+    call = QueueCall(server="pbx", queue="q", interface="PJSIP/a", uniqueid="1795247293.9", cid="", taken=True, at=AT)
+    assert translate("pbx", message, AT) == (call, talk)
     assert translate("pbx", message | {"Event": "AgentComplete"}, AT) == (replace(talk, in_call=False),)
+
+
+@pytest.mark.parametrize(("shown", "cid"), [("447700900001", "447700900001"), ("<unknown>", ""), ("", "")])
+def test_an_agents_telephone_rings_for_a_caller(shown: str, cid: str) -> None:
+    message = {"Queue": "q", "Interface": "PJSIP/a", "Uniqueid": "17.9", "CallerIDNum": shown, "DestUniqueid": "17.10"}
+    rings = QueueCall(server="pbx", queue="q", interface="PJSIP/a", uniqueid="17.9", cid=cid, taken=False, at=AT)
+    assert translate("pbx", message | {"Event": "AgentCalled"}, AT) == (rings,)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("queue", True), ("local_queue", True), ("queue_nobody_takes", False)])
+def test_a_recorded_call_is_offered_before_it_is_taken(name: str, taken: bool) -> None:
+    calls = [fact for fact in facts(name) if isinstance(fact, QueueCall)]
+    assert {(call.queue, call.uniqueid) for call in calls} == {("astdialer", ME)}
+    assert all(call.interface.startswith("PJSIP/agent") for call in calls)
+    assert [call.taken for call in calls][-1] is taken
+    assert not any(call.taken for call in calls[:-1])
+    assert all(call.cid.startswith("447700900") for call in calls)
 
 
 def test_the_attempts_own_hangup_counts_whatever_it_was_linked_to() -> None:

@@ -123,3 +123,21 @@ def test_a_header_is_a_plain_word(name: str) -> None:
 def test_only_a_uuid_is_hung_up(text: str) -> None:
     with pytest.raises(BadValue):
         values.check_uuid("attempt", text)
+
+
+def test_sip_headers_are_added_to_the_invite_of_a_pjsip_channel_only() -> None:
+    headers = {"Call-Info": "<sip:a>;answer-after=0", "X-Note": 'a,"b"'}
+    made = values.originate(call(ATTEMPT, channel="PJSIP/1001", variables={"A": "1"}, headers=headers))
+    assert made["Variable"] == [
+        "A=1",
+        "PJSIP_HEADER(add,Call-Info)=<sip:a>;answer-after=0",
+        'PJSIP_HEADER(add,X-Note)=a\\,\\"b\\"',
+    ]
+    local = values.originate(call(ATTEMPT, channel="Local/1001@from-queue", variables={"A": "1"}, headers=headers))
+    assert local["Variable"] == ["A=1"]
+
+
+@pytest.mark.parametrize("name", ["", "Call Info", "A,b", "X)=y,CALLERID(num", "A\r\nB"])
+def test_what_is_no_sip_header_is_refused(name: str) -> None:
+    with pytest.raises(BadValue):
+        values.originate(call(ATTEMPT, channel="PJSIP/1001", headers={name: "x"}))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from astdialer.cli.output import csv_text, emit_record, emit_rows, say
+from astdialer.cli.output import emit_record, emit_rows, say
+from astdialer.engine.csv_rows import csv_text
 
 ROWS: list[dict[str, Any]] = [
     {"name": "Ñandú", "n": 1, "note": None},

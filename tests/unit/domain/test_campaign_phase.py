@@ -2,7 +2,7 @@
 
 import pytest
 
-from astdialer.domain.campaign import ACTIVE, CampaignState, Phase, phase_of, problems
+from astdialer.domain.campaign import ACTIVE, Campaign, CampaignState, Phase, phase_of, problems
 from astdialer.domain.settings import Mode, Settings
 
 S = CampaignState
@@ -32,6 +32,13 @@ def test_only_a_running_campaign_sleeps(state: CampaignState) -> None:
 
 def test_only_what_was_started_and_has_not_ended_may_have_live_calls() -> None:
     assert set(ACTIVE) == {S.RUNNING, S.PAUSED, S.STOPPING}
+
+
+@pytest.mark.parametrize("state", S)
+def test_only_what_was_never_started_starts_by_itself(state: CampaignState) -> None:
+    dated = Campaign(id=1, name="a", state=state, settings=Settings(start_at="2026-12-01T10:00Z"))
+    assert dated.starts_by_itself == (1_796_119_200_000 if state is S.IDLE else None)
+    assert Campaign(id=1, name="a", state=state, settings=Settings()).starts_by_itself is None
 
 
 @pytest.mark.parametrize(

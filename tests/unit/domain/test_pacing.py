@@ -62,6 +62,7 @@ snapshots = st.builds(
     trunk_rate_room=st.integers(-3, 20),
     engine_room=st.integers(-3, 50),
     engine_rate_room=st.integers(-3, 20),
+    campaign_rate_room=st.integers(-3, 20),
     server_up=st.booleans(),
     store_writes=st.booleans(),
     refused=st.booleans(),
@@ -74,6 +75,7 @@ def test_calls_never_exceed_any_room_and_the_named_limit_binds(s: Snapshot) -> N
     decision = decide(s, 0.0)
     rooms = {
         Limit.CAMPAIGN_FULL: s.max_calls - s.calls,
+        Limit.CAMPAIGN_RATE: s.campaign_rate_room,
         Limit.TRUNK_FULL: s.trunk_max_calls - s.trunk_calls,
         Limit.TRUNK_RATE: s.trunk_rate_room,
         Limit.ENGINE_FULL: s.engine_room,
@@ -107,6 +109,8 @@ def test_calls_never_exceed_any_room_and_the_named_limit_binds(s: Snapshot) -> N
         ({"engine_room": 1}, 1, Limit.ENGINE_FULL),
         ({"trunk_rate_room": 0}, 0, Limit.TRUNK_RATE),
         ({"engine_rate_room": 2}, 2, Limit.ENGINE_RATE),
+        ({"campaign_rate_room": 1}, 1, Limit.CAMPAIGN_RATE),
+        ({"campaign_rate_room": 0, "trunk_rate_room": 0}, 0, Limit.CAMPAIGN_RATE),
         ({"mode": Mode.AGENT_FIRST}, 3, Limit.AGENTS_COVERED),
         ({"mode": Mode.PREVIEW, "waiting_calls": 1}, 2, Limit.AGENTS_COVERED),
         ({"state": CampaignState.PAUSED}, 0, Limit.NOT_RUNNING),

@@ -48,7 +48,11 @@ any_retry = st.builds(
 )
 retry_rules = st.fixed_dictionaries(dict.fromkeys(Disposition, any_retry))
 redial_rules = st.builds(
-    RedialRules, retries=retry_rules, max_tries=st.integers(0, 6), interval_s=st.sampled_from([0, 0, 60])
+    RedialRules,
+    retries=retry_rules,
+    max_tries=st.integers(0, 6),
+    number_tries=st.integers(0, 4),
+    interval_s=st.sampled_from([0, 0, 60]),
 )
 results = st.lists(st.tuples(st.sampled_from(Disposition), st.booleans()), min_size=1, max_size=30)
 
@@ -81,6 +85,7 @@ def check(one: Contact, by: RedialRules) -> None:
     assert not by.max_tries or one.tries < by.max_tries or is_done
     for each in one.numbers:
         assert (each.next_at is None) == bool(each.end_reason)
+        assert not by.number_tries or each.tries < by.number_tries or not each.is_open
         bounded = by.interval_s or all(count <= (by.retries[D(d)].tries or 0) for d, count in each.tally.items())
         assert bounded, "no rule's tries are exceeded, unless there is an interval in place of the rules"
 
@@ -167,6 +172,13 @@ def test_numbers_are_counted_apart() -> None:
     one = after(one, D.BUSY, by=by, number_id=1)
     assert [n.tally for n in one.numbers] == [{"busy": 2}, {"busy": 1}]
     assert (one.numbers[0].end_reason, one.next_at, one.tries) == ("busy", NOW + 60_000, 3)
+
+
+def test_a_number_has_its_tries_over_all_outcomes_and_the_others_theirs() -> None:
+    by = replace(rules(busy=often(60, tries=9), no_answer=often(60, tries=9)), number_tries=2)
+    one = after(several(2), D.BUSY, D.NO_ANSWER, by=by)
+    assert [number.is_open for number in one.numbers] == [False, True]
+    assert (one.numbers[0].end_reason, one.end_reason) == (D.NO_ANSWER, "")
 
 
 # --- the contact's limits --------------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ WHOLE = {
     "short_call_s": (0, 600),
     "key_wait_s": (0, 60),
     "max_tries": (0, 999),
+    "max_tries_per_number": (0, 999),
+    "record_trim_s": (0, 600),
     "retry_interval_s": (0, 99_999_999),
     "attempts_per_day": (0, 999),
     "attempts_per_week": (0, 999),
@@ -72,6 +74,12 @@ WHOLE = {
     "predict_memory": (50, 100_000),
     **dict.fromkeys(AMD, (0, 32767)),
 }
+
+
+def one_in(seconds: int) -> float:
+    """One call in so many seconds, as precisely as its text form has it."""
+    return float(f"{1 / seconds:.12g}")
+
 
 delays = st.lists(st.integers(0, 99_999_999), min_size=1, max_size=30).map(tuple)
 retries = st.builds(Retry, tries=st.none() | st.integers(1, 999), delays_s=delays)
@@ -93,12 +101,15 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         ["", "34910000000", "Ana <34910000000>", "34910000 | 34910001", "1234567-89", "pool:x"]
     ),
     "goto": st.sampled_from(["", "own,s,1", "own-ctx,*72#,start", "a.b,*72#,label"]),
+    "calls_per_second": st.sampled_from([0.0, 0.01, 2.5, 10000.0]) | st.integers(1, 100).map(one_in),
+    **dict.fromkeys(("start_at", "stop_at"), st.sampled_from(["", "2026-12-01T10:00Z", "2026-12-01 10:00:30+05:30"])),
     "lines_per_agent": st.integers(1_000_000, 10_000_000).map(lambda millionths: millionths / 1_000_000),
     "calling_hours": st.sampled_from(["08:00-21:00", "0:00-24:00", "09:30-17:45"]),
     "weekdays": st.sampled_from(["mon-sun", "fri-mon", "tue,thu"]),
     "timezone": st.sampled_from(["", "Asia/Kolkata", "America/Argentina/Buenos_Aires", "UTC+05:30"]),
     "ranges": st.sampled_from(["", "M=09:00-12:00/2@10;H=18:00-21:00/1", "home-1=0:00-24:00/0@-5"]),
     "outcomes": st.sampled_from(["", "Sale=success;No|Too expensive=close", "Later=reschedule:other->"]),
+    "params": st.sampled_from(["", "source=spring", r"a=1\;2;B_2=x\\y; c = d ;"]),
     "agent_strategy": st.sampled_from([*AgentStrategy, "with_fewest_calls", "agent-with-least-talk-time"]),
 }
 BAD: dict[str, list[str]] = {
@@ -136,12 +147,16 @@ BAD: dict[str, list[str]] = {
     "sound": ["a|b", "`id`"],
     "message": ["{x}", "\x7f"],
     "goto": ["own", "own,s", "own,s,1,2", "own,s,", "own;s;1", "o wn,s,1", "own,s,٣"],
+    "calls_per_second": ["", "-1", "0.009", "10001", "1/0", "1/101", "1/2/3", "nan", "1e1", "٣"],
+    "start_at": ["2026-12-01", "2026-12-01T10:00", "2026-13-01T10:00Z", "tomorrow"],
+    "stop_at": ["2026-12-01T25:00Z", "0001-01-01T00:00Z", "2026-12-01T10:00+0300"],
     "lines_per_agent": ["", "0.9", "10.1", "nan", "inf", "1e1", "-2"],
     "calling_hours": ["", "8-21"],
     "weekdays": ["", "monday", ","],
     "timezone": ["Mars/Olympus", "../../etc/passwd", "UTC+25:00"],
     "ranges": ["M", "M=9-12/2", "M=12:00-09:00/2", "M=09:00-12:00"],
     "outcomes": ["Sale", "Sale=buy", "a|b|c|d=close", "Sale=success;sale=close"],
+    "params": ["source", "a b=1", "=1", "a=\n", r"a=\n", "a=1;A=2", "a=1;a=2", "a=" + "x" * 901],
     "agent_strategy": ["fastest", "with fewest calls", "agent-", " "],
 }
 
@@ -280,6 +295,25 @@ def test_a_ring_that_is_shorter_than_the_shortest_is_refused_with_both_remedies(
 def test_a_target_above_the_limit_is_refused_with_both_remedies() -> None:
     settings = parse_settings({"abandonment_target": "3.5"})
     with pytest.raises(InvalidSetting, match=r"abandonment_target = 3.5: .*lower it, or raise abandonment_limit"):
+        check_together(settings)
+
+
+@pytest.mark.parametrize(("text", "per_second"), [("0", 0), ("1/60", 1 / 60), ("3", 3), ("0.5", 0.5), ("1/100", 0.01)])
+def test_a_pace_is_calls_a_second_or_one_in_so_many_seconds(text: str, per_second: float) -> None:
+    assert parse_settings({"calls_per_second": text}).calls_per_second == pytest.approx(per_second, rel=1e-11)
+
+
+def test_a_campaign_starts_and_stops_at_instants() -> None:
+    assert (Settings().starts, Settings().stops) == (None, None)
+    settings = parse_settings({"start_at": "2026-12-01T10:00+03:00", "stop_at": "2026-12-01 07:00:01Z"})
+    assert (settings.starts, settings.stops) == (1_796_108_400_000, 1_796_108_401_000)
+    assert check_together(settings) is settings
+
+
+@pytest.mark.parametrize("stop", ["2026-12-01T07:00Z", "2026-11-30T10:00Z"])
+def test_a_campaign_that_would_stop_before_it_starts_is_refused(stop: str) -> None:
+    settings = parse_settings({"start_at": "2026-12-01T10:00+03:00", "stop_at": stop})
+    with pytest.raises(InvalidSetting, match=r"stop_at = .*: expected later than start_at, 2026-12-01T10:00\+03:00"):
         check_together(settings)
 
 

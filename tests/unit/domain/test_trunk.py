@@ -82,6 +82,14 @@ def test_room_is_what_really_may_leave_within_the_horizon(rate: float, taken: in
     )
 
 
+@given(st.floats(0.01, 50), st.lists(st.integers(0, 10_000), min_size=1))
+def test_calls_that_have_left_already_count_in_whatever_order_they_are_told(rate: float, sent: list[int]) -> None:
+    bucket = CallRate(rate)
+    for at in sent:
+        bucket.took(at)
+    assert bucket.wait_s(max(sent)) == pytest.approx(1 / rate)
+
+
 def test_a_rest_saves_up_no_calls() -> None:
     bucket = CallRate(2)
     bucket.take(0)

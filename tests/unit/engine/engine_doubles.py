@@ -17,6 +17,7 @@ from astdialer.domain.calendar import CallingWindow, Schedule, WorkingCalendar, 
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.contact import NewContact, NewNumber, Number, NumberType
 from astdialer.domain.errors import Unavailable
+from astdialer.domain.queue import QueueFigures
 from astdialer.domain.route import Route, Way, parse_destination
 from astdialer.domain.selection import DialingRules, judge
 from astdialer.domain.settings import Settings
@@ -31,6 +32,7 @@ from astdialer.engine.desk import Desk
 from astdialer.engine.dialer import Dialer, Parts
 from astdialer.engine.directory import Directory
 from astdialer.engine.forecasting import Forecaster
+from astdialer.engine.notices import Notices
 from astdialer.engine.orders import OrderDesk
 from astdialer.engine.origination import DialplanPlaces
 from astdialer.engine.outlook import Outlook
@@ -125,6 +127,8 @@ class FakeTelephony:
         self.hang_up_fails = False
         self.channels: list[LiveChannel] = []
         self.members: list[QueueMember] = []
+        self.figures: Sequence[QueueFigures] | Exception = ()
+        self.dialplan: set[tuple[str, str]] = set()
         self.silent = 0  #: how many questions stay without an answer
 
     def is_up(self, server: str) -> bool:
@@ -164,6 +168,14 @@ class FakeTelephony:
 
     async def queue_members(self, server: str) -> Sequence[QueueMember]:
         return self.members
+
+    async def queues(self, server: str) -> Sequence[QueueFigures]:
+        if isinstance(self.figures, Exception):
+            raise self.figures
+        return self.figures
+
+    async def leads(self, server: str, context: str, extension: str) -> bool:
+        return (context, extension) in self.dialplan
 
 
 class FakeRecordings:
@@ -225,6 +237,7 @@ class Rig:
     router: Router
     caller_ids: CallerIds
     forecaster: Forecaster
+    notices: Notices
     closed: list[Closing] = field(default_factory=list)
 
     @property
@@ -388,7 +401,8 @@ async def rig(
         await context.directory.load()
         caller_ids = CallerIds(context)
         placer, desk, router = Placer(context, caller_ids), Desk(context), Router(context)
-        agent_first = AgentFirst(context, desk, caller_ids, placer.place)
+        notices = Notices(context)
+        agent_first = AgentFirst(context, desk, caller_ids, placer.place, notices.leg_rang)
         recovery = Recovery(context, agent_first)
         recovery.synced.add("default")
         forecaster = Forecaster(context, desk)
@@ -415,7 +429,7 @@ async def rig(
             placer=placer,
             recovery=recovery,
             dialer=dialer,
-            bookkeeper=Bookkeeper(context, on_closed),
+            bookkeeper=Bookkeeper(context, on_closed, notices),
             desk=desk,
             outlook=outlook,
             agent_first=agent_first,
@@ -424,6 +438,7 @@ async def rig(
             router=router,
             caller_ids=caller_ids,
             forecaster=forecaster,
+            notices=notices,
             closed=closed,
         )
         telephony.on_pause = made.paused

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from use_case_hands import MINUTE, NOON, Clock
@@ -54,6 +55,31 @@ async def test_a_new_campaign_begins_its_history(store: Store, clock: Clock) -> 
     event = await last(store)
     assert (event.at, event.event, event.done_by) == (NOON, "created", "ana")
     assert event.detail == "trunk (none) → carrier, queue (none) → q, max_calls 30 → 7"
+
+
+@pytest.mark.parametrize(
+    ("moves", "after", "told"),
+    [
+        ([], S.STOPPED, "stopped"),
+        ([campaigns.start], S.STOPPING, "stopping"),
+        ([campaigns.start, campaigns.pause], S.STOPPING, "stopping"),
+        ([campaigns.halt], S.STOPPED, "stopped"),
+    ],
+)
+async def test_a_campaign_is_halted_whatever_it_is_doing(
+    store: Store, clock: Clock, moves: list[Any], after: CampaignState, told: str
+) -> None:
+    await campaigns.create(store, clock, "sales", USUAL)
+    for move in moves:
+        await move(store, clock, "sales")
+    assert (await campaigns.halt(store, clock, "sales", done_by="ana")).state is after
+    assert (await last(store)).event == told
+
+
+async def test_a_campaign_whose_time_is_over_cant_be_started(store: Store, clock: Clock) -> None:
+    await campaigns.create(store, clock, "sales", USUAL | {"stop_at": "2026-01-01T00:00Z"})
+    with pytest.raises(Conflict, match=r"its stop_at 2026-01-01T00:00Z is over"):
+        await campaigns.start(store, clock, "sales")
 
 
 async def test_every_move_is_a_line_of_the_history(store: Store, clock: Clock) -> None:

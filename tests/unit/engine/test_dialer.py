@@ -12,6 +12,7 @@ from astdialer.domain.limit import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.dialer import Standing
+from astdialer.engine.directory import Directory
 from astdialer.ports import Claimed, ClaimRequest
 
 pytest_plugins = ("engine_fixtures",)
@@ -112,6 +113,83 @@ async def test_nobody_logged_in_is_said_so(engine: Rig) -> None:
     engine.agents(AgentStatus.UNAVAILABLE)
     await engine.turn()
     assert standing(engine).limit is Limit.NO_AGENTS
+
+
+# --- the campaign's own pace -----------------------------------------------------------------------------------------
+
+
+async def test_a_campaign_keeps_its_own_pace_and_says_when_the_next_call_leaves(engine: Rig) -> None:
+    await engine.set(mode=Mode.BROADCAST, sound="hello", calls_per_second=1 / 60)
+    await engine.people(*range(5))
+    await engine.turn()
+    assert len(engine.telephony.placed) == 1
+    await engine.turn()
+    found = standing(engine)
+    assert (found.limit, found.until) == (Limit.CAMPAIGN_RATE, NOON + 60_000)
+    engine.clock.at = NOON + 59_000
+    await engine.turn()
+    assert len(engine.calls) == 1
+    engine.clock.at = NOON + 60_000
+    await engine.turn()
+    assert len(engine.telephony.placed) == 2
+
+
+async def test_agents_who_are_rung_first_are_not_made_to_wait_for_the_campaigns_pace(engine: Rig) -> None:
+    await engine.set(mode=Mode.AGENT_FIRST, calls_per_second=1 / 60)
+    await engine.people(*range(5))
+    engine.agents(FREE, FREE, FREE)
+    for _ in range(3):
+        await engine.dialer._turn()
+        await engine.desk.settle()
+    assert len(engine.calls) == 1
+    assert standing(engine).limit is Limit.CAMPAIGN_RATE
+
+
+async def test_other_campaigns_go_on_at_theirs(engine: Rig) -> None:
+    quick = await engine.add_campaign("quick", mode=Mode.BROADCAST, sound="hello")
+    await engine.set(mode=Mode.BROADCAST, sound="hello", calls_per_second=0.01)
+    await engine.people(*range(5))
+    await engine.people(*range(100, 110), campaign=quick)
+    for _ in range(3):
+        await engine.turn()
+    of = [call.attempt.campaign_id for call in engine.calls]
+    assert (of.count(engine.campaign.id), of.count(quick.id)) == (1, 10)
+
+
+async def test_a_pace_goes_on_after_a_restart(engine: Rig) -> None:
+    """A call in sixty seconds, and not one for each start of the engine."""
+    await engine.set(mode=Mode.BROADCAST, sound="hello", calls_per_second=1 / 60)
+    await engine.people(*range(3))
+    await engine.turn()
+    (call,) = engine.calls
+    end(engine, call)
+    await engine.bookkeeper.flush()
+    again = Directory(engine.store)
+    await again.load()
+    pace = again.pace(engine.now_of())
+    assert pace is not None
+    assert pace.wait_s(NOON + 20_000) == pytest.approx(40)
+
+
+async def test_a_live_call_of_an_earlier_run_counts_in_its_campaigns_pace(engine: Rig) -> None:
+    await engine.set(calls_per_second=0.01)
+    (call,) = await engine.claim(1)
+    engine.tell(call, ev.Sent)
+    engine.placer.take_up(call)
+    pace = engine.context.directory.pace(engine.now_of())
+    assert pace is not None
+    assert pace.wait_s(NOON) == 100
+
+
+async def test_a_pace_that_is_taken_away_binds_nobody(engine: Rig) -> None:
+    await engine.set(calls_per_second=0.01)
+    assert engine.context.directory.pace(engine.now_of()) is not None
+    await engine.set(calls_per_second=2.0)
+    pace = engine.context.directory.pace(engine.now_of())
+    assert pace is not None
+    assert pace.per_second == 2
+    await engine.set()
+    assert engine.context.directory.pace(engine.now_of()) is None
 
 
 # --- what binds ------------------------------------------------------------------------------------------------------

@@ -204,3 +204,20 @@ async def test_wrap_up_is_the_longest_of_the_queues_active_campaigns(
     await engine.context.directory.load()
     assert engine.context.directory.wrap_up_s("default", "sales") == wrap_up_s
     assert engine.context.directory.wrap_up_s("two", "sales") == 0
+
+
+# --- what is gone ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_removed_campaign_is_not_present_and_its_last_calls_still_find_it(
+    engine: Rig, elsewhere: SqliteStore
+) -> None:
+    other = await engine.add_campaign("another")
+    directory = engine.context.directory
+    assert [one.id for one in directory.present()] == [engine.campaign.id, other.id]
+    await elsewhere.set_state(other.id, CampaignState.STOPPED, now=NOON)
+    await elsewhere.remove_campaign(other.id, NOON)
+    assert await directory.refresh()
+    assert [one.id for one in directory.present()] == [engine.campaign.id]
+    assert directory.campaigns[other.id].name == "another"
+    assert other.id not in {one.id for one in directory.of_queue("default", "sales")}

@@ -64,6 +64,16 @@ async def test_what_the_dialplan_decided_alone_is_taken_from_it(engine: Rig) -> 
     assert (decided.attempt.action, decided.attempt.amd_verdict) == (Action.QUEUE, Verdict.HUMAN)
 
 
+async def test_a_call_that_is_handed_over_is_an_event(engine: Rig) -> None:
+    (call,) = await engine.claim(1)
+    answering = CallAnswering(engine.context)
+    await answering.redirected("nobody", "10103")
+    await answering.redirected(call.attempt.id, "10103")
+    (event,) = [event for event in await engine.store.events(0, 100) if event.kind == "attempt.redirected"]
+    assert (event.at, event.contact_id, event.attempt_id) == (NOON, call.contact.id, call.attempt.id)
+    assert event.body == {"number": call.attempt.number, "to": "10103"}
+
+
 # --- campaigns -------------------------------------------------------------------------------------------------------
 
 MOVES = {"start": campaigns.start, "pause": campaigns.pause, "resume": campaigns.resume}

@@ -22,6 +22,7 @@ from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESERVED
 from astdialer.engine.orders import GRACE_S, ORDER_S, ask
+from astdialer.engine.origination import AUTO_ANSWER
 from astdialer.engine.progress import STALE_S
 from astdialer.ports import BlacklistEntry, Claim, ClaimRequest, NewTask, Order
 from astdialer.store.database import Write
@@ -193,6 +194,18 @@ async def test_a_call_by_hand_rings_the_agent_and_then_the_number(engine: Rig) -
     assert engine.telephony.placed[1][1].channel == "PJSIP/34600000001@c"
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_agents_telephone_may_be_asked_to_answer_by_itself(engine: Rig, wanted: bool) -> None:
+    engine.agents(FREE)
+    await call_by_hand(engine, auto_answer=wanted)
+    call = await tried(engine)
+    engine.tell_leg(call, ev.Answered)
+    await until(lambda: len(engine.telephony.placed) == 2)
+    leg, contact = (order.headers for _, order in engine.telephony.placed)
+    assert leg == (AUTO_ANSWER if wanted else {})
+    assert contact == {}, "it is the agent's alone"
+
+
 async def test_a_call_by_hand_may_leave_by_a_dialplan_context(engine: Rig) -> None:
     engine.agents(FREE)
     await call_by_hand(engine, context="from-internal")
@@ -277,6 +290,15 @@ async def test_a_campaign_that_cant_dial_takes_no_task(engine: Rig, settings: di
     with pytest.raises(Conflict):
         await call_by_hand(engine)
     assert not {ContactState.READY, ContactState.WAITING, ContactState.IN_CALL} & set(await left(engine))
+
+
+async def test_a_context_that_is_usual_elsewhere_is_taken_only_if_it_leads_to_the_number(engine: Rig) -> None:
+    engine.agents(FREE, FREE)
+    engine.telephony.dialplan = {("from-agents", phone(1).lstrip("+"))}
+    await call_by_hand(engine, 1, usual_context="from-agents")
+    await call_by_hand(engine, 2, usual_context="from-agents", agent="1")
+    assert [call.via_context for call in engine.calls] == ["from-agents", ""]
+    await until(lambda: len(engine.telephony.placed) == 2)
 
 
 async def test_a_bad_context_is_refused_before_anything_is_begun(engine: Rig) -> None:
@@ -392,6 +414,15 @@ async def test_whatever_call_an_agent_has_is_hung_up(engine: Rig, agent: str) ->
 async def test_a_telephone_in_no_queue_is_hung_up_by_its_interface(engine: Rig) -> None:
     assert await carried_out(engine, "agent_hangup", agent="PJSIP/99") == {"hung_up": 1}
     assert await carried_out(engine, "agent_hangup", agent="99") == {"hung_up": 0}
+
+
+async def test_an_order_may_hold_on_one_asterisk_alone(engine: Rig) -> None:
+    engine.agents(FREE)
+    here = {"agent": "0", "server": "default", "paused": True}
+    assert await carried_out(engine, "agent_pause", **here) == {"agents": ["PJSIP/0"]}
+    assert await carried_out(engine, "agent_hangup", agent="PJSIP/99", server="elsewhere") == {"hung_up": 0}
+    with pytest.raises(Conflict, match="no agent '0'"):
+        await carried_out(engine, "agent_pause", **here | {"server": "elsewhere"})
 
 
 async def test_a_pause_may_not_look_like_one_of_ours(engine: Rig) -> None:

@@ -1,8 +1,10 @@
 """The placer: each trunk's pace, and the last look before a telephone rings."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine_doubles import NOON, Rig, phone, rig, until
@@ -44,6 +46,15 @@ async def test_a_call_goes_out_with_everything_asterisk_needs(engine: Rig) -> No
     assert call.attempt.state is State.DIALING
 
 
+async def test_a_campaigns_params_are_those_of_every_contact_without_them(engine: Rig) -> None:
+    await engine.set(params=r"NAME=Nobody;offer=3\;4")
+    (call,) = await engine.claim(1)
+    await sent(engine, call)
+    ((_, order),) = engine.telephony.placed
+    found = {name: value for name, value in order.variables.items() if name.startswith("__CONTACT_")}
+    assert found == {"__CONTACT_name": "Ana", "__CONTACT_offer": "3;4"}
+
+
 async def test_calls_leave_evenly_spaced(slow: Rig) -> None:
     calls = await slow.claim(1, 2, 3)
     for call in calls:
@@ -53,7 +64,7 @@ async def test_calls_leave_evenly_spaced(slow: Rig) -> None:
         await until(lambda count=count: len(slow.telephony.placed) == count)  # type: ignore[misc]
         await slow.clock.advance(0.5)
     assert [at - NOON for at, _ in slow.telephony.placed] == [0, 500, 1000]
-    assert slow.placer.queued() == {"carrier": 0}
+    assert slow.placer.queued()["carrier"] == 0
 
 
 async def test_a_number_blacklisted_just_before_is_not_dialed(engine: Rig) -> None:
@@ -112,8 +123,8 @@ async def test_a_call_that_ended_while_it_waited_is_not_dialed(engine: Rig) -> N
     gone, forgotten = await engine.claim(1, 2)
     engine.tell(gone, ev.Vanished)
     engine.context.calls.remove([forgotten])
-    await engine.placer._send(gone, engine.context.directory.trunks["carrier"])
-    await engine.placer._send(forgotten, engine.context.directory.trunks["carrier"])
+    await engine.placer._send(gone, engine.context.directory.trunks["carrier"], asyncio.Event())
+    await engine.placer._send(forgotten, engine.context.directory.trunks["carrier"], asyncio.Event())
     assert engine.telephony.placed == []
 
 
@@ -125,6 +136,84 @@ async def test_a_call_canceled_while_it_waited_is_not_dialed(engine: Rig) -> Non
     await engine.clock.advance(0.01)
     await until(lambda: len(engine.telephony.placed) == 1)
     assert engine.telephony.placed[0][1].attempt_id == second.attempt.id
+
+
+# --- a campaign's own pace -------------------------------------------------------------------------------------------
+
+
+async def paced(engine: Rig, count: int, **settings: Any) -> list[Call]:
+    """Calls of the campaign, which has a pace of its own, all placed now."""
+    await engine.set(**settings)
+    calls = await engine.claim(*range(count))
+    for call in calls:
+        engine.placer.place(call, engine.trunk)
+    return calls
+
+
+async def test_a_campaigns_own_pace_spaces_its_calls_evenly(engine: Rig) -> None:
+    await paced(engine, 10, calls_per_second=3.0)
+    await engine.passes(lambda: len(engine.telephony.placed) == 10, step_s=0.001)
+    sent = [at for at, _ in engine.telephony.placed]
+    for start in sent:
+        assert sum(start <= at < start + 1000 for at in sent) <= 3
+    assert sent[-1] - sent[0] == pytest.approx(3000, abs=20)
+
+
+async def test_one_call_in_a_hundred_seconds_is_a_pace(engine: Rig) -> None:
+    await paced(engine, 2, calls_per_second=0.01)
+    await engine.passes(lambda: len(engine.telephony.placed) == 1)
+    await engine.clock.advance(99)
+    assert len(engine.telephony.placed) == 1
+    await engine.passes(lambda: len(engine.telephony.placed) == 2)
+    assert engine.telephony.placed[1][0] - engine.telephony.placed[0][0] >= 100_000
+
+
+async def test_a_slow_campaign_keeps_no_other_waiting(engine: Rig) -> None:
+    slow_calls = await paced(engine, 2, calls_per_second=0.01)
+    await engine.passes(lambda: len(engine.telephony.placed) == 1)
+    other = await engine.add_campaign("other")
+    await engine.people(100, campaign=other)
+    (claim,) = await engine.store.claim(engine.dialer.request(other, 1, "test"))
+    (call,) = engine.calls.add([claim])
+    engine.placer.place(call, engine.trunk)
+    await engine.passes(lambda: len(engine.telephony.placed) == 2)
+    assert engine.telephony.placed[1][1].attempt_id == call.attempt.id
+    assert slow_calls[1].attempt.dialed_at is None
+
+
+async def test_a_call_that_was_late_to_leave_makes_the_next_one_later(engine: Rig) -> None:
+    """The store may take its time to say that a number is not blacklisted."""
+    ask, asked = engine.store.is_blacklisted, []
+
+    async def slowly(*arguments: Any) -> bool:
+        asked.append(engine.clock.at)
+        if len(asked) == 1:
+            await engine.clock.sleep(0.7)
+        return await ask(*arguments)
+
+    engine.store.is_blacklisted = slowly  # type: ignore[method-assign, assignment]
+    await paced(engine, 2, calls_per_second=1.0)
+    await engine.passes(lambda: len(engine.telephony.placed) == 2, step_s=0.01)
+    first, second = (at for at, _ in engine.telephony.placed)
+    assert second - first >= 1000
+
+
+async def test_a_call_by_hand_waits_for_no_campaigns_pace(engine: Rig) -> None:
+    await engine.set(calls_per_second=0.01)
+    first, by_hand = await engine.claim(1, 2)
+    by_hand.attempt = replace(by_hand.attempt, manual=True)
+    for call in (first, by_hand):
+        engine.placer.place(call, engine.trunk)
+    await engine.passes(lambda: len(engine.telephony.placed) == 2)
+    assert engine.clock.at < NOON + 1000
+
+
+async def test_lines_of_campaigns_that_have_nothing_to_send_are_forgotten(engine: Rig) -> None:
+    await paced(engine, 1, calls_per_second=3.0)
+    await engine.passes(lambda: len(engine.telephony.placed) == 1)
+    await engine.clock.advance(1)
+    await until(lambda: not engine.placer._pacers)
+    assert engine.placer._lines == {}
 
 
 async def test_nothing_is_sent_after_a_stop(slow: Rig) -> None:

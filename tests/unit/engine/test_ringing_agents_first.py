@@ -89,6 +89,12 @@ async def test_the_agent_is_reserved_and_rung_and_nobody_else(engine: Rig) -> No
     assert free(engine) == 0
 
 
+async def test_the_agents_channel_has_the_campaigns_params_too(engine: Rig) -> None:
+    await ringing(engine, params="offer=3")
+    ((_, order),) = engine.telephony.placed
+    assert (order.variables["__CONTACT_offer"], order.variables["__CONTACT_name"]) == ("3", "Ana")
+
+
 async def test_the_agents_own_time_to_answer_goes_first(engine: Rig) -> None:
     await engine.add_profile("0", call_timeout_s=5)
     await ringing(engine, agent_call_timeout_s=7)

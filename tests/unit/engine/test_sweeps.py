@@ -12,7 +12,7 @@ from astdialer.domain.agent import AgentStatus
 from astdialer.domain.amd import Action
 from astdialer.domain.campaign import Campaign, CampaignState, Phase
 from astdialer.domain.contact import Contact, ContactState
-from astdialer.domain.errors import Unavailable
+from astdialer.domain.errors import NotFound, Unavailable
 from astdialer.domain.limit import Limit
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
@@ -113,6 +113,75 @@ async def test_a_fault_with_one_campaigns_result_leaves_the_others(
         await looks(engine, NOON + 60_000)
     assert (await contact(engine, 1)).state is ContactState.HELD
     assert (await contact(engine, 2)).state is ContactState.WAITING
+
+
+# --- starting and stopping by the clock ------------------------------------------------------------------------------
+
+
+async def dated(engine: Rig, state_: CampaignState = CampaignState.IDLE, **settings: Any) -> None:
+    await engine.set(**settings)
+    await engine.state(state_)
+
+
+START, STOP = "2026-09-22T13:00Z", "2026-09-22T14:00+00:00"  # an hour and two after NOON
+
+
+async def test_a_campaign_starts_by_itself_when_it_is_time(engine: Rig) -> None:
+    await dated(engine, start_at=START)
+    await looks(engine, NOON + HOUR_MS - 1)
+    assert await state(engine) is CampaignState.IDLE
+    await engine.dialer._turn()
+    assert engine.dialer.standings[engine.campaign.id].until == NOON + HOUR_MS
+    await looks(engine, NOON + HOUR_MS)
+    assert await state(engine) is CampaignState.RUNNING
+    assert await told(engine) == ["started"]
+
+
+async def test_a_start_that_is_long_past_is_made_up_for(engine: Rig) -> None:
+    await dated(engine, start_at="2023-06-02T10:00+03:00")
+    await looks(engine, NOON)
+    assert await state(engine) is CampaignState.RUNNING
+
+
+@pytest.mark.parametrize("before", [CampaignState.PAUSED, CampaignState.STOPPED, CampaignState.FINISHED])
+async def test_what_was_started_before_does_not_start_by_itself(engine: Rig, before: CampaignState) -> None:
+    await dated(engine, before, start_at=START)
+    await looks(engine, NOON + 2 * HOUR_MS)
+    assert await state(engine) is before
+
+
+async def test_what_is_missing_delays_the_start_and_is_said_once(engine: Rig) -> None:
+    await dated(engine, start_at=START, caller_id="pool:none")
+    for second in range(3):
+        await looks(engine, NOON + HOUR_MS + second * 1000)
+    campaign = await engine.store.campaign("demo")
+    assert (campaign.state, await told(engine)) == (CampaignState.IDLE, ["delayed"])
+    assert campaign.explanation.startswith("there are no numbers for caller_id=pool:none")
+    await engine.store.save_caller_id_pool("none", ["34910000000"])
+    await engine.context.directory.load()
+    await looks(engine, NOON + HOUR_MS + 5000)
+    campaign = await engine.store.campaign("demo")
+    assert (campaign.state, campaign.explanation) == (CampaignState.RUNNING, "")
+    assert await told(engine) == ["delayed", "started"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (CampaignState.IDLE, CampaignState.STOPPED),
+        (CampaignState.RUNNING, CampaignState.STOPPING),
+        (CampaignState.PAUSED, CampaignState.STOPPING),
+        (CampaignState.STOPPING, CampaignState.STOPPING),
+        (CampaignState.FINISHED, CampaignState.FINISHED),
+    ],
+)
+async def test_a_campaign_is_stopped_when_it_is_time(engine: Rig, before: CampaignState, after: CampaignState) -> None:
+    await dated(engine, before, stop_at=STOP)
+    await looks(engine, NOON + 2 * HOUR_MS - 1)
+    assert await state(engine) is before
+    await looks(engine, NOON + 2 * HOUR_MS)
+    assert await state(engine) is after
+    assert await told(engine) == ([after.value] if after is not before else [])
 
 
 # --- expiry ----------------------------------------------------------------------------------------------------------
@@ -449,3 +518,18 @@ async def test_an_eternal_queue_waits_for_more(engine: Rig) -> None:
     engine.dialer.due_at(engine.campaign.id, 0)
     await engine.turn()
     assert [call.attempt.number for call in engine.calls] == [phone(2)]
+
+
+# --- what was removed ------------------------------------------------------------------------------------------------
+
+
+async def test_contacts_of_a_removed_campaign_are_erased(engine: Rig) -> None:
+    await engine.people(1, 2)
+    known = await contact(engine, 1)
+    await engine.store.set_state(engine.campaign.id, CampaignState.STOPPED, now=NOON)
+    await engine.store.remove_campaign(engine.campaign.id, NOON)
+    await engine.context.directory.load()
+    await looks(engine, NOON + 1000)
+    with pytest.raises(NotFound):
+        await engine.store.contact(known.id)
+    assert await engine.store.erase_some(9) == 0

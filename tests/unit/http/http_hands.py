@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from astdialer import config
 from astdialer.domain.access import Role
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.trunk import Trunk
 from astdialer.engine import campaigns, tokens
+from astdialer.http.access import Gate
 from astdialer.http.application import make
 from astdialer.http.dialects import dialects
 from astdialer.http.notify import HttpNotifier
@@ -25,7 +27,7 @@ from astdialer.http.services import Services
 from astdialer.ports import Order
 from astdialer.records.files import RecordingFiles
 from astdialer.store import SqliteStore, open_store
-from astdialer.upload.spool import number_reader
+from astdialer.upload.spool import covered_reader, number_reader
 
 NOW = 1_760_000_000_000  # 2025-10-09 08:53:20 UTC
 
@@ -102,25 +104,41 @@ class Hands:
         return await self.store.take_orders(self.clock.now())
 
 
+_MADE: dict[config.Http, FastAPI] = {}
+
+
+def application(services: Services) -> FastAPI:
+    """The application over these services. Making one takes a second: of the same settings there is one."""
+    app = _MADE.setdefault(services.settings, _MADE.get(services.settings) or make(services, dialects()))
+    app.state.services, app.state.gate = services, Gate()
+    return app
+
+
 @contextlib.asynccontextmanager
 async def hands(folder: Path, **settings: Any) -> AsyncIterator[Hands]:
     """``settings`` are those of [http]."""
     clock = SteppedClock()
     http = dataclasses.replace(config.Http(rate_per_second=100_000, burst=100_000), **settings)
     records = config.Records(directory=str(folder / "records"))
-    async with open_store(folder / "s.db", clock) as store, HttpNotifier(config.Webhooks()) as notifier:
+    engine = config.Engine(default_country="GB", number_check="possible")
+    async with (
+        open_store(folder / "s.db", clock) as store,
+        HttpNotifier(config.Webhooks(allow_private=True)) as notifier,
+        RecordingFiles(records) as library,
+    ):
         services = Services(
             store=store,
             clock=clock,
             zone="UTC",
             settings=http,
             agi=config.Agi(),
-            read_number=number_reader(config.Engine(default_country="GB", number_check="possible")),
-            library=RecordingFiles(records),
+            read_number=number_reader(engine),
+            read_covered=covered_reader(engine),
+            library=library,
             notifier=notifier,
             spool=folder / "spool",
         )
-        transport = httpx.ASGITransport(make(services, dialects()), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(application(services), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://dialer") as client:
             yield Hands(store, clock, services, client)
 

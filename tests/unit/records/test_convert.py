@@ -48,6 +48,29 @@ async def test_sound_survives(settings: Records, make_gsm: MakeGsm, sound: str, 
     assert low <= heard.loudness <= high
 
 
+async def test_the_beginning_is_cut_off(settings: Records, make_gsm: MakeGsm) -> None:
+    gsm = make_gsm(seconds=5)
+    async with RecordingFiles(settings) as files:
+        result = await files.convert(replace(CALL, trim_s=2))
+        assert result
+        assert result.duration_s == pytest.approx(3, abs=0.2)
+        assert listen(result.path).seconds == pytest.approx(3, abs=0.2)
+        assert not gsm.exists()
+        make_gsm(seconds=5)  # left by a crash between the two
+        assert await files.convert(replace(CALL, trim_s=2)) == result
+    assert not gsm.exists()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_of_a_recording_that_is_all_beginning_nothing_is_left(
+    settings: Records, make_gsm: MakeGsm, keep: bool
+) -> None:
+    gsm = make_gsm(seconds=2)
+    async with RecordingFiles(replace(settings, keep_gsm=keep)) as files:
+        assert await files.convert(replace(CALL, trim_s=2)) is None
+    assert (gsm.exists(), gsm.with_suffix(".mp3").exists()) == (keep, False)
+
+
 async def test_gsm_goes_and_its_time_and_mode_stay(settings: Records, make_gsm: MakeGsm) -> None:
     gsm = make_gsm()
     gsm.chmod(0o640)

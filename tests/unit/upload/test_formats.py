@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from astdialer.domain.base_fields import Alternative
 from astdialer.domain.contact import DEFAULT_PRIORITY, NumberType
 from astdialer.upload import formats
 from astdialer.upload.errors import RowError, UploadError
-from astdialer.upload.formats import NATIVE_LAYOUT, Alternative, Row, layout_of, read_row
+from astdialer.upload.formats import NATIVE_LAYOUT, Row, layout_of, read_row
 
 _NAMES = st.from_regex(r"[A-Za-z0-9_]{1,64}", fullmatch=True)
 _VALUES = st.text(

@@ -74,6 +74,23 @@ async def test_rows_go_to_their_campaigns_with_everything_they_say(store: Sqlite
     assert "Ana" in str(contact["params"])
 
 
+async def test_rows_may_spell_their_campaign_as_another_system_does(store: SqliteStore, base: Path) -> None:
+    base.write_text("demo<-;612345678;;\nother;612345679;;\n;612345670;;\nnobody;612345671;;\n")
+    report = await run(base, store, fallback="other", spellings=True)
+    assert [(one.campaign, one.added) for one in report.bases] == [("demo", 1), ("other", 2)]
+    assert report.rejects == {"campaign": 1}
+    strict = await run(base, store, base="c")
+    assert ([one.campaign for one in strict.bases], strict.rejects) == (["other"], {"campaign": 3})
+    with pytest.raises(UploadError, match="no campaign 'gone'"):
+        await run(base, store, fallback="gone")
+
+
+async def test_a_file_without_campaigns_goes_to_the_one_that_is_said(store: SqliteStore, base: Path) -> None:
+    base.write_text("number;name\n612345678;Ana\n")
+    assert (await run(base, store, fallback="other")).added == 1
+    assert await numbers_of(store, "other") == ["+34612345678"]
+
+
 async def test_bad_rows_go_to_the_rejects_and_good_ones_are_kept(store: SqliteStore, base: Path) -> None:
     base.write_text('demo;612345678\nnone;612345679\ndemo;12\ndemo;"612345670\ndemo;612345671;;;x\n\ndemo;612345672\n')
     report = await run(base, store)
@@ -167,7 +184,7 @@ async def test_a_base_that_gets_its_zone_meanwhile_keeps_nothing_of_the_upload(
     base.write_text("demo;912345678\n")
     opening = store.open_upload
 
-    async def too_late(campaign_id: int, name: str, *, file_name: str, timezone: str, now: int) -> BaseUpload:
+    async def too_late(campaign_id: int, name: str, *, file_name: str, timezone: str, now: int, job: str) -> BaseUpload:
         await opening(campaign_id, name, file_name="of somebody else", timezone="America/Lima", now=now)
         return await opening(campaign_id, name, file_name=file_name, timezone=timezone, now=now)
 

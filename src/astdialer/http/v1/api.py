@@ -5,14 +5,56 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from astdialer.http.dialect import Dialect, bearer, problem_json
-from astdialer.http.v1 import campaigns
+from astdialer.http.v1 import (
+    agents,
+    attempts,
+    bases,
+    blacklist,
+    calendars,
+    callerids,
+    campaign_files,
+    campaigns,
+    contacts,
+    events,
+    live,
+    outcomes,
+    recordings,
+    routes,
+    statistics,
+    tasks,
+    tokens,
+    trunks,
+    webhooks,
+)
 
 PREFIX = "/v1"
+#: In the order in which a path is looked up: contacts are what comes most often.
+PARTS = (
+    contacts,
+    campaigns,
+    campaign_files,
+    bases,
+    outcomes,
+    tasks,
+    blacklist,
+    calendars,
+    attempts,
+    recordings,
+    agents,
+    trunks,
+    routes,
+    callerids,
+    statistics,
+    live,
+    tokens,
+    webhooks,
+    events,
+)
 
 
 def dialect() -> Dialect:
     """Our own API."""
     router = APIRouter(prefix=PREFIX)
-    for part in (campaigns,):
+    for part in PARTS:
         router.include_router(part.router)
     return Dialect(name="native", prefixes=(PREFIX,), router=router, find=bearer, tell=problem_json)

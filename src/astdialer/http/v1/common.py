@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from astdialer.domain.access import Access, Permission
@@ -12,7 +12,13 @@ from astdialer.http.access import Needs
 from astdialer.http.paging import MOST, USUAL
 from astdialer.http.services import Services, services
 
-Found = Annotated[Services, Depends(services)]
+
+async def provided(request: Request) -> Services:
+    """The services, as a dependency: one that is no coroutine would be asked in a thread."""
+    return services(request)
+
+
+Found = Annotated[Services, Depends(provided)]
 Reader = Annotated[Access, Depends(Needs(Permission.READ))]
 Listener = Annotated[Access, Depends(Needs(Permission.LISTEN))]
 ContactKeeper = Annotated[Access, Depends(Needs(Permission.CONTACTS))]

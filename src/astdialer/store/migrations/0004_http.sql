@@ -12,6 +12,25 @@ CREATE TABLE revision (
 ) STRICT;
 INSERT INTO revision VALUES (1, 0);
 
+-- Removed campaigns and contacts. What was called is kept without what else was known of it: attempts and CDRs refer to
+-- it, and the caps on calls to a number count it. A removed campaign keeps its name, which its CDRs bear.
+ALTER TABLE campaigns ADD COLUMN removed_at INTEGER;
+ALTER TABLE campaigns ADD COLUMN erased_to INTEGER;  -- removed: contacts up to this id are erased; NULL: nothing is left
+CREATE TABLE uploads_2 (
+  id           INTEGER PRIMARY KEY,
+  base_id      INTEGER NOT NULL REFERENCES bases (id),
+  campaign_id  INTEGER NOT NULL REFERENCES campaigns (id),
+  file_name    TEXT NOT NULL,
+  state        TEXT NOT NULL CHECK (state IN ('loading', 'published', 'discarding', 'removed')), -- removed: is new
+  started_at   INTEGER NOT NULL,
+  touched_at   INTEGER NOT NULL,
+  published_at INTEGER
+) STRICT;
+INSERT INTO uploads_2 SELECT id, base_id, campaign_id, file_name, state, started_at, touched_at, published_at FROM uploads;
+DROP TABLE uploads;
+ALTER TABLE uploads_2 RENAME TO uploads;
+CREATE INDEX uploads_of_campaign ON uploads (campaign_id, state);
+
 -- Of a secret only its hash is kept: it has 256 random bits, so that no slow hash is needed.
 CREATE TABLE tokens (
   id         TEXT PRIMARY KEY,
@@ -82,7 +101,9 @@ END;
 CREATE TRIGGER campaign_told AFTER INSERT ON campaign_events BEGIN
   INSERT INTO events (at, kind, campaign_id, body)
   VALUES (new.at, 'campaign.' || new.event, new.campaign_id,
-    json_object('detail', new.detail, 'done_by', new.done_by));
+    json_object('detail', new.detail, 'done_by', new.done_by, 'open_contacts',
+      (SELECT coalesce(sum(n.n), 0) FROM pools p JOIN uploads u ON u.id = p.upload_id AND u.state = 'published'
+       JOIN contact_counts n ON n.pool_id = p.id AND n.state <> 'done' WHERE p.campaign_id = new.campaign_id)));
 END;
 CREATE TRIGGER recording_told AFTER UPDATE OF state ON recordings WHEN new.state = 'done' AND old.state <> 'done' BEGIN
   INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
@@ -193,3 +214,22 @@ DROP INDEX contacts_main;
 CREATE UNIQUE INDEX contacts_main ON contacts (base_id, main_number) WHERE rank = 2 AND repeatable = 0;
 CREATE UNIQUE INDEX contacts_by_reference ON contacts (campaign_id, reference) WHERE reference <> '';
 CREATE INDEX contacts_of_campaign ON contacts (campaign_id, id);
+
+-- Which of the jobs above brought an upload: what it left when the process died is removed before it begins anew.
+ALTER TABLE uploads ADD COLUMN job TEXT NOT NULL DEFAULT '';
+CREATE INDEX uploads_of_job ON uploads (job) WHERE job <> '';
+-- A running number for each CDR, in the order in which calls ended: uContact's getrecords shows one.
+CREATE TABLE cdr_ids (
+  id   INTEGER PRIMARY KEY,
+  guid TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO cdr_ids (guid) SELECT guid FROM cdrs ORDER BY calldate, guid;
+CREATE TRIGGER cdr_numbered AFTER INSERT ON cdrs BEGIN
+  INSERT INTO cdr_ids (guid) VALUES (new.guid);
+END;
+CREATE INDEX cdrs_by_agent ON cdrs (agent, calldate) WHERE agent <> '';
+-- What another system has sent with a contact, and wants back with whatever it is told of it.
+CREATE TABLE attachments (
+  contact_id INTEGER PRIMARY KEY REFERENCES contacts (id),
+  body       TEXT NOT NULL             -- JSON object
+) STRICT;

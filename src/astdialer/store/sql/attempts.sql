@@ -214,8 +214,11 @@ FROM pools p JOIN uploads u ON u.id = p.upload_id WHERE p.campaign_id = :campaig
 SELECT disposition, n FROM disposition_counts WHERE campaign_id = :campaign_id ORDER BY disposition
 
 -- name: due_recordings
-SELECT attempt_id, date, tries FROM recordings INDEXED BY recordings_pending
-WHERE state = 'pending' AND retry_at <= :now ORDER BY retry_at LIMIT :limit
+-- Settings are kept as texts, and only where they differ from the default.
+SELECT r.attempt_id, r.date, r.tries, CAST(coalesce(k.settings ->> '$.record_trim_s', '0') AS INTEGER) AS trim_s
+FROM recordings r INDEXED BY recordings_pending
+LEFT JOIN attempts a ON a.id = r.attempt_id LEFT JOIN campaigns k ON k.id = a.campaign_id
+WHERE r.state = 'pending' AND r.retry_at <= :now ORDER BY r.retry_at LIMIT :limit
 
 -- name: recording_done
 UPDATE recordings SET state = :state, path = :path, duration_s = :duration_s, error = '', tries = tries + 1,

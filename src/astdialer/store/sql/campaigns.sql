@@ -1,8 +1,10 @@
 -- name: campaigns
-SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns ORDER BY name
+SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns WHERE removed_at IS NULL
+ORDER BY name
 
 -- name: campaign
-SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns WHERE name = :name
+SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns
+WHERE name = :name AND removed_at IS NULL
 
 -- name: create_campaign
 INSERT INTO campaigns (name, state, settings, created_at, changed_at, tenant)
@@ -16,7 +18,7 @@ UPDATE campaigns SET state = :state, hang_up = :hang_up, explanation = :explanat
 
 -- name: named_in_settings
 SELECT name, json_extract(settings, '$.' || :setting) AS names FROM campaigns
-WHERE json_extract(settings, '$.' || :setting) IS NOT NULL ORDER BY name
+WHERE json_extract(settings, '$.' || :setting) IS NOT NULL AND removed_at IS NULL ORDER BY name
 
 -- name: trunks
 SELECT name, dial, server, max_calls, calls_per_second, enabled, caller_id FROM trunks ORDER BY name

@@ -29,6 +29,7 @@ SELECT c.*, d.at FROM (
   WHERE p.campaign_id = :campaign_id
 ) d CROSS JOIN contacts c ON c.id = d.id JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
 WHERE (:from_at IS NULL OR d.at >= :from_at) AND (:to_at IS NULL OR d.at < :to_at)
+  AND (:after_at IS NULL OR (d.at, c.id) > (:after_at, :after_id))
   AND (:number IS NULL OR EXISTS (SELECT 1 FROM numbers n WHERE n.contact_id = c.id AND n.number = :number))
 ORDER BY d.at, c.id LIMIT :limit
 

@@ -1,24 +1,53 @@
 -- name: contacts
-SELECT c.id, k.name AS campaign, b.name AS base, c.main_number AS number, c.state, c.next_at, c.why, c.end_reason,
-  c.end_cause, c.successful,
+-- By campaign first: those of one campaign, or one tenant, are found without reading the others'.
+SELECT c.id, c.campaign_id, k.name AS campaign, b.name AS base, c.main_number AS number, c.reference, c.state, c.next_at,
+  c.why, c.end_reason, c.end_cause, c.successful,
   (SELECT group_concat(DISTINCT a.disposition) FROM attempts a WHERE a.contact_id = c.id) AS dispositions,
   (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id) AS attempts, c.tries, c.rank, c.priority, c.agentphone,
   c.bucket, c.tag, c.last_call_at, c.expires_at, c.held_until, c.line, c.params
-FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
-JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
+FROM campaigns k CROSS JOIN contacts c INDEXED BY contacts_of_campaign ON c.campaign_id = k.id
+CROSS JOIN uploads u ON u.id = c.upload_id AND u.state = 'published' CROSS JOIN bases b ON b.id = c.base_id
 WHERE (:campaign IS NULL OR k.name = :campaign)
+  AND (:tenant IS NULL OR k.tenant = :tenant)
+  AND k.id >= :after_campaign AND c.id > CASE k.id WHEN :after_campaign THEN :after ELSE 0 END
   AND (:base IS NULL OR b.name = :base)
   AND (:state IS NULL OR c.state = :state)
   AND (:rank IS NULL OR c.rank = :rank)
   AND (:end_reason IS NULL OR c.end_reason = :end_reason)
-  AND (:number IS NULL OR c.id IN (SELECT contact_id FROM numbers WHERE number = :number))
-ORDER BY c.id LIMIT :limit OFFSET :offset
+  AND (:tag IS NULL OR c.tag = :tag)
+ORDER BY k.id, c.id LIMIT :limit OFFSET :offset
+
+-- name: contacts_found
+-- The same by a number, or by what another system calls them.
+SELECT c.id, c.campaign_id, k.name AS campaign, b.name AS base, c.main_number AS number, c.reference, c.state, c.next_at,
+  c.why, c.end_reason, c.end_cause, c.successful,
+  (SELECT group_concat(DISTINCT a.disposition) FROM attempts a WHERE a.contact_id = c.id) AS dispositions,
+  (SELECT count(*) FROM attempts a WHERE a.contact_id = c.id) AS attempts, c.tries, c.rank, c.priority, c.agentphone,
+  c.bucket, c.tag, c.last_call_at, c.expires_at, c.held_until, c.line, c.params
+FROM (
+  SELECT contact_id AS id FROM numbers INDEXED BY numbers_by_number WHERE number = :number
+  UNION
+  SELECT id FROM contacts INDEXED BY contacts_by_reference WHERE :number IS NULL
+    AND campaign_id IN (SELECT id FROM campaigns) AND reference = :reference AND reference <> ''
+) f CROSS JOIN contacts c ON c.id = f.id CROSS JOIN campaigns k ON k.id = c.campaign_id
+CROSS JOIN uploads u ON u.id = c.upload_id AND u.state = 'published' CROSS JOIN bases b ON b.id = c.base_id
+WHERE (:campaign IS NULL OR k.name = :campaign)
+  AND (:tenant IS NULL OR k.tenant = :tenant)
+  AND k.id >= :after_campaign AND c.id > CASE k.id WHEN :after_campaign THEN :after ELSE 0 END
+  AND (:reference IS NULL OR c.reference = :reference)
+  AND (:base IS NULL OR b.name = :base)
+  AND (:state IS NULL OR c.state = :state)
+  AND (:rank IS NULL OR c.rank = :rank)
+  AND (:end_reason IS NULL OR c.end_reason = :end_reason)
+  AND (:tag IS NULL OR c.tag = :tag)
+ORDER BY k.id, c.id LIMIT :limit OFFSET :offset
 
 -- name: contact
-SELECT c.id, k.name AS campaign, b.name AS base, b.timezone, p.zones, c.main_number AS number, c.state, c.next_at,
-  c.why, c.end_reason, c.end_cause, c.successful, c.ended_at, c.ends_after_call, c.tries, c.last_call_at, c.rank,
-  c.priority, c.agentphone, c.bucket, c.tag, c.any_hour, c.preferred, c.expires_at, c.held_until, c.line,
-  c.reference, c.params
+SELECT c.id, c.campaign_id, k.name AS campaign, b.name AS base, b.timezone, p.zones, c.main_number AS number,
+  c.reference, c.state, c.next_at, c.why, c.end_reason, c.end_cause, c.successful, c.ended_at, c.ends_after_call,
+  c.tries, c.last_call_at, c.rank, c.priority, c.agentphone, c.bucket, c.tag, c.any_hour, c.preferred, c.expires_at,
+  c.held_until, c.line, c.params,
+  coalesce((SELECT body FROM attachments WHERE contact_id = c.id), '{}') AS attachment
 FROM contacts c JOIN bases b ON b.id = c.base_id JOIN campaigns k ON k.id = c.campaign_id
 JOIN pools p ON p.id = c.pool_id WHERE c.id = :id
 
@@ -31,23 +60,30 @@ FROM numbers WHERE contact_id = :id ORDER BY position
 SELECT * FROM attempts WHERE contact_id = :id ORDER BY created_at
 
 -- name: cdrs
+-- Without OR where an index can be used: a page deep down costs no more than the first.
 SELECT * FROM cdrs
-WHERE (:campaign IS NULL OR campaign = :campaign)
+WHERE calldate BETWEEN :first_at AND :last_at
+  AND (:before_at IS NULL OR calldate < :before_at OR guid < :before_guid)
+  AND (:campaign IS NULL OR campaign = :campaign)
   AND (:number IS NULL OR dst = :number)
   AND (:disposition IS NULL OR disposition = :disposition)
   AND (:agent IS NULL OR agent = :agent)
   AND (:base IS NULL OR dialerbase = :base)
   AND (:guid IS NULL OR guid = :guid)
-  AND (:from_at IS NULL OR calldate >= :from_at)
-  AND (:to_at IS NULL OR calldate < :to_at)
-ORDER BY calldate DESC, guid LIMIT :limit
+  AND (:min_talk_s IS NULL OR talk_s >= :min_talk_s)
+  AND (:tenant IS NULL OR campaign IN (SELECT name FROM campaigns WHERE tenant = :tenant))
+ORDER BY calldate DESC, guid DESC LIMIT :limit
 
 -- name: recordings
-SELECT r.attempt_id AS guid, r.date, c.campaign, c.dst AS number, r.state, r.duration_s, r.path, r.error, r.tries
+SELECT r.attempt_id AS guid, r.date, c.campaign, c.dst AS number, r.state, r.duration_s, r.path, r.error, r.tries,
+  c.calldate, c.agent, c.disposition, c.talk_s, c.contact_id
 FROM recordings r JOIN cdrs c ON c.guid = r.attempt_id
 WHERE (:date IS NULL OR r.date = :date) AND (:campaign IS NULL OR c.campaign = :campaign)
+  AND c.calldate BETWEEN :first_at AND :last_at
+  AND (:before_at IS NULL OR c.calldate < :before_at OR c.guid < :before_guid)
   AND (:guid IS NULL OR r.attempt_id = :guid)
-ORDER BY c.calldate DESC LIMIT :limit
+  AND (:tenant IS NULL OR c.campaign IN (SELECT name FROM campaigns WHERE tenant = :tenant))
+ORDER BY c.calldate DESC, c.guid DESC LIMIT :limit
 
 -- name: bases
 SELECT b.id, k.name AS campaign, b.name AS base, b.timezone, b.created_at, u.state, u.file_name,
@@ -55,7 +91,8 @@ SELECT b.id, k.name AS campaign, b.name AS base, b.timezone, b.created_at, u.sta
     WHERE p.upload_id = u.id), 0) AS contacts,
   coalesce((SELECT sum(n.n) FROM pools p JOIN contact_counts n ON n.pool_id = p.id AND n.state = 'done'
     WHERE p.upload_id = u.id), 0) AS done
-FROM bases b JOIN campaigns k ON k.id = b.campaign_id LEFT JOIN uploads u ON u.base_id = b.id
+FROM bases b JOIN campaigns k ON k.id = b.campaign_id AND k.removed_at IS NULL
+LEFT JOIN uploads u ON u.base_id = b.id AND u.state <> 'removed'
 WHERE :campaign_id IS NULL OR b.campaign_id = :campaign_id ORDER BY b.id, u.id
 
 -- name: live_view
@@ -84,6 +121,10 @@ SELECT * FROM endings WHERE id > :after ORDER BY id LIMIT :limit
 
 -- name: endings_of_campaign
 SELECT * FROM endings WHERE campaign_id = :campaign_id AND id > :after ORDER BY id LIMIT :limit
+
+-- name: endings_of_tenant
+SELECT e.* FROM endings e CROSS JOIN campaigns k ON k.id = e.campaign_id
+WHERE e.id > :after AND k.tenant = :tenant ORDER BY e.id LIMIT :limit
 
 -- name: survey
 SELECT p.zones, p.bucket,
@@ -143,7 +184,9 @@ WHERE c.campaign_id = :campaign_id AND c.state <> 'done' AND n.next_at IS NOT NU
 
 -- name: blacklist
 SELECT number, campaign, reason, added_by, added_at, expires_at FROM blacklist
-WHERE :campaign IS NULL OR campaign = :campaign ORDER BY number, campaign LIMIT :limit
+WHERE (number, campaign) > (:after_number, :after_campaign) AND (:campaign IS NULL OR campaign = :campaign)
+  AND (:tenant IS NULL OR campaign = '*' OR campaign IN (SELECT name FROM campaigns WHERE tenant = :tenant))
+ORDER BY number, campaign LIMIT :limit
 
 -- name: barring
 SELECT number, campaign, reason, added_by, added_at, expires_at FROM blacklist

@@ -19,7 +19,10 @@ WHERE id = :id
 SELECT * FROM upload_jobs WHERE id = :id
 
 -- name: jobs
-SELECT * FROM upload_jobs WHERE :tenant IS NULL OR tenant = :tenant ORDER BY created_at DESC, id LIMIT :limit
+SELECT * FROM upload_jobs
+WHERE (:tenant IS NULL OR tenant = :tenant)
+  AND (:created_at IS NULL OR created_at < :created_at OR (created_at = :created_at AND id > :id))
+ORDER BY created_at DESC, id LIMIT :limit
 
 -- name: open_jobs
 SELECT * FROM upload_jobs INDEXED BY upload_jobs_open WHERE state IN ('waiting', 'loading') ORDER BY created_at, id

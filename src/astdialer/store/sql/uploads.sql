@@ -3,12 +3,12 @@ INSERT INTO bases (campaign_id, name, timezone, created_at) VALUES (:campaign_id
 ON CONFLICT (campaign_id, name) DO NOTHING
 
 -- name: base
-SELECT b.id, b.timezone, c.name AS campaign FROM bases b JOIN campaigns c ON c.id = b.campaign_id
+SELECT b.id, b.timezone, c.name AS campaign FROM bases b JOIN campaigns c ON c.id = b.campaign_id AND c.removed_at IS NULL
 WHERE b.campaign_id = :campaign_id AND b.name = :name
 
 -- name: open_upload
-INSERT INTO uploads (base_id, campaign_id, file_name, state, started_at, touched_at)
-VALUES (:base_id, :campaign_id, :file_name, 'loading', :now, :now)
+INSERT INTO uploads (base_id, campaign_id, file_name, state, started_at, touched_at, job)
+VALUES (:base_id, :campaign_id, :file_name, 'loading', :now, :now, :job)
 
 -- name: known_numbers
 SELECT main_number FROM contacts

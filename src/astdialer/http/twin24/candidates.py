@@ -1,0 +1,207 @@
+"""``autoCallCandidate``: whom a task calls, added, listed and canceled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from astdialer.domain.access import Access
+from astdialer.domain.contact import NewContact
+from astdialer.domain.errors import InvalidNumber, NotFound
+from astdialer.engine.contacts import REMOVED, end_anyhow
+from astdialer.http.services import Services
+from astdialer.http.twin24 import task as tasks
+from astdialer.http.twin24.models import Batch, Candidate
+from astdialer.http.twin24.states import call_status, candidate_id, candidate_status, contact_id, digits, iso
+from astdialer.http.twin24.task import BASE, Task
+from astdialer.http.twin24.tasks import From, Limit, place_in_list
+from astdialer.http.twin24.translate import contact_of, spellings
+from astdialer.http.v1.common import ContactKeeper, Found, Reader
+
+router = APIRouter(prefix="/autoCallCandidate", tags=["twin24"])
+
+#: Contacts that one transaction adds: dialing goes on between them.
+TOGETHER = 1000
+
+Identity = Annotated[str, Query(max_length=64)]
+
+
+@router.post("")
+async def add_candidate(found: Found, access: ContactKeeper, candidate: Candidate) -> dict[str, Any]:
+    """One person for a task. A phone or a clientExternalId that is there already is taken, and not added again."""
+    task = await tasks.find(found, access, candidate.autoCallId)
+    (added,) = await add(found, access, {task.id: task}, [candidate], [""], start=candidate.forceStart)
+    return added if added["id"] else added | {"id": await _known(found, task, candidate)}
+
+
+@router.post("/batch")
+async def add_candidates(found: Found, access: ContactKeeper, batch: Batch) -> dict[str, Any]:
+    """Many at once, for one task or several: all of them, or none."""
+    known: dict[str, Task] = {}
+    for each in batch.batch:
+        if each.autoCallId not in known:
+            known[each.autoCallId] = await tasks.find(found, access, each.autoCallId)
+    fields = [f"batch.{at}." for at in range(len(batch.batch))]
+    start = batch.forceStart or any(each.forceStart for each in batch.batch)
+    items = await add(found, access, known, batch.batch, fields, start=start)
+    return {"count": sum(item["added"] for item in items), "items": items}
+
+
+async def add(
+    found: Services,
+    access: Access,
+    known: Mapping[str, Task],
+    candidates: Sequence[Candidate],
+    fields: Sequence[str],
+    *,
+    start: bool,
+) -> list[dict[str, Any]]:
+    """Check everything, then add. Raises InvalidSetting, and Conflict for a halted task or one that can't start."""
+    for task in known.values():
+        await tasks.check_playable(found, task) if start else tasks.check_open(task)
+    how = {task.id: tasks.reading(found, task.body) for task in known.values()}
+    new = [contact_of(each, field, how[each.autoCallId]) for each, field in zip(candidates, fields, strict=True)]
+    ids: dict[int, int | None] = {}
+    for task in known.values():
+        places = [at for at, each in enumerate(candidates) if each.autoCallId == task.id]
+        ids |= dict(zip(places, await _added(found, task, [new[at] for at in places]), strict=True))
+    for task in known.values() if start else ():
+        await tasks.play(found, access, task)
+    return [_shown_new(each, ids[at]) for at, each in enumerate(candidates)]
+
+
+async def _added(found: Services, task: Task, contacts: Sequence[NewContact]) -> list[int | None]:
+    ids: list[int | None] = []
+    for at in range(0, len(contacts), TOGETHER):
+        some = [replace(contact, line=at + n + 1) for n, contact in enumerate(contacts[at : at + TOGETHER])]
+        ids += await found.store.add_to_base(task.campaign.id, BASE, some, found.clock.now())
+    return ids
+
+
+def _shown_new(candidate: Candidate, contact: int | None) -> dict[str, Any]:
+    identity = {"identity": candidate_id(candidate.autoCallId, contact)} if contact is not None else None
+    return {
+        "id": identity,
+        "autoCallId": candidate.autoCallId,
+        "phone": candidate.phone,
+        "clientExternalId": candidate.clientExternalId,
+        "added": contact is not None,
+    }
+
+
+async def _known(found: Services, task: Task, candidate: Candidate) -> dict[str, str] | None:
+    """The id of the one that was there before."""
+    contact = None
+    if candidate.clientExternalId:
+        contact = await found.store.contact_by_reference(task.campaign.id, candidate.clientExternalId)
+    if contact is None:
+        contact = next(iter(await _with_phone(found, task, candidate.phone[0], open_only=False)), None)
+    return None if contact is None else {"identity": candidate_id(task.id, contact)}
+
+
+async def _with_phone(found: Services, task: Task, phone: str, *, open_only: bool) -> list[int]:
+    """Ids of the task's contacts that have this number."""
+    how = tasks.reading(found, task.body)
+    for spelling in spellings(phone, russian=how.russian):
+        try:
+            number = how.read_number(spelling, "M").number
+        except InvalidNumber:
+            continue
+        contacts = await found.store.contacts_with(number, task.campaign.id, open_only=open_only)
+        if contacts:
+            return [contact.id for contact in contacts]
+    return []
+
+
+@router.post("/cancel")
+async def cancel_candidate(
+    found: Found, access: ContactKeeper, auto_call_id: Annotated[Identity, Query(alias="autoCallId")], phone: Identity
+) -> dict[str, Any]:
+    """Call the task's candidates with this phone no more. A call that is under way runs on, and is the last."""
+    task = await tasks.find(found, access, auto_call_id)
+    ids = await _with_phone(found, task, phone, open_only=True)
+    if not ids:
+        raise NotFound("candidate who is still to be called", phone)
+    for each in ids:
+        await end_anyhow(found.store, found.clock, each, REMOVED)
+    return {"count": len(ids)}
+
+
+# --- shown -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("")
+async def list_candidates(
+    found: Found,
+    access: Reader,
+    auto_call_id: Annotated[Identity, Query(alias="autoCallId")],
+    *,
+    page: From = None,
+    offset: From = None,
+    limit: Limit = 100,
+    phone: Identity = "",
+) -> dict[str, Any]:
+    """A task's candidates with their calls, in the order in which they came."""
+    task, first = await tasks.find(found, access, auto_call_id), place_in_list(page, offset, limit)
+    if phone:
+        ids = await _with_phone(found, task, phone, open_only=False)
+        rows = [row for each in ids for row in await found.store.candidates(task.campaign.id, 1, contact_id=each)]
+        return {"count": len(rows), "items": [shown(task, row) for row in rows[first : first + limit]]}
+    counts = await found.store.counts(task.campaign.id)
+    count = counts.ready + counts.waiting + counts.in_call + counts.held + counts.done
+    rows = list(await found.store.candidates(task.campaign.id, limit, first))
+    return {"count": count, "items": [shown(task, row) for row in rows]}
+
+
+@router.get("/{identity}")
+async def show_candidate(found: Found, access: Reader, identity: str) -> dict[str, Any]:
+    """One candidate."""
+    number = contact_id(identity)
+    try:
+        contact, campaign = await found.contact(access, number or 0)
+    except (NotFound, OverflowError):
+        raise NotFound("candidate", identity[:64]) from None
+    task = await tasks.of_campaign(found, access, campaign)
+    if task is None or candidate_id(task.id, contact.id) != identity.lower():
+        raise NotFound("candidate", identity[:64])
+    (row,) = await found.store.candidates(campaign.id, 1, contact_id=contact.id)
+    return shown(task, row)
+
+
+def shown(task: Task, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of store.candidates in Twin24's words."""
+    attempts, attachment = row["attempts"], row["attachment"]
+    return {
+        "id": candidate_id(task.id, row["id"]),
+        "autoCallId": task.id,
+        "phone": row["numbers"],
+        "status": candidate_status(row["state"], row["end_reason"], attempts),
+        "isDone": row["state"] == "done",
+        "isEffective": bool(row["successful"]),
+        "reason": row["end_cause"],
+        "nextCallAt": iso(row["next_at"]) if row["state"] == "waiting" else None,
+        "lastCallId": attempts[-1]["id"] if attempts else None,
+        "variables": attachment.get("variables") or {},
+        "callbackData": attachment.get("callbackData") or [],
+        "clientExternalId": row["reference"] or None,
+        "timezone": attachment.get("timezone"),
+        "calls": [_call(attempt) for attempt in attempts],
+    }
+
+
+def _call(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    answered, gone = attempt["answered_at"], attempt["gone_at"]
+    return {
+        "id": attempt["id"],
+        "status": call_status(attempt),
+        "disposition": attempt["disposition"],
+        "callFrom": digits(attempt["caller_id"]),
+        "callTo": digits(attempt["number"]),
+        "startedAt": iso(attempt["dialed_at"]),
+        "answeredAt": iso(answered),
+        "finishedAt": iso(gone),
+        "duration": round((gone - answered) / 1000) if answered and gone else 0,
+    }

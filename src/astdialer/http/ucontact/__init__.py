@@ -1,0 +1,1 @@
+"""uContact's API as its integrations know it, below /Integra and /records."""

@@ -1,0 +1,64 @@
+"""Many contacts at a time, in SQLite."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from astdialer.domain.contact import Contact
+from astdialer.domain.disposition import Disposition
+from astdialer.ports import ForeignObject
+from astdialer.ports.pages import PastAttempt
+from astdialer.store.claim import with_numbers
+from astdialer.store.database import Database, Writing
+from astdialer.store.rows import attempt_of
+
+
+class Pages:
+    """Implements ports.PageStore."""
+
+    _db: Database
+
+    async def contacts_page(self, campaign_id: int, after: int, limit: int) -> Sequence[Contact]:
+        """With an id above ``after``, by id."""
+        return await self._page("contacts_page", {"campaign_id": campaign_id, "after": after, "limit": limit})
+
+    async def contacts_at(self, campaign_id: int, offset: int, limit: int) -> Sequence[Contact]:
+        """From the ``offset``-th on, by id."""
+        return await self._page("contacts_at", {"campaign_id": campaign_id, "offset": offset, "limit": limit})
+
+    async def _page(self, query: str, parameters: Mapping[str, Any]) -> list[Contact]:
+        """In one transaction: a contact and its numbers belong together."""
+
+        async def find(tx: Writing) -> list[Contact]:
+            return await with_numbers(tx, [dict(row) for row in await tx.fetch(query, parameters)])
+
+        found: list[Contact] = await self._db.write(find)
+        return found
+
+    async def attempts_of(self, contact_ids: Sequence[int]) -> Mapping[int, Sequence[PastAttempt]]:
+        """By contact, the oldest first."""
+        found: dict[int, list[PastAttempt]] = {}
+        for row in await self._db.read("attempts_of_contacts", {"ids": json.dumps(list(contact_ids))}):
+            disposition = Disposition(row["disposition"]) if row["disposition"] else None
+            past = PastAttempt(attempt=attempt_of(row), disposition=disposition, closed_at=row["closed_at"])
+            found.setdefault(row["contact_id"], []).append(past)
+        return found
+
+    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
+        """By their ids."""
+        wanted = {"dialect": dialect, "kind": kind, "ids": json.dumps(list(ids))}
+        rows = await self._db.read("documents", wanted)
+        return {row["id"]: ForeignObject(**{**row, "body": json.loads(row["body"])}) for row in rows}
+
+    async def save_documents(self, documents: Sequence[ForeignObject]) -> None:
+        """Make or replace them."""
+        rows = [dataclasses.asdict(one) | {"body": json.dumps(dict(one.body), ensure_ascii=False)} for one in documents]
+        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
+
+    async def base_dates(self, campaign_id: int) -> Mapping[int, int]:
+        """When each base was made."""
+        rows = await self._db.read("base_dates", {"campaign_id": campaign_id})
+        return {row["id"]: row["created_at"] for row in rows}
