@@ -21,6 +21,8 @@ from astdialer.domain.access import Role
 OPEN = {
     "GET /healthz",
     "GET /readyz",
+    "HEAD /healthz",
+    "HEAD /readyz",
     # logins
     *(f"POST /Integra/resources/auth/{name}" for name in ("getUserToken", "UserLogin", "EndSession")),
     *(f"POST {prefix}/api/v1/auth/{name}" for prefix in ("", "/iam") for name in ("login", "refresh")),
