@@ -214,15 +214,14 @@ async def test_every_state_of_a_campaign_that_the_engine_brings_about_has_its_ki
 
 async def test_a_change_and_what_is_told_of_it_are_one(store: Store, demo: Campaign) -> None:
     begun = await store.last_event()
-    for n, (event, act) in enumerate(
-        {
-            "paused": lambda e: store.set_state(demo.id, CampaignState.PAUSED, now=NOW, event=e),
-            "changed": lambda e: store.save_settings(demo.id, Settings(max_calls=3), e),
-            "zeroed": lambda e: store.zero_statistics(demo.id, TODAY, e),
-            "created": lambda e: store.create_campaign("other", Settings(), NOW, "", e),
-        }.items()
-    ):
-        await act(CampaignEvent(at=NOW + n, event=event))
+
+    def event(name: str) -> CampaignEvent:
+        return CampaignEvent(at=NOW, event=name)
+
+    await store.set_state(demo.id, CampaignState.PAUSED, now=NOW, event=event("paused"))
+    await store.save_settings(demo.id, Settings(max_calls=3), event("changed"))
+    await store.zero_statistics(demo.id, TODAY, event("zeroed"))
+    await store.create_campaign("other", Settings(), NOW, "", event("created"))
     assert await kinds(store, begun) == ["campaign.paused", "campaign.changed", "campaign.zeroed", "campaign.created"]
     other = await store.campaign("other")
     assert [line.event for line in await store.history(other.id, 10)] == ["created"]
@@ -353,7 +352,8 @@ async def test_a_record_is_found_by_its_guid(store: Store, demo: Campaign) -> No
 
 
 def webhook(name: str = "w", **values: Any) -> Webhook:
-    return Webhook(**{"id": name, "url": f"http://{name}/", "secret": "s", "created_at": NOW} | values)
+    known: dict[str, Any] = {"id": name, "url": f"http://{name}/", "secret": "s", "created_at": NOW}
+    return Webhook(**known | values)
 
 
 async def test_a_webhook_comes_back_with_everything_it_had(store: Store, demo: Campaign) -> None:
@@ -403,7 +403,7 @@ async def test_a_webhook_that_is_not_there_can_neither_be_changed_nor_removed(st
 
 
 def delivery(n: int, to: str = "w", **values: Any) -> Delivery:
-    known = {
+    known: dict[str, Any] = {
         "id": str(uuid.UUID(int=n)),
         "webhook_id": to,
         "event_id": n,
@@ -428,7 +428,13 @@ def events_of(deliveries: Sequence[Delivery]) -> list[int]:
 
 
 def arrived(one: Delivery, **values: Any) -> Tried:
-    known = {"id": one.id, "created_at": one.created_at, "state": "delivered", "status": 200, "delivered_at": NOW}
+    known: dict[str, Any] = {
+        "id": one.id,
+        "created_at": one.created_at,
+        "state": "delivered",
+        "status": 200,
+        "delivered_at": NOW,
+    }
     return Tried(**known | values)
 
 
@@ -502,6 +508,18 @@ async def test_what_came_of_a_message_before_it_was_sent_again_is_left(store: St
     await store.note_tries([arrived(one)])
     (again,) = await store.due_deliveries("w", NOW + HOUR, 10)
     assert (again.state, again.tries, again.created_at, again.id) == ("pending", 0, NOW + HOUR, one.id)
+
+
+async def test_what_was_given_up_on_its_way_stays_so_unless_it_arrives(store: Store) -> None:
+    one, two = await queue(store, delivery(1), delivery(2))
+    await store.give_up("w", before=NOW + 1, most=100, why="too long")
+    await store.note_tries(
+        [arrived(one), Tried(id=two.id, created_at=NOW, state="pending", status=500, error="x", retry_at=NOW)]
+    )
+    assert [(each.event_id, each.state) for each in await store.deliveries(None, None, 10)] == [
+        (2, "dead"),
+        (1, "delivered"),
+    ]
 
 
 async def test_what_is_pending_is_not_sent_twice_by_hand(store: Store) -> None:

@@ -14,11 +14,12 @@ pytest_plugins = ("store_fixtures",)
 
 
 def token(name: str = "crm", **values: Any) -> Token:
-    return Token(**{"id": f"id-{name}", "name": name, "role": Role.INTEGRATION, "created_at": NOW} | values)
+    known: dict[str, Any] = {"id": f"id-{name}", "name": name, "role": Role.INTEGRATION, "created_at": NOW}
+    return Token(**known | values)
 
 
 def session(n: int = 0, of: str = "id-crm", **values: Any) -> Token:
-    known = {"id": f"s{n}", "parent": of, "created_at": NOW + n, "expires_at": NOW + HOUR}
+    known: dict[str, Any] = {"id": f"s{n}", "parent": of, "created_at": NOW + n, "expires_at": NOW + HOUR}
     return token(**known | values)
 
 

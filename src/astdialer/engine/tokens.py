@@ -97,13 +97,19 @@ async def _good(store: TokenStore, clock: Clock, secret: str, key: str | None) -
     return token
 
 
+async def _of_login(store: TokenStore, clock: Clock, name: str, password: str) -> Token:
+    """The token that somebody logs in with. Raises Unauthorized."""
+    token = await _good(store, clock, password, None)
+    if token.parent or not hmac.compare_digest(hashed(token.name), hashed(name)):
+        raise Unauthorized("the name or its password is wrong")
+    return token
+
+
 async def log_in(
     store: TokenStore, clock: Clock, name: str, password: str, *, lifetime_s: int = SESSION_S, jwt: bool = False
 ) -> Made:
     """A session for the token ``name``, whose secret is the password. Raises Unauthorized."""
-    parent = await _good(store, clock, password, None)
-    if parent.parent or not hmac.compare_digest(hashed(parent.name), hashed(name)):
-        raise Unauthorized("the name or its password is wrong")
+    parent = await _of_login(store, clock, name, password)
     now = clock.now()
     ends = now + min(max(lifetime_s, 60), LONGEST_SESSION_S) * 1000
     session = replace(
@@ -114,19 +120,21 @@ async def log_in(
         expires_at=min(ends, parent.expires_at or ends),
     )
     secret, key = (_webitel(session, "user"), str(uuid.uuid4())) if jwt else (_random(), "")
-    key_hashed = hashed(key) if key else ""
-    if not await store.add_session(session, hashed=hashed(secret), key_hashed=key_hashed, most=MOST_SESSIONS):
-        raise Unauthorized("the token was revoked")
+    await _add_session(store, session, hashed(secret), hashed(key) if key else "")
     return Made(token=session, secret=secret, key=key)
+
+
+async def _add_session(store: TokenStore, session: Token, kept: str, key_kept: str = "") -> None:
+    """Raises Unauthorized when the token that it was made with is good no more."""
+    if not await store.add_session(session, hashed=kept, key_hashed=key_kept, most=MOST_SESSIONS):
+        raise Unauthorized("the token was revoked")
 
 
 async def log_in_renewably(
     store: TokenStore, clock: Clock, name: str, password: str, *, lifetime_s: int = SESSION_S
 ) -> Made:
     """A session as log_in's, in the shape of a JWT that tells when it ends, and what renews it. Raises Unauthorized."""
-    parent = await _good(store, clock, password, None)
-    if parent.parent or not hmac.compare_digest(parent.name.encode(), name.encode()):
-        raise Unauthorized("the name or its password is wrong")
+    parent = await _of_login(store, clock, name, password)
     return await _renewable(store, clock, parent, parent.id, lifetime_s)
 
 
@@ -151,8 +159,8 @@ async def _renewable(store: TokenStore, clock: Clock, of: Token, parent: str, li
     made = replace(session, expires_at=min(ends, last))
     renewal = replace(session, id=str(uuid.uuid4()), expires_at=min(latest, last))
     secret, refresh = _jwt({"sub": made.name, "iat": now // 1000, "exp": (made.expires_at or 0) // 1000}), _random()
-    await store.add_token(made, hashed=hashed(secret))
-    await store.add_token(renewal, hashed=_hashed_refresh(refresh))
+    await _add_session(store, made, hashed(secret))
+    await _add_session(store, renewal, _hashed_refresh(refresh))
     return Made(token=made, secret=secret, refresh=refresh)
 
 

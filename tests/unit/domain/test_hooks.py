@@ -26,7 +26,8 @@ def event(kind: str = "attempt.closed", campaign_id: int | None = 1, number: int
 
 
 def webhook(**values: Any) -> Webhook:
-    return Webhook(**{"id": "w", "url": "http://x", "secret": "s"} | values)
+    known: dict[str, Any] = {"id": "w", "url": "http://x", "secret": "s"}
+    return Webhook(**known | values)
 
 
 @pytest.mark.parametrize(

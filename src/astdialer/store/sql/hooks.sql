@@ -71,7 +71,7 @@ WHERE webhook_id = :webhook_id AND state = 'pending' AND retry_at <= :now ORDER 
 -- name: tried
 UPDATE deliveries SET state = :state, tries = tries + 1, retry_at = coalesce(:retry_at, retry_at),
   delivered_at = :delivered_at, status = :status, error = :error
-WHERE id = :id AND created_at = :created_at
+WHERE id = :id AND created_at = :created_at AND (state = 'pending' OR :state = 'delivered')
 
 -- name: give_up
 -- Those older than an instant, or more than may wait, the oldest first.
