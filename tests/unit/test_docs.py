@@ -104,6 +104,7 @@ TYPED = (
             "rehearse-a-campaign",
             "several-trunks",
             "twin24",
+            "webitel-v4",
         )
     ),
 )
