@@ -226,8 +226,10 @@ class Herald:
         webhooks = [webhook for webhook in await self._store.webhooks() if webhook.enabled]
         while await self._spread(webhooks) == BATCH:
             pass
+        due = await self._store.due_webhooks(self._clock.now())
         for webhook in webhooks:
-            await self._send_due(webhook)
+            if webhook.id in due:
+                await self._send_due(webhook)
         await self._forget()
 
     async def _spread(self, webhooks: Sequence[Webhook]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,6 +65,9 @@ class HookStore(Protocol):
 
     async def queue_deliveries(self, follower: str, event_id: int, deliveries: Sequence[Delivery]) -> None:
         """Queue messages and move the follower, in one transaction."""
+
+    async def due_webhooks(self, now: int) -> Collection[str]:
+        """Ids of the webhooks that have anything to be sent now."""
 
     async def due_deliveries(self, webhook_id: str, now: int, limit: int) -> Sequence[Delivery]: ...
     async def delivered(self, delivery_id: str, status: int, now: int) -> None: ...

@@ -49,6 +49,11 @@ ON CONFLICT DO NOTHING
 SELECT * FROM deliveries INDEXED BY deliveries_pending
 WHERE webhook_id = :webhook_id AND state = 'pending' AND retry_at <= :now ORDER BY retry_at, event_id LIMIT :limit
 
+-- name: due_webhooks
+SELECT id FROM webhooks w WHERE EXISTS (
+  SELECT 1 FROM deliveries INDEXED BY deliveries_pending
+  WHERE webhook_id = w.id AND state = 'pending' AND retry_at <= :now)
+
 -- name: delivered
 UPDATE deliveries SET state = 'delivered', delivered_at = :now, status = :status, tries = tries + 1, error = ''
 WHERE id = :id
