@@ -180,3 +180,9 @@ async def test_a_reader_changes_none(webitel: Webitel) -> None:
     assert (await reader.data("GET", f"{PATH}/{made}"))["name"] == "always"
     for method, where in (("POST", PATH), ("PUT", f"{PATH}/{made}"), ("DELETE", f"{PATH}/{made}")):
         assert (await reader.refused(method, where, OFFICE))[0] == 403
+
+
+async def test_a_dialer_may_mean_a_calendar_by_the_name_that_it_was_sent_with(webitel: Webitel) -> None:
+    await webitel.calendar(name="Рабочие дни")
+    await webitel.data("POST", "/api/v2/dialer", dialer(calendar={"id": UNKNOWN, "name": "Рабочие дни"}))
+    assert (await webitel.store.campaigns())[0].settings.calendar == "calendar"

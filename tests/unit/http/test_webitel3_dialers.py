@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from http_hands import NOW, hands
 from webitel3_hands import DIALER, UNKNOWN, Webitel, dialer
 
 from astdialer.domain.access import Role
+from astdialer.domain.agent import AgentProfile
 from astdialer.domain.calendar import WorkingCalendar
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.disposition import Disposition
@@ -19,6 +21,8 @@ from astdialer.domain.settings import Mode
 from astdialer.engine import campaigns
 
 PATH = "/api/v2/dialer"
+#: Takes ages for some numbers.
+SLOW = r"^(\d|\d\d|\d\d\d)+[x-z]$"
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ async def test_it_is_a_campaign_with_the_settings_of_its_document(webitel: Webit
         ({"parameters": {"limit": 0}}, "parameters.limit = '0': expected a whole number from 1 to 10000"),
         ({"parameters": []}, "parameters = []: expected an object"),
         ({"amd": {"enabled": "perhaps"}}, 'amd.enabled = "perhaps": expected true or false'),
-        ({"resources": [{"dialedNumber": "(\\d|\\d\\d)+x", "destinations": []}]}, "resources[0].dialedNumber = "),
+        ({"resources": [{"dialedNumber": SLOW, "destinations": []}]}, "resources[0].dialedNumber = "),
         ({"resources": [{"dialedNumber": "(", "destinations": []}]}, "resources[0].dialedNumber = '('"),
         ({"resources": {"dialedNumber": "x"}}, "resources = "),
         ({"resources": ["x"]}, 'resources[0] = "x": expected an object'),
@@ -524,3 +528,95 @@ async def test_a_removed_name_is_free_for_the_document(webitel: Webitel) -> None
     assert [one.name for one in await webitel.store.campaigns()] == ["spring-2"]
     with pytest.raises(NotFound):
         await webitel.store.campaign("spring")
+
+
+# --- what others do meanwhile ----------------------------------------------------------------------------------------
+
+
+async def test_a_campaign_of_the_command_is_started_as_well(webitel: Webitel) -> None:
+    made = await webitel.hands.campaign("spring")
+    path = f"{PATH}/61737464{made.id:016x}"
+    assert (await webitel.ask("PUT", f"{path}/state/1")).json() == {"status": "OK"}
+    assert (await webitel.store.campaign("spring")).state is CampaignState.RUNNING
+
+
+async def test_the_only_trunk_may_be_made_later(webitel: Webitel) -> None:
+    calendar = {"id": await webitel.calendar()}
+    document = dialer(calendar=calendar, queue="sales", resources=[])
+    (made,) = (await webitel.data("POST", PATH, document))["insertedIds"]
+    status, info = await webitel.refused("PUT", f"{PATH}/{made}/state/1")
+    assert (status, "no trunk: set trunk=NAME" in info) == (400, True)
+    await webitel.trunk("later")
+    assert (await webitel.ask("PUT", f"{PATH}/{made}/state/1")).json() == {"status": "OK"}
+    assert (await webitel.store.campaigns())[0].settings.trunk == "later"
+
+
+async def test_when_others_take_every_name_that_is_said(webitel: Webitel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("astdialer.http.webitel3.dialers.NAME_TRIES", 1)
+    await webitel.data("DELETE", await webitel.dialer(name="spring"))
+    status, info = await webitel.refused("POST", PATH, dialer(name="spring"))
+    assert (status, "choose another" in info) == (409, True)
+
+
+async def test_a_route_that_others_have_come_to_use_stays(webitel: Webitel) -> None:
+    path = await webitel.dialer()
+    (route,) = await webitel.store.routes()
+    await webitel.hands.campaign("other", routes=route.name)
+    await webitel.data("DELETE", path)
+    assert await webitel.store.routes() == [route]
+
+
+async def test_a_document_that_cant_be_read_any_more_is_mended_by_a_change(webitel: Webitel) -> None:
+    path = await webitel.dialer()
+    kept = await webitel.store.foreign("webitel3", "dialer", "1")
+    assert kept
+    bad = dict(kept.body["document"]) | {"type": "of another version"}
+    await webitel.store.save_foreign(replace(kept, body={"document": bad}))
+    assert (await webitel.refused("PUT", path, {"description": "x"}))[0] == 400
+    await webitel.data("PUT", path, {"type": "Voice Broadcasting"})
+    assert (await webitel.store.campaigns())[0].settings.mode is Mode.BROADCAST
+
+
+async def test_routes_of_the_command_are_resources(webitel: Webitel) -> None:
+    await webitel.store.save_route(Route("uk", "^44", (Destination("carrier", "0$&", 3),), enabled=False))
+    await webitel.hands.campaign("spring", routes="uk", caller_id="100")
+    ((resource,),) = [row["resources"] for row in await webitel.data("GET", PATH)]
+    (way,) = resource["destinations"]
+    assert (resource["dialedNumber"], resource["disabled"]) == ("^44", True)
+    assert [way[key] for key in ("gwName", "dialString", "order", "limit", "enabled")] == [
+        "carrier",
+        "0$&",
+        3,
+        30,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "state"),
+    [
+        ({"status": "INUSE", "free": False}, "Available", "In a queue call"),
+        ({"status": "NOT_INUSE", "free": False, "reserved": True}, "Available", "Reserved"),
+        ({"status": "UNAVAILABLE", "free": False}, "Logged Out", "Idle"),
+        (
+            {"status": "NOT_INUSE", "free": False, "paused": True, "pause_reason": "astdialer: wrap-up"},
+            "Available",
+            "Idle",
+        ),
+    ],
+)
+async def test_how_an_agent_stands(webitel: Webitel, row: dict[str, Any], status: str, state: str) -> None:
+    path = await webitel.dialer()
+    usual = {"queue": "sales", "paused": False, "pause_reason": "", "reserved": False, "last_call_at": None}
+    agents = [usual | {"agent": "PJSIP/100"} | row, usual | {"agent": "PJSIP/999"} | row]
+    await webitel.hands.view(agents=agents)
+    await webitel.store.save_agent(AgentProfile(agent="100", skills=("english",)))
+    (shown,) = await webitel.data("POST", f"{path}/agents/stats", {"agents": [], "skills": ["english"]})
+    assert (shown["name"], shown["status"], shown["state"]) == ("100", status, state)
+
+
+async def test_an_agent_who_is_gone_keeps_its_day(webitel: Webitel) -> None:
+    path = await webitel.dialer(parameters={"waitingForResultStatus": False})
+    await webitel.talk(await webitel.member(path, "+447700900001"))
+    (shown,) = await webitel.data("POST", f"{path}/agents/stats", {"agents": ["100"], "skills": []})
+    assert (shown["status"], shown["state"], shown["call_count"]) == ("Logged Out", "Idle", 1)

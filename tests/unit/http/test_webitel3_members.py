@@ -10,6 +10,7 @@ from http_hands import NOW, hands
 from webitel3_hands import DAY_MS, HOUR_MS, MEMBER, REQUESTS, UNKNOWN, Webitel, person
 
 from astdialer.domain.access import Role
+from astdialer.domain.amd import Verdict
 from astdialer.domain.contact import ContactState
 from astdialer.domain.disposition import Disposition
 
@@ -560,3 +561,20 @@ async def test_a_reader_changes_nobody(webitel: Webitel, path: str) -> None:
 async def test_requests_at_once_are_all_answered(webitel: Webitel, path: str) -> None:
     added = await asyncio.gather(*(webitel.member(path, f"+4477009000{n:02}") for n in range(20)))
     assert len(set(added)) == 20
+
+
+async def test_a_member_of_no_number_that_can_be_dialed_ends(webitel: Webitel, path: str) -> None:
+    one = await webitel.member(path, "+447700900001", expire="")
+    await webitel.data("PUT", one, {"communications": [{"number": "nonsense"}]})
+    assert (await webitel.data("GET", one))["_endCause"] == "NO_COMMUNICATIONS"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "result"), [(Verdict.HUMAN, "HUMAN"), (Verdict.MACHINE, "MACHINE"), (Verdict.HANGUP, "CANCEL")]
+)
+async def test_what_amd_heard(webitel: Webitel, path: str, verdict: Verdict, result: str) -> None:
+    one = await webitel.member(path, "+447700900001")
+    facts = {"answered_at": NOW + 1000, "amd_verdict": verdict, "amd_cause": "TOOLONG-5000"}
+    await webitel.call(one, Disposition.MACHINE, **facts)
+    (line,) = (await webitel.data("GET", one))["_log"]
+    assert (line["amdResult"], line["amdCause"]) == (result, "TOOLONG-5000")

@@ -10,6 +10,7 @@ from webitel3_hands import REQUESTS, Webitel
 
 from astdialer.domain.contact import ContactState
 from astdialer.domain.disposition import Disposition
+from astdialer.engine import contacts as use_cases
 
 OK = {"status": "OK", "info": "success"}
 
@@ -232,3 +233,20 @@ async def test_a_live_call_is_hung_up_where_that_is_asked_for(webitel: Webitel, 
     assert info == {"_id": one[-24:], "waitHangupCause": "MANAGER_REQUEST"}
     (order,) = await webitel.hands.orders()
     assert order.kind == "hangup_call"
+
+
+async def test_of_two_results_at_once_one_is_taken(
+    webitel: Webitel, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await talked(webitel, path)
+    taken = use_cases.result
+
+    async def late(*given: Any) -> Any:
+        await taken(*given)
+        return await taken(*given)
+
+    monkeypatch.setattr("astdialer.http.webitel3.results.use_cases.result", late)
+    assert await webitel.refused("PUT", f"{one}/status", {"success": True}) == (
+        400,
+        f"Member {one[-24:]}: result status false",
+    )

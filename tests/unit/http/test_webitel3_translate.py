@@ -41,6 +41,7 @@ def test_the_example_of_the_source() -> None:
         "mode": "predictive",
         "priority": 1,
         "calendar": "office",
+        "calling_hours": "00:00-24:00",
         "routes": "spring.7.1",
         "trunk": "",
         "queue": "sales",

@@ -54,8 +54,10 @@ def _no_number(text: str) -> NoReturn:
 
 
 async def table_of(request: Request) -> dict[str, Any]:
-    """A body that is an object. Raises Said."""
+    """A body that is an object; none is an empty one. Raises Said."""
     found = await body_of(request)
+    if found is None:
+        return {}
     if not isinstance(found, dict):
         raise Said(400, "Bad request: data is required. Expected a JSON object")
     return found

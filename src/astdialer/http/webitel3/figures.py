@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from astdialer.domain.agent import extension_of
+from astdialer.domain.agent import OUR_PAUSE, extension_of
 from astdialer.domain.campaign import Campaign
 from astdialer.engine import statistics
 from astdialer.http.services import Services
@@ -82,7 +82,7 @@ def _status(now: Any) -> str:
     """Logged out, on a break of its own, or available."""
     if now is None or now["status"] in ("INVALID", "UNAVAILABLE"):
         return "Logged Out"
-    away = now["paused"] and not now["pause_reason"].startswith("astdialer: ")
+    away = now["paused"] and not now["pause_reason"].startswith(OUR_PAUSE)
     return "On Break" if away else "Available"
 
 

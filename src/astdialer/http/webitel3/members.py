@@ -79,7 +79,7 @@ async def add_members(request: Request, found: Found, access: Loads, dialer: str
     """One, or many: all of them or none. ``autoRun=true`` starts the dialer as well."""
     campaign = await campaign_of(found, access, dialer)
     body = await body_of(request)
-    given = body if isinstance(body, list) else [body]
+    given = body if isinstance(body, list) else [{} if body is None else body]
     if not given or not all(isinstance(each, dict) for each in given):
         raise Said(400, "Bad request: data is required. Expected a member, or a list of members")
     auto_run = request.query_params.get("autoRun") == "true"

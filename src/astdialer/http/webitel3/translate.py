@@ -34,7 +34,7 @@ DIALER_ID, DIALER_NAME = "dlr_queue", "cc_queue"
 LEAST_RING_S = 15
 #: The type of a number that has none. A type of the document that is called so is written in another way.
 UNTYPED = "U"
-MINUTES = 1440
+MINUTES, WHOLE_DAY = 1440, "00:00-24:00"
 _CODE = re.compile(r"(?!x-)[A-Za-z0-9_-]{1,32}")
 
 
@@ -87,6 +87,7 @@ def translate(document: Mapping[str, Any], house: House) -> Translation:
     found.put("mode", mode, "type")
     found.put("priority", root.whole("priority", 0), "priority")
     found.put("calendar", house.calendar, "calendar")
+    found.put("calling_hours", WHOLE_DAY, "calendar")  # a dialer has a calendar, which says all about hours
     found.put("auto_reset_stats", root.flag("autoResetStats", False), "autoResetStats")
     _leave_by(found, routed, house)
     _limits(found, root.table("parameters"), routed)
