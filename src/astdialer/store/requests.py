@@ -171,7 +171,10 @@ async def end_at_once(tx: Writing, contact_id: int, new: NewContact, now: int) -
     if has_expired(new, now):
         await _end(tx, await loaded_contact(tx, contact_id), EXPIRED, EndCause.MEMBER_EXPIRED, now)
     elif has_no_number(new):
-        await _end(tx, await loaded_contact(tx, contact_id), INVALID, Cause.INVALID_NUMBER_FORMAT, now)
+        is_invalid = any(number.end_reason == INVALID for number in new.numbers)
+        cause = Cause.INVALID_NUMBER_FORMAT if is_invalid else EndCause.NO_COMMUNICATIONS
+        reason = INVALID if is_invalid else new.numbers[0].end_reason
+        await _end(tx, await loaded_contact(tx, contact_id), reason, cause, now)
 
 
 def has_no_number(new: NewContact) -> bool:

@@ -184,6 +184,16 @@ async def test_one_display_of_all_numbers_is_what_called_persons_see(api: Hands,
     assert made["variables"] == {}
 
 
+async def test_a_communication_that_was_stopped_is_not_called(api: Hands, queue: Campaign) -> None:
+    body = one(PERSON, "+447700900002")
+    body["communications"][0]["stop_at"] = NOW - HOUR
+    made = await add(api, queue, body)
+    assert [each["stop_at"] for each in made["communications"]] == [str(NOW - HOUR), "0"]
+    assert [n.is_open for n in (await contact(api, made)).numbers] == [False, True]
+    body["communications"][1]["stop_at"] = str(NOW)
+    assert (await add(api, queue, body))["stop_cause"] == "no_communications"
+
+
 async def test_an_agents_member_is_the_agents_alone(api: Hands, queue: Campaign) -> None:
     await api.view(agents=[_agent("PJSIP/agent7", "Gina")])
     (agent,) = (await api.ask("GET", "/call_center/agents")).json()["items"]
