@@ -85,7 +85,7 @@ class Members:
 
     async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
         """Those that there are of these ids."""
-        rows = await self._db.read("documents", {"dialect": dialect, "kind": kind, "ids": json.dumps(list(ids))})
+        rows = await self._db.read("member_documents", {"dialect": dialect, "kind": kind, "ids": json.dumps(list(ids))})
         return {row["id"]: ForeignObject(**{**row, "body": json.loads(row["body"])}) for row in rows}
 
     async def save_documents(self, made: Sequence[ForeignObject]) -> None:

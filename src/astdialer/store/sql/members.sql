@@ -55,6 +55,6 @@ WHERE a.state = 'closed' AND a.campaign_id IN (SELECT value FROM json_each(:camp
   AND a.created_at BETWEEN :from_at AND :to_at
 ORDER BY a.created_at DESC, a.id LIMIT :limit OFFSET :offset
 
--- name: documents
+-- name: member_documents
 SELECT f.* FROM json_each(:ids) j CROSS JOIN foreign_objects f
   ON f.dialect = :dialect AND f.kind = :kind AND f.id = j.value
