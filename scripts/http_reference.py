@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, cast
 
 from doc_markdown import NOTE, code, plain, table
@@ -19,7 +20,6 @@ from astdialer.http.services import Services
 #: Shapes that are one word of several.
 WORDS = {
     "Disposition": "a [disposition](../explanation/dispositions.md)",
-    "Form": "`native`, `webitel`, `webitel-call` or `twin24`",
     "Permission": "a permission",
     "Role": "a role",
 }
@@ -80,10 +80,11 @@ def http_page() -> str:
         parts.append(f"## {tag}")
         parts += [endpoint(*each) for each in own if each[2]["tags"][0] == tag]
     schemas = found["components"]["schemas"]
-    parts += ["## Shapes", SHAPES, *(shape(schemas[name]) for name in sorted(used(own, schemas)))]
+    parts += ["## Shapes", SHAPES, *(shape(name, schemas[name]) for name in sorted(used(own, schemas), key=called))]
     return "\n\n".join(parts) + "\n"
 
 
+@cache
 def openapi() -> Mapping[str, Any]:
     """The document of an application that has nothing behind it."""
     nothing = dict.fromkeys(("store", "clock", "read_number", "read_covered", "library", "notifier", "spool"))
@@ -171,7 +172,7 @@ def references(part: object) -> Iterator[str]:
     return (match.rpartition("/")[2] for match in re.findall(r"#/components/schemas/\w+", json.dumps(part)))
 
 
-def shape(schema: Mapping[str, Any]) -> str:
+def shape(name: str, schema: Mapping[str, Any]) -> str:
     """One shape."""
     required = schema.get("required", ())
     rows = [
@@ -179,7 +180,7 @@ def shape(schema: Mapping[str, Any]) -> str:
         for name, each in schema["properties"].items()
     ]
     head = ("field", "takes", "always", "meaning", "example")
-    return "\n\n".join([f"### {schema['title']}", plain(schema.get("description", "")), table(head, rows)])
+    return "\n\n".join([f"### {called(name)}", plain(schema.get("description", "")), table(head, rows)])
 
 
 def taken_by(schema: Mapping[str, Any]) -> str:
@@ -218,8 +219,17 @@ def reference(name: str) -> str:
     """A shape by its name: a link, a page of something, or the words of an enumeration."""
     if name.startswith("Page_"):
         inner = name.removeprefix("Page_").removesuffix("_")
-        return f"a page of {reference(inner) if inner[0].isupper() else 'objects'}"
-    return f"[{name}](#{name.lower()})" if name not in WORDS else WORDS[name]
+        return f"a page of {'objects' if inner.startswith('dict_') else reference(inner)}"
+    schema = openapi()["components"]["schemas"][name]
+    if name in WORDS or "properties" not in schema:
+        return WORDS.get(name) or taken_by(schema)
+    return f"[{called(name)}](#{called(name).lower()})"
+
+
+def called(name: str) -> str:
+    """What a shape is called: its own name, or with its module's where several have the same."""
+    *module, own = name.split("__")
+    return own + "".join(f"Of{each.title()}" for each in module[-1:])
 
 
 def example(schema: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from dialing import ONCE, calls_at_carrier, consistent, log_size, number, wait_for
+from dialing import calls_at_carrier, consistent, log_size, number, wait_for
 from floor import QUEUE, STAYS, Floor, floor_on, phones, talks
 
 from astdialer import lab as laboratory
@@ -68,16 +68,17 @@ class Portal:
         return found
 
 
-@contextmanager
-def served(lab: Lab, folder: Path, *members: str) -> Iterator[Portal]:
-    """A running service in Uruguay, where uContact's examples are from, and a client of it."""
-    with floor_on(lab, folder, *members) as floor:
+@pytest.fixture(scope="module")
+def portal(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A running service in Uruguay, where uContact's examples are from, and a client of it. Each test has campaigns of
+    its own."""
+    with floor_on(lab, tmp_path_factory.mktemp("ucontact"), STAYS) as floor:
         text = floor.config.read_text().replace('default_country = "GB"', 'default_country = "UY"')
         floor.config.write_text(text + "\n[webhooks]\nallow_private = true\n")
         floor.serve()
-        portal = Portal(floor)
-        yield portal
-        portal.client.close()
+        made = Portal(floor)
+        yield made
+        made.client.close()
 
 
 # --- each request as it stands ---------------------------------------------------------------------------------------
@@ -114,29 +115,28 @@ def _alike(answer: Any, sample: Any) -> None:
     assert {key: type(answer[key]) for key in known} == known
 
 
-def test_each_request_of_the_source_document_as_it_stands(lab: Lab, tmp_path: Path) -> None:
-    with served(lab, tmp_path) as portal:
-        floor = portal.floor
-        for name in ("Campaign", "Ventas->", "Sales->", "nombreCampana<-", "nombreCampana->", "prueba1", "Power<-"):
-            floor.rules(name, mode="broadcast", sound="hello", outcomes=OUTCOMES)
-        floor.rules("test->", mode="progressive", queue=QUEUE)
-        base = tmp_path / "basetest.csv"
-        base.write_text("Ventas->;098344484;;\n")
-        floor.run("upload", str(base))
-        gsm = floor.records / "20160118" / "7e4e7db9-f080-494e-b04b-7c8e47711558.gsm"
-        gsm.parent.mkdir(parents=True)
-        shutil.copy(sounds() / "announcement.gsm", gsm)
-        wait_for(lambda: (floor.view() or {}).get("queues"), "the engine knows the queues", 20, floor.tail)
-        for request_id, request in sorted(REQUESTS.items()):
-            assert request["method"] == "POST"
-            answer = portal.send(request["path"], _body(request), request["content_type"])
-            status, kind, text = _expected(request_id)
-            assert (answer.status_code, answer.headers["content-type"]) == (status, kind), f"{request_id} {answer.text}"
-            if kind != "application/json":
-                assert answer.text == text, f"{request_id}: {answer.headers}"
-            else:
-                _shape(request_id, answer.json(), request["expect"]["body"])
-        _what_they_did(portal, gsm)
+def test_each_request_of_the_source_document_as_it_stands(portal: Portal, tmp_path: Path) -> None:
+    floor = portal.floor
+    for name in ("Campaign", "Ventas->", "Sales->", "nombreCampana<-", "nombreCampana->", "prueba1"):
+        floor.rules(name, mode="broadcast", sound="hello", outcomes=OUTCOMES)
+    floor.rules("test->", mode="progressive", queue=QUEUE)
+    base = tmp_path / "basetest.csv"
+    base.write_text("Ventas->;098344484;;\n")
+    floor.run("upload", str(base))
+    gsm = floor.records / "20160118" / "7e4e7db9-f080-494e-b04b-7c8e47711558.gsm"
+    gsm.parent.mkdir(parents=True)
+    shutil.copy(sounds() / "announcement.gsm", gsm)
+    wait_for(lambda: (floor.view() or {}).get("queues"), "the engine knows the queues", 20, floor.tail)
+    for request_id, request in sorted(REQUESTS.items()):
+        assert request["method"] == "POST"
+        answer = portal.send(request["path"], _body(request), request["content_type"])
+        status, kind, text = _expected(request_id)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, kind), f"{request_id} {answer.text}"
+        if kind != "application/json":
+            assert answer.text == text, f"{request_id}: {answer.headers}"
+        else:
+            _shape(request_id, answer.json(), request["expect"]["body"])
+    _what_they_did(portal, gsm)
 
 
 def _shape(request_id: str, answer: Any, sample: Any) -> None:
@@ -150,7 +150,7 @@ def _shape(request_id: str, answer: Any, sample: Any) -> None:
         assert list(answer) == ["test->"]
         _alike(answer["test->"], sample["test->"])
     else:
-        agents = [f"PJSIP/agent{n}" for n in (1, 2, 3)]
+        agents = sorted(["PJSIP/agent1", "PJSIP/agent2", "PJSIP/agent3", f"PJSIP/{STAYS}"])
         assert (next(iter(answer)), sorted(list(answer)[1:])) == ("test->", agents)
         _alike(answer["test->"], sample["test->"])
         for agent in agents:
@@ -170,7 +170,7 @@ def _what_they_did(portal: Portal, gsm: Path) -> None:
     (scheduled,) = floor.contacts("Sales->")
     assert (scheduled["rank"], scheduled["main_number"]) == (0, "+59898344484")
     assert [row["rank"] for row in floor.contacts("nombreCampana<-")] == [1], "the second one is the same wish"
-    assert [row["rank"] for row in floor.contacts("nombreCampana->")] == [2, 2, 0] or True
+    assert [row["rank"] for row in floor.contacts("nombreCampana->")] == [2, 0], "a list has each number once"
     wait_for(lambda: floor.contacts("prueba1"), "the base is loaded", 20, floor.tail)
     (loaded,) = floor.contacts("prueba1")
     assert (loaded["main_number"], loaded["agentphone"]) == ("+59898344484", "1001")
@@ -213,39 +213,49 @@ def hook() -> Iterator[Hook]:
 
 
 def test_a_base_and_a_task_are_dialed_and_their_results_recordings_and_webhooks_come_back(
-    lab: Lab, tmp_path: Path, hook: Hook
+    portal: Portal, hook: Hook
 ) -> None:
-    with served(lab, tmp_path) as portal:
-        floor = portal.floor
-        floor.rules("Ventas->", **TEAM, amd="true")
-        floor.run("webhook", "create", hook.url, "--event", "attempt.closed")
-        talking, busy, task = number(0, 1), number(2, 1), number(0, 2)
-        rows = f"Ventas->;{talking};name=Ana:due=7;H=0={number(3, 1)};9999;\nVentas->;{busy};;;1;\n"
-        answer = portal.result(
-            "Dialers/uploadbase",
-            filename="mayo.csv",
-            fileb64=base64.b64encode(rows.encode()).decode(),
-            campaign="Ventas->",
-            cant="2",
-            username="u",
-        )
-        assert answer == "1"
-        wait_for(lambda: len(floor.contacts("Ventas->")) == 2, "the base is loaded", 20, floor.tail)
-        call = {"calldate": None, "campaign": "Ventas->", "destination": task, "alternatives": "", "agent": ""}
-        more = {"data": "order=5", "source": "crm", "bulk": False, "automatic": True}
-        assert portal.result("Dialers/DialerTask", call=call | more) == "1"
-        floor.start("Ventas->")
-        floor.wait_finished("Ventas->")
-        consistent(floor)
-        _results_are_read_back(portal, talking, busy, task)
-        wait_for(lambda: len(hook.bodies) >= 3, "three calls are told of", 20, floor.tail)
-        told = {body["data"]["number"]: body["data"]["disposition"] for body in hook.bodies}
-        assert told == {talking: "answered", busy: "busy", task: "answered"}
-        _queue_agrees(portal)
+    floor = portal.floor
+    floor.rules("Mayo->", **TEAM, agents="agent1,agent2", amd="true")
+    floor.run("webhook", "create", hook.url, "--event", "attempt.closed", "--campaign", "Mayo->")
+    talking, busy, task = number(0, 1), number(2, 1), number(0, 2)
+    rows = f"Mayo->;{talking};name=Ana:due=7;H=0={number(3, 1)};9999;\nMayo->;{busy};;;1;\n"
+    answer = portal.result(
+        "Dialers/uploadbase",
+        filename="lista mayo.csv",
+        fileb64=base64.b64encode(rows.encode()).decode(),
+        campaign="Mayo->",
+        cant="2",
+        username="u",
+    )
+    assert answer == "1"
+    wait_for(lambda: len(floor.contacts("Mayo->")) == 2, "the base is loaded", 20, floor.tail)
+    call = {"calldate": None, "campaign": "Mayo->", "destination": task, "alternatives": "", "agent": ""}
+    more = {"data": "order=5", "source": "crm", "bulk": False, "automatic": True}
+    assert portal.result("Dialers/DialerTask", call=call | more) == "1"
+    with _away(portal.floor.lab, STAYS):  # who would talk for a minute
+        floor.start("Mayo->")
+        floor.wait_finished("Mayo->")
+    consistent(floor)
+    _results_are_read_back(portal, talking, busy, task)
+    wait_for(lambda: len(hook.bodies) >= 3, "three calls are told of", 20, floor.tail)
+    told = {body["data"]["number"]: body["data"]["disposition"] for body in hook.bodies}
+    assert told == {talking: "answered", busy: "busy", task: "answered"}
+    _queue_agrees(portal)
+
+
+@contextmanager
+def _away(lab: Lab, agent: str, reason: str = "away") -> Iterator[None]:
+    """The agent is paused for a while."""
+    laboratory.rx(lab, "pbx", f"queue pause member PJSIP/{agent} queue {QUEUE} reason {reason}")
+    try:
+        yield
+    finally:
+        laboratory.rx(lab, "pbx", f"queue unpause member PJSIP/{agent} queue {QUEUE}")
 
 
 def _results_are_read_back(portal: Portal, talking: str, busy: str, task: str) -> None:
-    records = portal.records(campaign="Ventas->")
+    records = portal.records(campaign="Mayo->")
     assert [record["calldate"] for record in records] == sorted(record["calldate"] for record in records)
     by_number = {record["dst"]: record for record in records}
     assert {dst: record["disposition"] for dst, record in by_number.items()} == {
@@ -255,13 +265,13 @@ def _results_are_read_back(portal: Portal, talking: str, busy: str, task: str) -
     }
     record = by_number[talking]
     assert (record["parandvalues"], record["alternatives"]) == ("name=Ana:due=7", f"H=0={number(3, 1)}")
-    assert (record["dialerbase"], record["lastapp"], record["lastdata"]) == ("mayo", "Queue", QUEUE)
+    assert (record["dialerbase"], record["lastapp"], record["lastdata"]) == ("lista_mayo", "Queue", QUEUE)
     assert (by_number[task]["dialerbase"], by_number[task]["parandvalues"]) == ("tasks", "order=5")
     assert by_number[busy]["causecode"] == "17"
     agent = record["peeraccount"]
     assert {each["dst"] for each in portal.records(agent=agent)} >= {talking}
     assert [each["dst"] for each in portal.records(destination=busy)] == [busy]
-    assert [each["dst"] for each in portal.records(mindur="1", exclude=talking)] == [task]
+    assert [each["dst"] for each in portal.records(campaign="Mayo->", mindur="1", exclude=talking)] == [task]
     _a_recording_is_heard(portal, record)
 
 
@@ -283,24 +293,27 @@ def _a_recording_is_heard(portal: Portal, record: dict[str, Any]) -> None:
 
 def _queue_agrees(portal: Portal) -> None:
     """What the API says of the queue is what app_queue says, who is paused and for how long included."""
-    laboratory.rx(portal.floor.lab, "pbx", f"queue pause member PJSIP/agent3 queue {QUEUE} reason lunch")
-    began = time.monotonic()
-    try:
-        wait_for(lambda: _status(portal)["paused"] == 1, "the pause is seen", 10, portal.floor.tail)
+    with _away(portal.floor.lab, "agent3", "lunch"):
+        began = time.monotonic()
+        wait_for(lambda: _member(portal, "agent3")["paused"], "the pause is seen", 10, portal.floor.tail)
+        assert _status(portal)["paused"] == 1
         wait_for(lambda: _counts(portal) == _asterisks(portal.floor.lab), "the figures are the queue's own", 20)
         assert _status(portal)["completed"] >= 2
-        member = portal.post("Supervisor/campaignstatus", queue="Ventas->").json()["PJSIP/agent3"]
+        member = _member(portal, "agent3")
         assert (member["status"], member["paused"], member["pausedreason"]) == (1, True, "lunch")
         assert 0 <= _seconds(member["server"]) <= time.monotonic() - began + 2
         assert member["name"] == "Lab Agent 3"
         summary = portal.post("Supervisor/queuesummary").json()
-        assert [(row["queue"], row["loggedIn"]) for row in summary[:-1]] == [("Ventas->", 3)]
-    finally:
-        laboratory.rx(portal.floor.lab, "pbx", f"queue unpause member PJSIP/agent3 queue {QUEUE}")
+        assert {"queue": "Mayo->", "loggedIn": 4}.items() <= next(r for r in summary if r["queue"] == "Mayo->").items()
 
 
 def _status(portal: Portal) -> dict[str, Any]:
-    found: dict[str, Any] = portal.post("Supervisor/campaignstatus").json()["Ventas->"]
+    found: dict[str, Any] = portal.post("Supervisor/campaignstatus").json()["Mayo->"]
+    return found
+
+
+def _member(portal: Portal, agent: str) -> dict[str, Any]:
+    found: dict[str, Any] = portal.post("Supervisor/campaignstatus", queue="Mayo->").json()[f"PJSIP/{agent}"]
     return found
 
 
@@ -325,28 +338,28 @@ def _seconds(text: str) -> int:
 # --- an agent's calls ------------------------------------------------------------------------------------------------
 
 
-def test_an_agents_call_from_its_first_ring_to_what_came_of_it(lab: Lab, tmp_path: Path) -> None:
-    with served(lab, tmp_path, STAYS) as portal:
-        floor = portal.floor
-        floor.rules("Out->", **TEAM)
-        floor.rules("Again->", **TEAM)
-        floor.wait_free(STAYS)
-        at = log_size(lab)
-        guid = _called(portal, number(0, 3))
-        _the_agent_talks(portal, guid)
-        assert portal.result("Agents/TagRecord", phone="", guid=guid, data="gold") == ""
-        cti = portal.post("Agents/CTI", phone=STAYS).json()
-        assert (cti["guid"], cti["Dialer"]["destination"]) == (guid, number(0, 3))
-        assert portal.result("Agents/HangupPhone", phone=STAYS) == "1"
-        (ended,) = floor.wait_closed("Out->", 1)
-        assert (ended["id"], ended["disposition"], ended["agent"]) == (guid, "answered", f"PJSIP/{STAYS}")
-        assert portal.result("Agents/HangupPhone", phone=STAYS) == "0", "there is no call any more"
-        (record,) = portal.records(data="GOLD")
-        assert (record["guid"], record["src"], record["peeraccount"]) == (guid, "59829001234", STAYS)
-        _a_disposition_is_chosen(portal, guid)
-        _spool_and_blacklist(portal, guid, cti["Dialer"])
-        assert calls_at_carrier(lab, at)[number(0, 3)] == 2, "by hand, and respooled"
-        consistent(floor)
+def test_an_agents_call_from_its_first_ring_to_what_came_of_it(portal: Portal) -> None:
+    floor = portal.floor
+    floor.rules("Out->", **TEAM)
+    floor.rules("Again->", **TEAM)
+    floor.wait_free(STAYS)
+    at = log_size(floor.lab)
+    guid = _called(portal, number(0, 3))
+    _the_agent_talks(portal, guid)
+    assert portal.result("Agents/TagRecord", phone="", guid=guid, data="gold") == ""
+    cti = portal.post("Agents/CTI", phone=STAYS).json()
+    assert (cti["guid"], cti["Dialer"]["destination"]) == (guid, number(0, 3))
+    assert portal.result("Agents/HangupPhone", phone=STAYS) == "1"
+    (ended,) = floor.wait_closed("Out->", 1)
+    assert (ended["id"], ended["disposition"], ended["agent"]) == (guid, "answered", f"PJSIP/{STAYS}")
+    assert portal.result("Agents/HangupPhone", phone=STAYS) == "0", "there is no call any more"
+    (record,) = portal.records(data="GOLD")
+    assert (record["guid"], record["src"], record["peeraccount"]) == (guid, "59829001234", STAYS)
+    _a_disposition_is_chosen(portal, guid)
+    _spool_and_blacklist(portal, cti["Dialer"])
+    _a_context_that_the_dialplan_has_is_taken(portal)
+    assert calls_at_carrier(floor.lab, at)[number(0, 3)] == 2, "by hand, and respooled"
+    consistent(floor)
 
 
 def _called(portal: Portal, destination: str) -> str:
@@ -365,6 +378,16 @@ def _called(portal: Portal, destination: str) -> str:
     )
     assert (answer.status_code, len(answer.text)) == (200, 36), answer.headers
     return answer.text
+
+
+def _a_context_that_the_dialplan_has_is_taken(portal: Portal) -> None:
+    floor = portal.floor
+    floor.wait_free(STAYS)
+    fields = {"phone": STAYS, "context": "from-internal", "outqueue": "Again->", "destination": number(2, 5)}
+    guid = portal.result("Agents/AgentCall", **fields)
+    (ended,) = floor.wait_closed("Again->", 1)
+    assert (ended["id"], ended["disposition"]) == (guid, "busy")
+    assert ended["channel"].startswith("Local/447700900205@from-internal")
 
 
 def _the_agent_talks(portal: Portal, guid: str) -> None:
@@ -389,7 +412,7 @@ def _a_disposition_is_chosen(portal: Portal, guid: str) -> None:
     assert (contact["state"], contact["successful"], contact["tag"]) == ("done", 1, "Sale")
 
 
-def _spool_and_blacklist(portal: Portal, guid: str, dialer: dict[str, Any]) -> None:
+def _spool_and_blacklist(portal: Portal, dialer: dict[str, Any]) -> None:
     """The contact is put back and called again; one that is blacklisted meanwhile is not called."""
     floor = portal.floor
     other = {"campaign": "Out->", "destination": number(0, 4), "alternatives": "", "agent": "", "calldate": None}
@@ -406,6 +429,3 @@ def _spool_and_blacklist(portal: Portal, guid: str, dialer: dict[str, Any]) -> N
     assert {row["contact_id"] for row in floor.of("Out->")} == {floor.contacts("Out->")[0]["id"]}
     barred = floor.contacts("Out->")[1]
     assert (barred["state"], barred["end_reason"], barred["main_number"]) == ("done", "blacklisted", number(0, 4))
-    floor.run("campaign", "stop", "Out->")
-    assert guid != floor.of("Out->")[1]["id"]
-    assert ONCE["trunk"] == "carrier"

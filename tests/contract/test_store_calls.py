@@ -1,5 +1,7 @@
 """Store contract: single calls, and CDRs and recordings page by page."""
 
+from dataclasses import replace
+
 import pytest
 from stores import HOUR, NOW, cdrs, closing, load, person, phone, request
 
@@ -111,4 +113,4 @@ async def test_one_delivery(store: Store) -> None:
     await store.add_webhook(Webhook(id="w", url="https://a.example/", secret="s"))
     made = Delivery(id="d", webhook_id="w", event_id=1, kind="attempt.closed", body="{}", created_at=NOW, retry_at=NOW)
     await store.queue_deliveries("webhooks", 1, [made])
-    assert await store.delivery("d") == made
+    assert replace(await store.delivery("d"), seq=made.seq) == made  # which the store gives

@@ -31,7 +31,7 @@ from astdialer.domain.contact import INVALID, Contact
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.hooks import KINDS, Event, Form, Webhook
-from astdialer.domain.result import due_again
+from astdialer.domain.result import due_again, terminate
 from astdialer.domain.retry import RedialRules, ended, settle
 from astdialer.domain.settings import Settings
 from astdialer.ports import CampaignEvent, Claim, Converted, Delivery, NewEvent, Store, Tried
@@ -204,7 +204,17 @@ async def test_what_is_done_to_a_campaign_is_told(store: Store, demo: Campaign, 
     (found,) = await told(store, begun)
     assert found.kind in KINDS
     assert (found.kind, found.at, found.campaign_id) == (f"campaign.{event}", NOW + 1, demo.id)
-    assert found.body == {"detail": "so", "done_by": "ana"}
+    assert found.body == {"detail": "so", "done_by": "ana", "open_contacts": 0}
+
+
+async def test_with_it_is_told_how_many_contacts_are_left(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1), person(2)])
+    (ended, _) = await store.contacts({"campaign": "demo"}, 10)
+    await store.change_contact(ended["id"], terminate, NOW)
+    begun = await store.last_event()
+    await store.add_event(demo.id, CampaignEvent(at=NOW, event="started"))
+    (found,) = await told(store, begun)
+    assert found.body["open_contacts"] == 1
 
 
 async def test_every_state_of_a_campaign_that_the_engine_brings_about_has_its_kind() -> None:

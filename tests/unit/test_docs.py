@@ -98,7 +98,14 @@ TYPED = (
     *(REFERENCE / f"{name}.md" for name in ("agents", "calendars", "campaign-files", "causes", "routes")),
     *(
         ROOT / "docs/how-to" / f"{name}.md"
-        for name in ("campaign-in-version-control", "check-a-campaign", "rehearse-a-campaign", "several-trunks")
+        for name in (
+            "campaign-in-version-control",
+            "check-a-campaign",
+            "rehearse-a-campaign",
+            "several-trunks",
+            "twin24",
+            "webitel-v4",
+        )
     ),
 )
 

@@ -139,11 +139,13 @@ class AmiTelephony:
         """Whether the dialplan has the extension in the context. Raises Unavailable."""
         if not _CONTEXT.fullmatch(context) or not _EXTENSION.fullmatch(extension):
             return False
-        asked = {"Action": "Getvar", "Variable": f"DIALPLAN_EXISTS({context},{extension},1)"}
-        response = await self.connection(server).action(asked)
-        if response.get("Response") != "Success":
-            raise Unavailable(f"{server}: Getvar: {response.get('Message', 'refused')}")
-        return response.get("Value") == "1"
+        asked = {"Action": "ShowDialPlan", "Context": context, "Extension": extension}
+        try:
+            return bool(await self.connection(server).action_list(asked))
+        except Unavailable as error:
+            if "did not find" in str(error).lower():
+                return False
+            raise
 
     def _server(self, name: str) -> _Server:
         try:

@@ -33,6 +33,8 @@ class InvalidNumber(InvalidSetting):
 class UnknownName(InvalidSetting):
     """A setting names something that is not there."""
 
+    code = "unknown_name"
+
     def __init__(self, key: str, what: str, name: str, remedy: str) -> None:
         AstdialerError.__init__(self, f"no {what} {name!r}: {remedy}")
         self.key, self.value, self.expected = key, name, remedy

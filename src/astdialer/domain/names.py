@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterator
+from itertools import count
 
 from astdialer.domain.errors import InvalidSetting
 
@@ -12,8 +14,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}(->|<-)?")
 AGENT = re.compile(r"[A-Za-z0-9+*#][A-Za-z0-9_.@+*#:/-]{0,127}")
 #: How names of uContact end, by the direction of their calls.
 _SUFFIX = re.compile(r"(->|<-)$")
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.@+-]+")
 _LIST = re.compile(r"\s*,\s*")
+#: What stands between the letters of a folded name, and does not begin or end it.
+_UNFIT, _EDGES, _LONGEST_FOLDED = re.compile(r"[^A-Za-z0-9_.@+-]+"), "_.@+-", 56
 #: Lists of something else than names.
 _ITEMS = {"agents": (AGENT, "extensions or interfaces")}
 
@@ -37,7 +40,7 @@ def base_of(file_name: str) -> str:
     """A base's name from its file's: without folders and the last ending, and with _ for what a name can't have."""
     last = file_name.replace("\\", "/").rpartition("/")[2]
     stem = last.rpartition(".")[0] or last
-    return _NOT_IN_NAMES.sub("_", stem).lstrip("_.@+-")[:64] or "base"
+    return _UNFIT.sub("_", stem).lstrip("_.@+-")[:64] or "base"
 
 
 def parse_names(key: str, text: str) -> tuple[str, ...]:
@@ -48,3 +51,15 @@ def parse_names(key: str, text: str) -> tuple[str, ...]:
         if not pattern.fullmatch(name):
             raise InvalidSetting(key, text, f"{what} joined by commas; {name!r} can't be one")
     return names
+
+
+def folded(text: str, usual: str) -> str:
+    """A name that reads like the text, which may be anything: ``Café №1`` is Cafe-No1. ``usual`` if nothing is left."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return _UNFIT.sub("-", plain).strip(_EDGES)[:_LONGEST_FOLDED].rstrip(_EDGES) or usual
+
+
+def free_names(name: str, taken: Collection[str]) -> Iterator[str]:
+    """The name, then with -2, -3, … behind it; those that are not taken."""
+    numbered = (name if n == 1 else f"{name}-{n}" for n in count(1))
+    return (each for each in numbered if each not in taken)

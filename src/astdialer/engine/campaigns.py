@@ -34,29 +34,34 @@ async def create(
     *,
     done_by: str = SOMEBODY,
     tenant: str = "",
-    complete: bool = True,
+    must_exist: bool = True,
 ) -> Campaign:
-    """A new campaign with these settings, of nobody in particular or of a tenant. Unless it has to be ``complete``,
-    what it names need not be there before it is started.
+    """A new campaign with these settings, of nobody in particular or of a tenant.
 
-    Raises InvalidSetting, and Conflict for a name that is taken or unknown.
+    ``must_exist`` False: what it names may come later; it can't be started before. Raises InvalidSetting, and Conflict
+    for a name that is taken or unknown.
     """
     settings = read_settings(texts)
-    wanted = Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings)
-    if complete:
-        await _check_named(store, wanted, texts)
+    made = Campaign(id=0, name=check_name(name), state=S.IDLE, settings=settings)
+    await _check_named(store, made, texts if must_exist else {})
     event = entry(clock, "created", changes(Settings(), settings), done_by=done_by)
     return await store.create_campaign(name, settings, clock.now(), tenant, event)
 
 
 async def change(
-    store: Store, clock: Clock, name: str, texts: Mapping[str, str], *, done_by: str = SOMEBODY
+    store: Store,
+    clock: Clock,
+    name: str,
+    texts: Mapping[str, str],
+    *,
+    done_by: str = SOMEBODY,
+    must_exist: bool = True,
 ) -> Settings:
     """Change settings, of a running campaign too. Raises NotFound, InvalidSetting and Conflict, and then changes
-    nothing."""
+    nothing. ``must_exist`` False: what it names may come later, unless it runs."""
     campaign = await store.campaign(name)
     settings = read_settings(texts, campaign.settings)
-    await _check_named(store, dataclasses.replace(campaign, settings=settings), texts)
+    await _check_named(store, dataclasses.replace(campaign, settings=settings), texts if must_exist else {})
     await save_settings(store, clock, campaign, settings, done_by)
     return settings
 

@@ -67,10 +67,10 @@ class Directory:
         per_second, known = campaign.settings.calls_per_second, self._paces.get(campaign.id)
         if known and per_second:
             known.per_second = per_second
-        elif per_second:
+        elif per_second and campaign.state in ACTIVE:
             self._paces[campaign.id] = pace = CallRate(per_second)
             pace.took(await self._store.last_call_at(campaign) or 0)
-        else:
+        elif not per_second:
             self._paces.pop(campaign.id, None)
 
     def _fingerprint(self, campaign: Campaign) -> object:

@@ -14,8 +14,8 @@ from astdialer.engine.context import Context
 
 logger = logging.getLogger(__name__)
 
-#: Between two times of asking.
-PERIOD_S = 3.0
+#: Between two times of asking; and while a server has not told anything, as after a start.
+PERIOD_S, SOON_S = 3.0, 0.5
 #: A server that has not answered by then is asked again the next time.
 PATIENCE_S = 20.0
 
@@ -32,7 +32,8 @@ class QueueWatch:
         """Until canceled."""
         while True:
             await asyncio.gather(*(self._look(server) for server in self._telephony.servers))
-            await self._clock.sleep(PERIOD_S)
+            know_all = len(self._figures) == len(self._telephony.servers)
+            await self._clock.sleep(PERIOD_S if know_all else SOON_S)
 
     async def _look(self, server: str) -> None:
         try:

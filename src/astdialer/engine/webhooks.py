@@ -344,7 +344,10 @@ class Herald:
                 line.drop()
                 if line.is_idle:
                     del self._lines[webhook_id]
+        due = await self._store.due_webhooks(self._clock.now()) if enabled else ()
         for webhook in enabled.values():
+            if webhook.id not in due and webhook.id not in self._lines:
+                continue
             if webhook.id not in self._lines:
                 self._lines[webhook.id] = Line(self._store, self._notifier, self._clock, webhook)
             await self._lines[webhook.id].look(webhook)

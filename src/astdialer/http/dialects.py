@@ -11,6 +11,8 @@ from astdialer.http.twin24 import api as twin24
 from astdialer.http.twin24.words import twin24_words
 from astdialer.http.ucontact import api as ucontact
 from astdialer.http.v1 import api as native
+from astdialer.http.webitel3 import api as webitel3
+from astdialer.http.webitel3.words import webitel_words
 from astdialer.http.webitel4 import api as webitel4
 from astdialer.http.webitel4.words import call_words
 
@@ -18,6 +20,7 @@ from astdialer.http.webitel4.words import call_words
 WORDS: Mapping[Form, Words] = {
     Form.NATIVE: native_words,
     Form.TWIN24: twin24_words,
+    Form.WEBITEL: webitel_words,
     Form.WEBITEL_CALL: call_words,
 }
 
@@ -27,6 +30,7 @@ def dialects() -> Sequence[Dialect]:
     return (
         native.dialect(),
         ucontact.dialect(),
+        webitel3.dialect(),
         webitel4.dialect(),
         twin24.dialect(),
     )

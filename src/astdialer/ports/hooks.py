@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -86,6 +86,9 @@ class HookStore(Protocol):
     async def queue_deliveries(self, follower: str, event_id: int, deliveries: Sequence[Delivery]) -> None:
         """Queue messages and move the follower, in one transaction. Those for webhooks that are gone, or disabled, are
         left out."""
+
+    async def due_webhooks(self, now: int) -> Collection[str]:
+        """Ids of the webhooks that have anything to be sent now."""
 
     async def due_deliveries(self, webhook_id: str, now: int, limit: int) -> Sequence[Delivery]: ...
     async def note_tries(self, tries: Sequence[Tried]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from astdialer.domain.errors import NotFound
@@ -86,6 +86,10 @@ class Hooks:
             await tx.execute("move_follower", {"name": follower, "event_id": event_id})
 
         await self._quietly(queue)
+
+    async def due_webhooks(self, now: int) -> Collection[str]:
+        """Ids of the webhooks that have anything to be sent now."""
+        return {row["id"] for row in await self._db.read("due_webhooks", {"now": now})}
 
     async def due_deliveries(self, webhook_id: str, now: int, limit: int) -> Sequence[Delivery]:
         """What is to be sent to a webhook now, what waits longest first."""

@@ -168,10 +168,13 @@ def _in_zone(contact: NewContact, zone: str) -> NewContact:
 
 async def end_at_once(tx: Writing, contact_id: int, new: NewContact, now: int) -> None:
     """Nobody will ever be called: an end is told of that, as of every other."""
-    if has_no_number(new):
-        await _end(tx, await loaded_contact(tx, contact_id), INVALID, Cause.INVALID_NUMBER_FORMAT, now)
-    elif has_expired(new, now):
+    if has_expired(new, now):
         await _end(tx, await loaded_contact(tx, contact_id), EXPIRED, EndCause.MEMBER_EXPIRED, now)
+    elif has_no_number(new):
+        is_invalid = any(number.end_reason == INVALID for number in new.numbers)
+        cause = Cause.INVALID_NUMBER_FORMAT if is_invalid else EndCause.NO_COMMUNICATIONS
+        reason = INVALID if is_invalid else new.numbers[0].end_reason
+        await _end(tx, await loaded_contact(tx, contact_id), reason, cause, now)
 
 
 def has_no_number(new: NewContact) -> bool:

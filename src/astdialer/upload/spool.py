@@ -18,6 +18,9 @@ from astdialer.upload.numbers import NumberReader, read_prefix
 from astdialer.upload.report import UploadReport
 from astdialer.upload.zones import zones_of
 
+#: Rows of a transaction: between two the engine has its turn, whose thread this is.
+AT_ONCE = 200
+
 
 def number_reader(settings: Engine) -> Callable[[str, str], NewNumber]:
     """Reads a number that somebody wrote, of a type, as an upload does. What it returns raises InvalidNumber."""
@@ -98,6 +101,7 @@ def _options(job: UploadJob, campaigns: Mapping[str, Campaign], settings: Engine
         encoding=given.get("encoding", ""),
         delimiter=given.get("delimiter", ""),
         rejects=Path(job.path + REJECTS),
+        batch=AT_ONCE,
         dry_run=bool(given.get("dry_run")),
     )
 

@@ -157,16 +157,23 @@ async def test_the_figures_of_queues_come_without_their_members() -> None:
 
 
 async def test_whether_the_dialplan_leads_somewhere() -> None:
+    def listed(session: Session, action: dict[str, str]) -> None:
+        session.answer(action, "Response: Success", "EventList: start", "Message: DialPlan list will follow")
+        session.answer(action, "Event: ListDialplan", "Context: from-agents", "Extension: _X.", "Priority: 1")
+        session.answer(action, "Event: ShowDialPlanComplete", "EventList: Complete", "ListItems: 1")
+
     async with linked() as (telephony, peer, _):
-        peer.script["Getvar"] = lambda s, a: s.answer(a, "Response: Success", "Value: 1")
+        peer.script["ShowDialPlan"] = listed
         assert await as_port(telephony).leads("pbx", "from-agents", "442079460123")
-        assert dict(peer.last.actions[-1])["Variable"] == "DIALPLAN_EXISTS(from-agents,442079460123,1)"
+        asked = dict(peer.last.actions[-1])
+        assert (asked["Context"], asked["Extension"]) == ("from-agents", "442079460123")
         for context, extension in (("a,b", "1"), ("<context>", "1"), ("x", "1)${SHELL(id)}"), ("", "1"), ("x", "")):
             assert not await telephony.leads("pbx", context, extension)
-        assert peer.last.names.count("Getvar") == 1, "what can't be one is not asked for"
-        peer.script["Getvar"] = lambda s, a: s.answer(a, "Response: Success", "Value: 0")
+        assert peer.last.names.count("ShowDialPlan") == 1, "what can't be one is not asked for"
+        missing = "Message: Did not find context nowhere"
+        peer.script["ShowDialPlan"] = lambda s, a: s.answer(a, "Response: Error", missing)
         assert not await telephony.leads("pbx", "nowhere", "1")
-        peer.script["Getvar"] = lambda s, a: s.answer(a, "Response: Error", "Message: Permission denied")
+        peer.script["ShowDialPlan"] = lambda s, a: s.answer(a, "Response: Error", "Message: Permission denied")
         with pytest.raises(Unavailable, match="Permission denied"):
             await telephony.leads("pbx", "from-agents", "1")
 

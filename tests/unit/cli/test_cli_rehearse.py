@@ -69,6 +69,17 @@ def test_json_has_every_figure_of_each_mode() -> None:
     assert found["modes"][0]["steps"][-1]["hour"] == 0.5
 
 
+def test_a_campaigns_own_pace_is_reckoned_with() -> None:
+    def rate() -> list[str]:
+        lines = done("rehearse", "sales", *SHORT, "--mode", "progressive").output.splitlines()
+        (line,) = (line for line in lines if line.startswith("calls per second"))
+        return line.split()[3:]
+
+    assert rate() == ["5", "carrier"]
+    done("campaign", "set", "sales", "calls_per_second=1/4")
+    assert rate() == ["0.25", "calls_per_second"]
+
+
 def test_the_same_seed_gives_the_same_and_another_one_does_not() -> None:
     first, again, other = (shown("rehearse", "sales", *SHORT, "--seed", seed) for seed in ("3", "3", "4"))
     assert first == again

@@ -10,7 +10,7 @@ from engine_doubles import NOON, Rig, member, rig
 from astdialer.domain.agent import AgentStatus
 from astdialer.domain.errors import Unavailable
 from astdialer.domain.queue import QueueFigures
-from astdialer.engine.queues import PERIOD_S, QueueWatch, Stays
+from astdialer.engine.queues import PERIOD_S, SOON_S, QueueWatch, Stays
 
 SALES, CARE = (QueueFigures(server="default", queue=name, completed=3) for name in ("sales", "care"))
 
@@ -54,10 +54,13 @@ async def test_a_queue_that_can_not_be_asked_has_no_figures(made: Rig, watch: Qu
     assert watch.figures() == [SALES]
 
 
-async def test_a_server_that_is_down_is_not_asked(made: Rig, watch: QueueWatch) -> None:
+async def test_a_server_that_is_down_is_not_asked_and_is_as_soon_as_it_is_up(made: Rig, watch: QueueWatch) -> None:
     made.telephony.figures, made.telephony.up = [SALES], False
-    await made.clock.advance(PERIOD_S + 0.1)
+    await made.clock.advance(2 * PERIOD_S)
     assert watch.figures() == []
+    made.telephony.up = True
+    await made.clock.advance(SOON_S)
+    assert watch.figures() == [SALES]
 
 
 def test_how_long_a_member_has_been_as_it_is() -> None:

@@ -26,6 +26,7 @@ from astdialer.http.access import Needs
 from astdialer.http.application import make
 from astdialer.http.dialects import dialects
 from astdialer.http.services import Services
+from astdialer.http.webitel3.ids import object_id
 from astdialer.ports import Delivery, UploadJob
 
 
@@ -88,6 +89,10 @@ DOCUMENT = APP.openapi()
 #: Which of the furnished things stands for a parameter of a path: the first pattern that the path up to it fits.
 PLACES = (
     (r"/campaigns.*\{name\}$", "campaign"),
+    (r"^/api/v2/dialer/\{dialer\}$", "dialer"),
+    (r"^/api/v2/dialer/.*\{member\}$", "member"),
+    (r"^/api/v2/calendars/\{calendar\}$", "dialer_calendar"),
+    (r"^/api/v2/dialer/.*\{(state|number)\}$", "dialer_state"),
     (r"/trunks/\{name\}$", "trunk"),
     (r"/routes/\{name\}$", "route"),
     (r"/calendars/\{name\}$", "calendar"),
@@ -163,6 +168,10 @@ async def furnish(api: Hands, tenant: str = "") -> Furnished:
         "folder": DATE,
         "file": f"{guid}.mp3",
         "task": await _task(api, tenant),
+        "dialer": object_id(campaign.id),
+        "member": object_id(contact_id or 0),
+        "dialer_calendar": object_id(1),
+        "dialer_state": "1",
     }
     secrets = ("theirs", "theirbase", "theirjob", "theirtoken", "their.example.com", "Their Ann", "+442079469999", guid)
     return Furnished(values, secrets)

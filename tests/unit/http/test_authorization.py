@@ -19,11 +19,10 @@ from astdialer.domain.access import Role
 
 #: Endpoints that ask for no token, on purpose.
 OPEN = {
-    "GET /healthz",
-    "GET /readyz",
-    "HEAD /healthz",
-    "HEAD /readyz",
+    *(f"{method} /{name}" for method in ("GET", "HEAD") for name in ("healthz", "readyz")),
     # logins
+    "POST /login",
+    "POST /logout",
     *(f"POST /Integra/resources/auth/{name}" for name in ("getUserToken", "UserLogin", "EndSession")),
     *(f"POST {prefix}/api/v1/auth/{name}" for prefix in ("", "/iam") for name in ("login", "refresh")),
     *(f"GET {prefix}/api/v1/auth/refresh" for prefix in ("", "/iam")),
@@ -120,7 +119,7 @@ def everything(path: Path) -> Mapping[str, list[tuple[Any, ...]]]:
     connection = sqlite3.connect(path)
     try:
         found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-        names = [name for (name,) in found if name not in ("idempotency", "sqlite_sequence", "followers")]
+        names = [name for (name,) in found if name not in ("idempotency", "sqlite_sequence", "followers", "revision")]
         return {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
     finally:
         connection.close()

@@ -342,7 +342,7 @@ async def test_a_sender_who_falls_silent_is_given_up(api: Hands) -> None:
         return {"type": "http.request", "body": CSV, "more_body": True}
 
     answers = await asked(api, receive)
-    assert answers[0]["status"] == 408
+    assert answers[0]["status"] in (408, 503)  # the body's own limit, or that of requests
     assert spooled(api) == []
 
 

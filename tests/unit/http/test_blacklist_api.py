@@ -229,7 +229,7 @@ async def test_a_sender_of_a_list_who_falls_silent_is_given_up_and_what_came_is_
         await asyncio.sleep(3600)
 
     answer = await api.ask("POST", "/v1/blacklist/import", content=slow())
-    assert answer.status_code == 408
+    assert answer.status_code in (408, 503)  # the body's own limit, or that of requests
     assert await listed(api) == [(ANA, "*")]
 
 

@@ -257,6 +257,17 @@ async def test_a_message_waits_as_long_as_its_receiver_asks(api: Hands) -> None:
                 assert delivery.retry_at - delivery.created_at == 600_000
 
 
+async def test_what_a_receiver_does_not_take_comes_again(api: Hands) -> None:
+    async with receiver(statuses=[500, 503, 200]) as to, herald(api):
+        task_id = await told_task(api, to, events={"CALL_ENDED": True})
+        await called(api, task_id, D.BUSY)
+        for count in (1, 2, 3):
+            await to.wait_for(count)
+            api.clock.at += 60_000
+    assert len({headers["webhook-id"] for headers, _ in to.taken}) == 1
+    assert len({body for _, body in to.taken}) == 1
+
+
 async def test_a_candidate_that_came_with_nothing_gives_nothing_back(api: Hands) -> None:
     async with receiver() as to, herald(api):
         task_id = await made(api, webhookUrls=[to.url])

@@ -1,8 +1,7 @@
 """Webitel v4: members of queues, one by one and in bulk, shown, changed, cancelled, removed."""
 
-import asyncio
 import json
-import time
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,13 @@ from http_hands import NOW, Hands, hands
 
 from astdialer.domain.access import Role
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.contact import INVALID, Contact, ContactState, Rank
+from astdialer.domain.contact import INVALID, Contact, ContactState, NewContact, NewNumber, Rank
 from astdialer.domain.errors import Unavailable
 from astdialer.domain.retry import succeeded
+from astdialer.engine.members import BATCH
 from astdialer.http.webitel4.incoming import our_priority
+from astdialer.http.webitel4.shapes import Bulk
+from astdialer.ports import BaseUpload
 
 REQUESTS = {each["id"]: each for each in json.loads((Path(__file__).parents[2] / "requests.json").read_text())}
 PERSON = "+447700900001"
@@ -182,6 +184,16 @@ async def test_one_display_of_all_numbers_is_what_called_persons_see(api: Hands,
     made = await add(api, queue, body)
     assert (await contact(api, made)).params["outbound_caller_id_number"] == "442079460001"
     assert made["variables"] == {}
+
+
+async def test_a_communication_that_was_stopped_is_not_called(api: Hands, queue: Campaign) -> None:
+    body = one(PERSON, "+447700900002")
+    body["communications"][0]["stop_at"] = NOW - HOUR
+    made = await add(api, queue, body)
+    assert [each["stop_at"] for each in made["communications"]] == [str(NOW - HOUR), "0"]
+    assert [n.is_open for n in (await contact(api, made)).numbers] == [False, True]
+    body["communications"][1]["stop_at"] = str(NOW)
+    assert (await add(api, queue, body))["stop_cause"] == "no_communications"
 
 
 async def test_an_agents_member_is_the_agents_alone(api: Hands, queue: Campaign) -> None:
@@ -465,26 +477,37 @@ async def test_a_queue_is_a_campaign(api: Hands, queue: Campaign) -> None:
 # --- many at a time --------------------------------------------------------------------------------------------------
 
 
-async def test_thousands_are_loaded_at_once_and_the_engine_goes_on_meanwhile(api: Hands, queue: Campaign) -> None:
+async def test_thousands_are_loaded_at_once_and_none_of_it_in_the_thread_of_the_calls(
+    api: Hands, queue: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their body and their numbers are read elsewhere, and no transaction has more than a batch of them."""
     items = [one(f"+44770090{n:04}", name=f"m{n}", priority=n) for n in range(1200)]
     items[7]["communications"][0]["destination"] = "Reception"
     items[8]["expire_at"] = NOW - 1
-    longest, over = 0.0, asyncio.Event()
+    read, add_to_upload, parse = api.services.read_number, api.store.add_to_upload, Bulk.model_validate_json
+    threads, sizes = set[int](), list[int]()
 
-    async def beat() -> None:
-        nonlocal longest
-        while not over.is_set():
-            before = time.monotonic()
-            await asyncio.sleep(0.01)
-            longest = max(longest, time.monotonic() - before - 0.01)
+    def reading(text: str, kind: str) -> NewNumber:
+        threads.add(threading.get_ident())
+        return read(text, kind)
 
-    heart = asyncio.create_task(beat())
+    def parsing(raw: bytes) -> Bulk:
+        threads.add(threading.get_ident())
+        return parse(raw)
+
+    async def adding(upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
+        sizes.append(len(contacts))
+        return await add_to_upload(upload, contacts, now)
+
+    object.__setattr__(api.services, "read_number", reading)
+    monkeypatch.setattr(Bulk, "model_validate_json", parsing)
+    monkeypatch.setattr(api.store, "add_to_upload", adding)
     answer = await api.ask("POST", f"/call_center/queues/{queue.id}/members/bulk", json={"items": items})
-    over.set()
-    await heart
+    assert threads
+    assert threading.get_ident() not in threads
+    assert sizes == [BATCH, BATCH, len(items) - 2 * BATCH]
     ids = answer.json()["ids"]
     assert len(set(ids)) == len(items)
-    assert longest < 0.5, "calls are placed by the same thread"
     shown = (await api.ask("GET", f"/call_center/queues/{queue.id}/members", params={"id": ids[6:9]})).json()["items"]
     assert [(each["name"], each["priority"], each["stop_cause"]) for each in reversed(shown)] == [
         ("m6", 6, ""),

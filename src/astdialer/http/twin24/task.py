@@ -87,7 +87,7 @@ async def made_of(
         texts,
         done_by=access.name,
         tenant=access.tenant,
-        complete=False,
+        must_exist=False,
     )
     for one in told:
         options = {"taskId": identity, "botId": body.get("defaultExecData"), "channel": body.get("secondExecData")}
@@ -125,7 +125,8 @@ async def forget_receivers(found: Services) -> None:
     campaigns_by_id = {campaign.id: campaign for campaign in await found.store.campaigns()}
     for webhook in await found.store.webhooks():
         campaign = campaigns_by_id.get(webhook.campaign_id or 0)
-        if webhook.form is not Form.TWIN24 or campaign is None or not _is_over(campaign, now):
+        is_old = webhook.form is Form.TWIN24 and webhook.created_at < now - DAY_MS
+        if not is_old or campaign is None or not _is_over(campaign, now):
             continue
         (last, *_) = await found.store.history(campaign.id, 1)
         if last.at < now - DAY_MS and not await found.store.deliveries(webhook.id, "pending", 1):

@@ -16,17 +16,12 @@ from astdialer.http.v1.numbers import refusal
 
 router = APIRouter(tags=["campaigns"], route_class=IdempotentRoute, responses=PROBLEMS)
 
-TOML_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/toml": {
-                "schema": {"type": "string"},
-                "example": 'format = 1\nname = "spring"\ntrunks = ["carrier"]\n\n[settings]\ntrunk = "carrier"\n',
-            }
-        },
-    }
+#: As text: application/toml is no type that clients made from the document can send.
+_TOML = {
+    "schema": {"type": "string"},
+    "example": 'format = 1\nname = "spring"\ntrunks = ["carrier"]\n\n[settings]\ntrunk = "carrier"\n',
 }
+TOML_BODY = {"requestBody": {"required": True, "content": {"text/plain": _TOML}}}
 
 
 class ImportedCampaign(CampaignDetail):

@@ -73,6 +73,11 @@ UPDATE deliveries SET state = :state, tries = tries + 1, retry_at = coalesce(:re
   delivered_at = :delivered_at, status = :status, error = :error
 WHERE id = :id AND created_at = :created_at AND (state = 'pending' OR :state = 'delivered')
 
+-- name: due_webhooks
+SELECT id FROM webhooks w WHERE EXISTS (
+  SELECT 1 FROM deliveries INDEXED BY deliveries_pending
+  WHERE webhook_id = w.id AND state = 'pending' AND retry_at <= :now)
+
 -- name: give_up
 -- Those older than an instant, or more than may wait, the oldest first.
 UPDATE deliveries SET state = 'dead', error = iif(error = '', :why, error) WHERE seq IN (

@@ -1,0 +1,300 @@
+"""Members of a dialer: contacts in Webitel's words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from astdialer.domain.access import Access, Permission
+from astdialer.domain.campaign import Campaign
+from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.errors import AstdialerError, Conflict, NotFound
+from astdialer.domain.result import due_again, started_over
+from astdialer.domain.retry import settle
+from astdialer.engine import campaigns
+from astdialer.engine.contacts import main_number
+from astdialer.engine.removal import remove_contacts
+from astdialer.http.services import Services
+from astdialer.http.webitel3 import answers, ids
+from astdialer.http.webitel3.aggregate import pipeline
+from astdialer.http.webitel3.answers import NAME, Said
+from astdialer.http.webitel3.auth import Found, Loads, Reads
+from astdialer.http.webitel3.bodies import body_of, table_of
+from astdialer.http.webitel3.dialers import campaign_of, start
+from astdialer.http.webitel3.memberdocs import KIND, Known, created_on, frame_of, known_of, member_document, sent
+from astdialer.http.webitel3.people import BASE, Person, change_of, cleaned, new_person
+from astdialer.http.webitel3.queries import Document, compiled, listing
+from astdialer.ports import ForeignObject
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"])
+
+#: Members that are looked at together; others have their turn between two of these.
+BATCH = 500
+#: Members that a filter, a sort or a pipeline may look at.
+MOST_LOOKED_AT = 100_000
+
+
+@router.get("")
+async def list_members(request: Request, found: Found, access: Reads, dialer: str) -> Response:
+    """A page of the members, in the order in which they came."""
+    campaign = await campaign_of(found, access, dialer)
+    wanted = listing(request)
+    if wanted.test is None and not wanted.sort:
+        contacts = await found.store.contacts_at(campaign.id, wanted.skip, wanted.limit)
+        page = replace(wanted, skip=0).page(await _documents(found, campaign, contacts))
+    else:
+        page = wanted.page([document async for document in _every(found, campaign)])
+    return answers.data(page)
+
+
+@router.get("/count")
+async def count_members(request: Request, found: Found, access: Reads, dialer: str) -> Response:
+    """How many a filter means."""
+    campaign = await campaign_of(found, access, dialer)
+    test = listing(request).test
+    if test is None:
+        counts = await found.store.counts(campaign.id)
+        return answers.data(counts.ready + counts.waiting + counts.in_call + counts.held + counts.done)
+    return answers.data(sum([1 async for document in _every(found, campaign) if test(document)]))
+
+
+@router.post("/aggregate")
+async def aggregate_members(request: Request, found: Found, access: Reads, dialer: str) -> Response:
+    """Figures by a pipeline."""
+    campaign = await campaign_of(found, access, dialer)
+    run = pipeline(await body_of(request))
+    return answers.data(run([document async for document in _every(found, campaign)]))
+
+
+@router.post("")
+async def add_members(request: Request, found: Found, access: Loads, dialer: str) -> Response:
+    """One, or many: all of them or none. ``autoRun=true`` starts the dialer as well."""
+    campaign = await campaign_of(found, access, dialer)
+    body = await body_of(request)
+    given = body if isinstance(body, list) else [{} if body is None else body]
+    if not given or not all(isinstance(each, dict) for each in given):
+        raise Said(400, "Bad request: data is required. Expected a member, or a list of members")
+    auto_run = request.query_params.get("autoRun") == "true"
+    if auto_run:
+        access.require(Permission.CAMPAIGNS)
+    people = []
+    for at, each in enumerate(given):
+        people.append(_person(found, each, at if isinstance(body, list) else None))
+        if at % BATCH == BATCH - 1:
+            await asyncio.sleep(0)
+    added = [
+        each for at in range(0, len(people), BATCH) for each in await _add(found, campaign, people[at : at + BATCH])
+    ]
+    if auto_run:
+        await _run(found, access, campaign)
+    return answers.inserted([ids.object_id(each) for each in added])
+
+
+@router.delete("")
+async def remove_members(request: Request, found: Found, access: Loads, dialer: str) -> Response:
+    """Those that the filter in the body means; who is in a call stays."""
+    campaign = await campaign_of(found, access, dialer)
+    query = await body_of(request)
+    if not isinstance(query, dict):
+        raise Said(400, "Bad request: filter is required.")
+    test = compiled({key: value for key, value in query.items() if key not in ("access_token", "x_key")})
+    meant = [ids.number_of(document["_id"]) async for document in _every(found, campaign) if test(document)]
+    count = 0
+    for at in range(0, len(meant), BATCH):
+        some = meant[at : at + BATCH]
+        count += len(await remove_contacts(found.store, found.clock, campaign, some, done_by=access.name))
+    return answers.deleted(count)
+
+
+@router.put("/reset")
+async def reset_members(request: Request, found: Found, access: Loads, dialer: str) -> Response:
+    """Call again, from the start, whoever is done without success and came at ``from`` or later."""
+    campaign = await campaign_of(found, access, dialer)
+    since = request.query_params.get("from", "")
+    if not (since.isascii() and since.isdigit() and len(since) <= 15):
+        raise Said(400, f"from = {since[:40]!r}: expected milliseconds since 1970")
+    if request.query_params.get("_log") == "true" and access.tenant:
+        raise Said(403, "Bad request: resetLog allow from root.")
+    count = 0
+    frame = await frame_of(found, campaign)
+    async for contacts in _batches(found, campaign):
+        for known in await known_of(found, contacts, calls=False):
+            if created_on(known, frame) >= int(since) and await _reset(found, known.contact):
+                count += 1
+    await campaigns.note(
+        found.store, found.clock, campaign, "changed", f"{count} members were reset", done_by=access.name
+    )
+    return answers.info(count)
+
+
+@router.get("/{member}")
+async def show_member(found: Found, access: Reads, dialer: str, member: str) -> Response:
+    """The document as it was sent, with what has become of it."""
+    campaign, contact = await member_of(found, access, dialer, member)
+    (document,) = await _documents(found, campaign, [contact])
+    return answers.data(document)
+
+
+@router.put("/{member}")
+async def change_member(request: Request, found: Found, access: Loads, dialer: str, member: str) -> Response:
+    """Put every key that is given in the place of the one that was there. Numbers keep what they have counted."""
+    campaign, contact = await member_of(found, access, dialer, member, words=f"Member {member} not found")
+    changed = cleaned(await table_of(request))
+    (known,) = await known_of(found, [contact])
+    document = sent(known, await frame_of(found, campaign)) | changed
+    now = found.clock.now()
+    change = change_of(changed, document, found.read_number, now)
+    if "communications" in changed:
+        await _check_main(found, contact, change(contact))
+    try:
+        await found.store.change_contact(contact.id, change, now)
+    except Conflict:
+        raise Said(406, f"Member {member} locked") from None
+    await keep(found, known, document=document)
+    return answers.updated()
+
+
+@router.delete("/{member}")
+async def remove_member(found: Found, access: Loads, dialer: str, member: str) -> Response:
+    """Not while it is in a call."""
+    campaign, contact = await member_of(found, access, dialer, member, status=406, words="Not Acceptable")
+    if not await remove_contacts(found.store, found.clock, campaign, [contact.id], done_by=access.name):
+        raise Said(406, "Not Acceptable")
+    return answers.deleted()
+
+
+# --- what they share -------------------------------------------------------------------------------------------------
+
+
+async def member_of(
+    found: Services, access: Access, dialer: str, member: str, *, words: str = "", status: int = 404
+) -> tuple[Campaign, Contact]:
+    """The dialer, and a member of it. Raises Said."""
+    campaign = await campaign_of(found, access, dialer)
+    missing = Said(status, words or f"Not found {member} in dialer {dialer}")
+    try:
+        contact = await found.store.load_contact(ids.number_of(member))
+    except NotFound:
+        raise missing from None
+    if contact.campaign_id != campaign.id:
+        raise missing
+    return campaign, contact
+
+
+async def keep(found: Services, known: Known, **parts: Any) -> None:
+    """Keep a member's document, or what was said of its calls."""
+    now = found.clock.now()
+    kept = ForeignObject(
+        dialect=NAME,
+        kind=KIND,
+        id=str(known.contact.id),
+        name=str(known.contact.campaign_id),
+        body=(dict(known.kept.body) if known.kept else {}) | parts,
+        created_at=known.kept.created_at if known.kept else now,
+        changed_at=now,
+    )
+    await found.store.save_foreign(kept)
+
+
+def _person(found: Services, document: Mapping[str, Any], at: int | None) -> Person:
+    try:
+        return new_person(document, found.read_number)
+    except Said as problem:
+        if at is None or str(problem).startswith("Bad comm"):  # Webitel's own words
+            raise
+        raise Said(problem.status, f"[{at}].{problem}") from None
+
+
+async def _add(found: Services, campaign: Campaign, people: Sequence[Person]) -> list[int]:
+    now = found.clock.now()
+    added = await found.store.add_to_base(campaign.id, BASE, [each.contact for each in people], now)
+    new = [(contact_id, each) for contact_id, each in zip(added, people, strict=True) if contact_id is not None]
+    documents = [
+        ForeignObject(
+            dialect=NAME,
+            kind=KIND,
+            id=str(contact_id),
+            tenant=campaign.tenant,
+            name=str(campaign.id),
+            body={"document": dict(each.document)},
+            created_at=now,
+            changed_at=now,
+        )
+        for contact_id, each in new
+    ]
+    await found.store.save_documents(documents)
+    return [contact_id for contact_id, _ in new]
+
+
+async def _run(found: Services, access: Access, campaign: Campaign) -> None:
+    """As Webitel does: the members are there, whether or not the dialer can be started."""
+    try:
+        await start(found, access, await campaign_of(found, access, ids.object_id(campaign.id)))
+    except AstdialerError as error:
+        logger.warning("webitel3.not_started", extra={"campaign": campaign.name, "why": str(error)})
+
+
+async def _check_main(found: Services, contact: Contact, changed: Contact) -> None:
+    """A base that was uploaded has each main number once. Raises Said."""
+    main = main_number(changed)
+    if main == main_number(contact):
+        return
+    bases = {row["id"]: row["base"] for row in await found.store.bases(contact.campaign_id)}
+    if bases.get(contact.base_id) == BASE:
+        return
+    for other in await found.store.contacts_with(main, contact.campaign_id, open_only=False):
+        if other.id != contact.id and other.base_id == contact.base_id and main_number(other) == main:
+            raise Said(400, f"communications[0].number: {main} is member {ids.object_id(other.id)} already")
+
+
+async def _reset(found: Services, contact: Contact) -> bool:
+    """Whether it is called again."""
+    now = found.clock.now()
+
+    def again(known: Contact) -> Contact:
+        opened = started_over(known)
+        is_over = known.expires_at is not None and known.expires_at <= now
+        if known.state is not ContactState.DONE or known.successful or is_over:
+            raise Conflict("not one of these")
+        if not any(number.is_open for number in opened.numbers):
+            raise Conflict("no number is left")
+        return settle(replace(due_again(opened, now), preferred="", any_hour=False), "reset")
+
+    if contact.state is not ContactState.DONE:
+        return False
+    try:
+        await found.store.change_contact(contact.id, again, now)
+    except (Conflict, NotFound):
+        return False
+    return True
+
+
+async def _documents(found: Services, campaign: Campaign, contacts: Sequence[Contact]) -> list[dict[str, Any]]:
+    frame = await frame_of(found, campaign)
+    return [member_document(known, frame) for known in await known_of(found, contacts)]
+
+
+async def _every(found: Services, campaign: Campaign) -> AsyncIterator[Document]:
+    """The document of each member, in the order in which they came. Raises Said where there are too many."""
+    frame = await frame_of(found, campaign)
+    async for contacts in _batches(found, campaign):
+        for known in await known_of(found, contacts):
+            yield member_document(known, frame)
+
+
+async def _batches(found: Services, campaign: Campaign) -> AsyncIterator[Sequence[Contact]]:
+    after, seen = 0, 0
+    while contacts := await found.store.contacts_page(campaign.id, after, BATCH):
+        yield contacts
+        after, seen = contacts[-1].id, seen + len(contacts)
+        if seen >= MOST_LOOKED_AT:
+            raise Said(400, f"the dialer has more than {MOST_LOOKED_AT} members: page through them without a filter")
+        await asyncio.sleep(0)
