@@ -95,7 +95,7 @@ class HttpNotifier:
             raise Unavailable(f"{_place(url)} did not answer within {timeout_s:g} s") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise Unavailable(f"{_place(url)} can't be reached: {error or type(error).__name__}") from error
-        except (httpcore.UnsupportedProtocol, ValueError) as error:
+        except (httpcore.UnsupportedProtocol, ValueError, TypeError) as error:
             raise Unavailable(f"{_place(url)} can't be asked: {error}") from error
 
 
@@ -112,7 +112,10 @@ def _trust(ca_file: str) -> ssl.SSLContext:
 
 def _place(url: str) -> str:
     """Of an address what may be told: paths and queries often hold keys."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what is no address"
     return f"{parts.scheme}://{parts.netloc}"
 
 

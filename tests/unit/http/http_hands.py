@@ -155,6 +155,7 @@ class Receiver:
     taken: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     answer: bytes = b""
     delay_s: float = 0.0
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -169,30 +170,49 @@ class Receiver:
             while len(self.taken) < count:  # noqa: ASYNC110  (a plain list is easier to look at)
                 await asyncio.sleep(0.01)
 
+    def begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self.serve(reader, writer))
+        self.serving.add(task)
+        task.add_done_callback(self.serving.discard)
+
+    async def end(self) -> None:
+        """No connection is left for whoever comes next."""
+        for task in self.serving:
+            task.cancel()
+        await asyncio.gather(*self.serving, return_exceptions=True)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                pairs = [line.partition(":") for line in head[1:] if line]
-                headers = {name.lower(): value.strip() for name, _, value in pairs} | {":line": head[0]}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-                self.taken.append((headers, body))
-                await asyncio.sleep(self.delay_s)
-                size = len(self.answer)
-                writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: {size}\r\n\r\n".encode() + self.answer)
-                await writer.drain()
-        writer.close()
+        try:
+            await self.answer_all(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            pairs = [line.partition(":") for line in head[1:] if line]
+            headers = {name.lower(): value.strip() for name, _, value in pairs} | {":line": head[0]}
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+            self.taken.append((headers, body))
+            await asyncio.sleep(self.delay_s)
+            size = len(self.answer)
+            writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: {size}\r\n\r\n".encode() + self.answer)
+            await writer.drain()
 
 
 @contextlib.asynccontextmanager
 async def receiver(**values: Any) -> AsyncIterator[Receiver]:
     """A server on a free port of loopback."""
     found = Receiver(**values)
-    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(found.begin, "127.0.0.1", 0)
     found.port = server.sockets[0].getsockname()[1]
     try:
         yield found
     finally:
         server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None
+        await found.end()
