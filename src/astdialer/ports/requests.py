@@ -95,6 +95,12 @@ class RequestStore(Protocol):
     async def save_foreign(self, made: ForeignObject) -> None:
         """Make or replace."""
 
+    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
+        """Those that there are of these ids, by them."""
+
+    async def save_documents(self, made: Sequence[ForeignObject]) -> None:
+        """Make or replace, all of them or none."""
+
     async def remove_foreign(self, dialect: str, kind: str, object_id: str) -> bool: ...
 
     async def begin_request(self, token_id: str, key: str, fingerprint: str, now: int) -> Kept | None:
