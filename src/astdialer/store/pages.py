@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -55,10 +54,24 @@ class Pages:
 
     async def save_documents(self, documents: Sequence[ForeignObject]) -> None:
         """Make or replace them."""
-        rows = [dataclasses.asdict(one) | {"body": json.dumps(dict(one.body), ensure_ascii=False)} for one in documents]
+        rows = [_document_row(one) for one in documents]
         await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
 
     async def base_dates(self, campaign_id: int) -> Mapping[int, int]:
         """When each base was made."""
         rows = await self._db.read("base_dates", {"campaign_id": campaign_id})
         return {row["id"]: row["created_at"] for row in rows}
+
+
+def _document_row(one: ForeignObject) -> dict[str, Any]:
+    """Not by asdict, which copies the whole document."""
+    return {
+        "dialect": one.dialect,
+        "kind": one.kind,
+        "id": one.id,
+        "tenant": one.tenant,
+        "name": one.name,
+        "body": json.dumps(dict(one.body), ensure_ascii=False),
+        "created_at": one.created_at,
+        "changed_at": one.changed_at,
+    }
