@@ -45,7 +45,7 @@ class ForeignObject:
 
 
 #: Dialects, and their kinds of objects, whose id is that of a contact: they go when the contact is removed.
-CONTACT_DOCUMENTS = (("webitel3", "member"),)
+CONTACT_DOCUMENTS = (("webitel3", "member"), ("webitel4", "member"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
