@@ -102,14 +102,15 @@ class _Passage:
             return
 
     async def _piece(self) -> Message:
-        self._for_a_piece()
+        """Endpoints that take pieces give up by themselves, and say so better; this is for those that do not."""
+        self._for_a_piece(patience=2)
         message = await self._receive()
         self._between_pieces()
         return message
 
-    def _for_a_piece(self) -> None:
+    def _for_a_piece(self, patience: float = 1) -> None:
         if self._per_piece_s:
-            self.limit.reschedule(asyncio.get_running_loop().time() + self._per_piece_s)
+            self.limit.reschedule(asyncio.get_running_loop().time() + patience * self._per_piece_s)
 
     def _between_pieces(self) -> None:
         if self._per_piece_s:

@@ -17,7 +17,14 @@ KB = 1024
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Wire]:
-    async with wire(tmp_path, max_body_kb=256, max_upload_mb=4, timeout_s=1.0, max_connections=20) as opened:
+    async with wire(tmp_path, max_body_kb=256, max_upload_mb=4, max_connections=20) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hasty(tmp_path: Path) -> AsyncIterator[Wire]:
+    """A request has a second."""
+    async with wire(tmp_path, timeout_s=1.0) as opened:
         yield opened
 
 
@@ -131,40 +138,40 @@ async def test_a_good_token_is_counted_once_for_a_large_body(tmp_path: Path) -> 
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_request_has_so_long(served: Wire) -> None:
-    answer = await served.send(await served.head("GET /t/slow"))
+async def test_a_request_has_so_long(hasty: Wire) -> None:
+    answer = await hasty.send(await hasty.head("GET /t/slow"))
     assert (answer.status, answer.problem["detail"]) == (503, "the request took longer than 1 s")
     assert (answer.headers["retry-after"], answer.headers["connection"]) == ("5", "close")
 
 
 @pytest.mark.parametrize("path", ["/t/json", "/t/uploads"])
-async def test_a_body_that_does_not_come_is_not_waited_for(served: Wire, path: str) -> None:
-    head = await served.head(f"POST {path}", content_type="application/json", content_length="1000")
-    answer = await served.send(head + b"{")
+async def test_a_body_that_does_not_come_is_not_waited_for(hasty: Wire, path: str) -> None:
+    head = await hasty.head(f"POST {path}", content_type="application/json", content_length="1000")
+    answer = await hasty.send(head + b"{")
     assert answer.status == 503
 
 
-async def test_a_body_that_drips_has_no_longer_than_others(served: Wire) -> None:
-    head = await served.head("POST /t/json", content_type="application/json", content_length="1000")
-    answer = await served.send(head, *[b" "] * 1000, pause_s=0.1)
+async def test_a_body_that_drips_has_no_longer_than_others(hasty: Wire) -> None:
+    head = await hasty.head("POST /t/json", content_type="application/json", content_length="1000")
+    answer = await hasty.send(head, *[b" "] * 1000, pause_s=0.1)
     assert answer.status == 503
 
 
-async def test_an_upload_may_take_long_as_long_as_it_comes(served: Wire) -> None:
-    head = await served.head("POST /t/uploads", transfer_encoding="chunked")
-    answer = await served.send(head, *chunks(*[1000] * 15), b"0\r\n\r\n", pause_s=0.15)
+async def test_an_upload_may_take_long_as_long_as_it_comes(hasty: Wire) -> None:
+    head = await hasty.head("POST /t/uploads", transfer_encoding="chunked")
+    answer = await hasty.send(head, *chunks(*[1000] * 15), b"0\r\n\r\n", pause_s=0.15)
     assert (answer.status, json.loads(answer.body)) == (200, {"bytes": 15_000})
 
 
-async def test_a_thing_that_is_named_like_a_stream_has_no_longer_than_others(served: Wire) -> None:
-    head = await served.head("PATCH /t/named/x.mp3", content_type="application/json", content_length="1000")
-    answer = await served.send(head, *[b" "] * 1000, pause_s=0.1)
+async def test_a_thing_that_is_named_like_a_stream_has_no_longer_than_others(hasty: Wire) -> None:
+    head = await hasty.head("PATCH /t/named/x.mp3", content_type="application/json", content_length="1000")
+    answer = await hasty.send(head, *[b" "] * 1000, pause_s=0.1)
     assert answer.status == 503
 
 
-async def test_an_answer_may_take_long_as_long_as_it_is_taken(served: Wire) -> None:
-    reader, writer = await served.connect()
-    writer.write(await served.head("GET /t/numbers.csv", connection="close"))
+async def test_an_answer_may_take_long_as_long_as_it_is_taken(hasty: Wire) -> None:
+    reader, writer = await hasty.connect()
+    writer.write(await hasty.head("GET /t/numbers.csv", connection="close"))
     text = await asyncio.wait_for(reader.read(), 20)
     assert b"29\n" in text
     assert text.endswith(b"0\r\n\r\n")
@@ -172,11 +179,11 @@ async def test_an_answer_may_take_long_as_long_as_it_is_taken(served: Wire) -> N
     await writer.wait_closed()
 
 
-async def test_an_answer_that_nobody_takes_ends(served: Wire) -> None:
-    reader, writer = await served.connect()
-    writer.write(await served.head("GET /t/endless.csv"))
+async def test_an_answer_that_nobody_takes_ends(hasty: Wire) -> None:
+    reader, writer = await hasty.connect()
+    writer.write(await hasty.head("GET /t/endless.csv"))
     await reader.readuntil(b"\r\n\r\n")
-    app = served.api.services
+    app = hasty.api.services
     assert app.settings.timeout_s == 1.0
     await asyncio.sleep(2.5)  # and reads nothing
     with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
