@@ -248,7 +248,7 @@ def test_origins_of_pages_are_taken_as_browsers_send_them(file: Path) -> None:
     "origin", ["*", "crm.example.com", "https://crm.example.com/", "https://", "ftp://a", "https://a b"]
 )
 def test_what_no_browser_would_send_is_refused(file: Path, origin: str) -> None:
-    with pytest.raises(ConfigError, match="browser_origins = .*: expected origins: http or https, a host"):
+    with pytest.raises(ConfigError, match=r"browser_origins = .*: expected origins: http or https, a host"):
         read(file, f'[http]\nbrowser_origins = ["https://good.example", "{origin}"]')
 
 
