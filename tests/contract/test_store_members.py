@@ -113,7 +113,6 @@ PLANS = {
     "past_attempts": "cdrs_by_date (calldate>? AND calldate<?)",
     "past_attempts_of_contact": "attempts_of_contact (contact_id=? AND created_at>? AND created_at<?)",
     "past_attempts_by_id": "a USING PRIMARY KEY (id=?)",
-    "documents": "f USING PRIMARY KEY (dialect=? AND kind=? AND id=?)",
 }
 
 

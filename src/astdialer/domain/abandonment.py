@@ -149,10 +149,8 @@ _SPENT = exp(-6)
 def risk(windows: Sequence[Window], *, aim: float, usual: float = USUAL_RISK) -> float:
     """The probability that an answer may find nobody free, so that the rate of every window ends at ``aim``."""
     haste = min((_haste(window, aim) for window in windows), default=1.0)
-    if haste <= 0:
-        return usual * _SPENT
-    hasty: float = min(haste, _MOST_HASTE) ** _HASTE_POWER
-    return min(usual * hasty, _MOST_RISK)
+    hasty: float = min(max(haste, 0.0), _MOST_HASTE) ** _HASTE_POWER
+    return min(usual * max(hasty, _SPENT), _MOST_RISK)
 
 
 def _haste(window: Window, aim: float) -> float:

@@ -1,7 +1,7 @@
 """Requests that come with an Idempotency-Key are done once: the same one again gets the same answer.
 
-As draft-ietf-httpapi-idempotency-key-header says. Answers are kept for a day. What failed is not kept: it may be tried
-again with the same key.
+As draft-ietf-httpapi-idempotency-key-header says. Answers are kept for a day. What was refused is not kept: it may be
+tried again with the same key.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
-from astdialer.domain.errors import Conflict, InvalidSetting
+from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting
 from astdialer.http.access import access_of
 from astdialer.http.guard import UPLOADS
 from astdialer.http.services import services
@@ -53,7 +55,7 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
         return _again(kept, key, fingerprint)
     try:
         response = await handler(request)
-    except Exception:  # but not for one that was broken off: what it was about to do may be done
+    except (AstdialerError, HTTPException, RequestValidationError):  # of all others nobody knows what they have done
         await store.forget_request(access.token_id, key)
         raise
     body = getattr(response, "body", None)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Message
 
 from astdialer import config
 from astdialer.config import ConfigError
@@ -92,6 +93,7 @@ async def listening(app: FastAPI, settings: config.Http, clock: Clock) -> AsyncI
     that can't."""
     _check_certificate(settings)
     listener = await _listen(settings, clock)
+    await _warm(app)
     try:
         yield HttpServer(app, settings, listener)
     finally:
@@ -112,6 +114,20 @@ def _check_certificate(settings: config.Http) -> None:
     except (OSError, ValueError) as error:
         what = f"[http] tls_cert, tls_key: can't be used: {error}; expected PEM, the key without a password"
         raise ConfigError(what) from error
+
+
+async def _warm(app: FastAPI) -> None:
+    """Ask it once: FastAPI makes its table of routes at the first request, which would hold up calls then."""
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/healthz", "raw_path": b"/healthz"}
+    scope |= {"query_string": b"", "root_path": "", "scheme": "http", "headers": [(b"host", b"localhost")]}
+    await app(scope | {"client": ("127.0.0.1", 0), "server": ("127.0.0.1", 0)}, receive, send)
 
 
 def _uvicorn(app: FastAPI, settings: config.Http) -> uvicorn.Config:

@@ -145,3 +145,8 @@ def services(request: Request) -> Services:
     """The services of the application that a request came to."""
     found: Services = request.app.state.services
     return found
+
+
+async def provided(request: Request) -> Services:
+    """The same as a dependency: one that is no coroutine would be asked in a thread."""
+    return services(request)

@@ -62,9 +62,3 @@ class MemberStore(Protocol):
 
     async def end_unreachable(self, contacts: Mapping[int, NewContact], now: int) -> None:
         """End those, by their ids, who have expired, or have no number that can be dialed."""
-
-    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
-        """Those that there are of these ids."""
-
-    async def save_documents(self, made: Sequence[ForeignObject]) -> None:
-        """Make or replace, all of them or none."""

@@ -9,7 +9,6 @@ from typing import Protocol
 from astdialer.domain.attempt import Attempt
 from astdialer.domain.contact import Contact
 from astdialer.domain.disposition import Disposition
-from astdialer.ports.requests import ForeignObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +31,6 @@ class PageStore(Protocol):
 
     async def attempts_of(self, contact_ids: Sequence[int]) -> Mapping[int, Sequence[PastAttempt]]:
         """Every attempt of these contacts by contact, the oldest first."""
-
-    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
-        """A dialect's objects by their ids, those that there are."""
-
-    async def save_documents(self, documents: Sequence[ForeignObject]) -> None:
-        """Make or replace them, in one transaction."""
 
     async def base_dates(self, campaign_id: int) -> Mapping[int, int]:
         """When each of the campaign's bases was made, by its id."""

@@ -45,7 +45,7 @@ class ForeignObject:
 
 
 #: Dialects, and their kinds of objects, whose id is that of a contact: they go when the contact is removed.
-CONTACT_DOCUMENTS = (("webitel3", "member"),)
+CONTACT_DOCUMENTS = (("webitel3", "member"), ("webitel4", "member"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,12 @@ class RequestStore(Protocol):
 
     async def save_foreign(self, made: ForeignObject) -> None:
         """Make or replace."""
+
+    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
+        """Those that there are of these ids, by them."""
+
+    async def save_documents(self, made: Sequence[ForeignObject]) -> None:
+        """Make or replace, all of them or none."""
 
     async def remove_foreign(self, dialect: str, kind: str, object_id: str) -> bool: ...
 

@@ -12,7 +12,7 @@ from astdialer.domain.errors import Conflict
 from astdialer.ports import AttemptSearch, BaseUpload, ForeignObject, MemberSearch
 from astdialer.store.claim import with_numbers
 from astdialer.store.database import Database, Writing
-from astdialer.store.requests import add_to_base, end_at_once, has_expired, has_no_number
+from astdialer.store.requests import add_to_base, end_at_once, foreign_row, has_expired, has_no_number
 from astdialer.store.uploads import insert_contacts
 
 #: End reason of contacts that somebody has removed.
@@ -54,7 +54,7 @@ class Members:
         async def add(tx: Writing) -> Sequence[int]:
             added = [each for each in await add_to_base(tx, campaign_id, base, contacts, now=now) if each is not None]
             pairs = zip(documents, added, strict=True)
-            await tx.execute_many("save_foreign", [_document_row(one) | {"id": str(at)} for one, at in pairs])
+            await tx.execute_many("save_foreign", [foreign_row(one) | {"id": str(at)} for one, at in pairs])
             return added
 
         ids: Sequence[int] = await self._db.write(add)
@@ -82,22 +82,6 @@ class Members:
 
         if over:
             await self._db.write(end)
-
-    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
-        """Those that there are of these ids."""
-        rows = await self._db.read("documents", {"dialect": dialect, "kind": kind, "ids": json.dumps(list(ids))})
-        return {row["id"]: ForeignObject(**{**row, "body": json.loads(row["body"])}) for row in rows}
-
-    async def save_documents(self, made: Sequence[ForeignObject]) -> None:
-        """Make or replace, in one transaction."""
-        rows = list(map(_document_row, made))
-        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
-
-
-def _document_row(made: ForeignObject) -> dict[str, Any]:
-    """Not by dataclasses.asdict: it would copy the body, of thousands at a time."""
-    row = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
-    return row | {"body": json.dumps(dict(made.body), ensure_ascii=False)}
 
 
 def _row(search: AttemptSearch, limit: int, offset: int) -> dict[str, Any]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from astdialer.domain.contact import Contact
 from astdialer.domain.disposition import Disposition
-from astdialer.ports import ForeignObject
 from astdialer.ports.pages import PastAttempt
 from astdialer.store.claim import with_numbers
 from astdialer.store.database import Database, Writing
@@ -46,17 +44,6 @@ class Pages:
             past = PastAttempt(attempt=attempt_of(row), disposition=disposition, closed_at=row["closed_at"])
             found.setdefault(row["contact_id"], []).append(past)
         return found
-
-    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
-        """By their ids."""
-        wanted = {"dialect": dialect, "kind": kind, "ids": json.dumps(list(ids))}
-        rows = await self._db.read("documents", wanted)
-        return {row["id"]: ForeignObject(**{**row, "body": json.loads(row["body"])}) for row in rows}
-
-    async def save_documents(self, documents: Sequence[ForeignObject]) -> None:
-        """Make or replace them."""
-        rows = [dataclasses.asdict(one) | {"body": json.dumps(dict(one.body), ensure_ascii=False)} for one in documents]
-        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
 
     async def base_dates(self, campaign_id: int) -> Mapping[int, int]:
         """When each base was made."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.contact import ContactState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import ended
 from astdialer.ports.requests import CONTACT_DOCUMENTS
@@ -49,8 +49,9 @@ class Removal:
             found = await with_numbers(tx, rows)
             open_ones = [contact for contact in found if contact.state is not ContactState.DONE]
             await save_contacts(tx, [ended(c, REMOVED, EndCause.MANAGER_REQUEST) for c in open_ones], now)
-            for contact in found:
-                await _hide(tx, contact, now)
+            for base_id in {contact.base_id for contact in found}:
+                of_base = [contact.id for contact in found if contact.base_id == base_id]
+                await _hide(tx, campaign_id, base_id, of_base, now)
             ids = [contact.id for contact in found]
             await _erase(tx, ids)
             return ids
@@ -87,13 +88,13 @@ _FORGET = (
 )
 
 
-async def _hide(tx: Writing, contact: Contact, now: int) -> None:
-    """Into an upload that nothing finds, and its counts with it."""
-    base = {"base_id": contact.base_id, "campaign_id": contact.campaign_id}
+async def _hide(tx: Writing, campaign_id: int, base_id: int, ids: Sequence[int], now: int) -> None:
+    """Into an upload that nothing finds, and their counts with them."""
+    base = {"base_id": base_id, "campaign_id": campaign_id}
     rows = await tx.fetch("removed_upload", base)
     upload_id = rows[0]["id"] if rows else await tx.insert("make_removed_upload", base | {"now": now})
-    pool = await pool_id(tx, upload_id, contact.campaign_id, "", "")
-    await tx.execute("move_to_removed", {"id": contact.id, "upload_id": upload_id, "pool_id": pool})
+    pool = await pool_id(tx, upload_id, campaign_id, "", "")
+    await tx.execute("move_to_removed", {"ids": json.dumps(list(ids)), "upload_id": upload_id, "pool_id": pool})
 
 
 async def _erase(tx: Writing, ids: Sequence[int]) -> None:

@@ -87,8 +87,17 @@ class Requests:
 
     async def save_foreign(self, made: ForeignObject) -> None:
         """Make or replace."""
-        row = dataclasses.asdict(made) | {"body": json.dumps(dict(made.body), ensure_ascii=False)}
-        await self._db.write(lambda tx: tx.execute("save_foreign", row))
+        await self._db.write(lambda tx: tx.execute("save_foreign", foreign_row(made)))
+
+    async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
+        """Those that there are of these ids, by them."""
+        rows = await self._db.read("documents", {"dialect": dialect, "kind": kind, "ids": json.dumps(list(ids))})
+        return {row["id"]: _foreign(row) for row in rows}
+
+    async def save_documents(self, made: Sequence[ForeignObject]) -> None:
+        """Make or replace, in one transaction."""
+        rows = list(map(foreign_row, made))
+        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
 
     async def remove_foreign(self, dialect: str, kind: str, object_id: str) -> bool:
         """Whether it was there."""
@@ -198,6 +207,12 @@ def _job_row(job: UploadJob) -> dict[str, Any]:
 
 def _job(row: Mapping[str, Any]) -> UploadJob:
     return UploadJob(**{**row, "options": json.loads(row["options"]), "report": json.loads(row["report"])})
+
+
+def foreign_row(made: ForeignObject) -> dict[str, Any]:
+    """Not by dataclasses.asdict: it would copy the body, of thousands at a time."""
+    row = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+    return row | {"body": json.dumps(dict(made.body), ensure_ascii=False)}
 
 
 def _foreign(row: Mapping[str, Any]) -> ForeignObject:

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from astdialer.domain.abandonment import USUAL_RISK, Counts, Profile, Tally, Window, risk, spans, tally
@@ -86,6 +86,7 @@ def test_near_its_end_a_window_is_planned_to_its_end_only() -> None:
 
 
 @given(st.integers(0, 5000), st.integers(0, 5000), st.floats(0, 1e6))
+@example(1052, 45, 2144.0)  # what is left comes just below what is left of a window that is spent
 def test_one_more_abandoned_person_never_raises_the_risk(answered: int, abandoned: int, left_s: float) -> None:
     abandoned = min(abandoned, answered)
     windows = [at(answered + 1, n, dialed_s=3600, left_s=left_s) for n in (abandoned, abandoned + 1)]

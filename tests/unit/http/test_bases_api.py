@@ -28,7 +28,7 @@ ENGINE = config.Engine(default_country="GB", number_check="possible")
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Hands]:
-    async with hands(tmp_path, max_upload_mb=1, timeout_s=1.0) as opened:
+    async with hands(tmp_path, max_upload_mb=1) as opened:
         await opened.campaign("demo")
         yield opened
 
@@ -331,7 +331,7 @@ async def test_of_a_request_that_breaks_off_nothing_is_left(api: Hands) -> None:
     assert await api.store.open_jobs() == []
 
 
-async def test_a_sender_who_falls_silent_is_given_up(api: Hands) -> None:
+async def test_a_sender_who_falls_silent_is_given_up(tmp_path: Path) -> None:
     begun = False
 
     async def receive() -> Message:
@@ -341,9 +341,11 @@ async def test_a_sender_who_falls_silent_is_given_up(api: Hands) -> None:
         begun = True
         return {"type": "http.request", "body": CSV, "more_body": True}
 
-    answers = await asked(api, receive)
-    assert answers[0]["status"] in (408, 503)  # the body's own limit, or that of requests
-    assert spooled(api) == []
+    async with hands(tmp_path, timeout_s=2.0) as api:
+        await api.campaign("demo")
+        answers = await asked(api, receive)
+        assert answers[0]["status"] in (408, 503)  # the body's own limit, or that of requests
+        assert spooled(api) == []
 
 
 async def test_of_a_request_that_is_canceled_nothing_is_left(api: Hands) -> None:

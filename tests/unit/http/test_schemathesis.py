@@ -43,6 +43,6 @@ def test_no_operation_has_a_fault(served: Served) -> None:
         "30",
         "--no-color",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=580, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=580, check=False, cwd=served.folder)
     assert done.returncode == 0, done.stdout[-8000:] + served.log.read_text()[-4000:]
     assert "http.fault" not in served.log.read_text()

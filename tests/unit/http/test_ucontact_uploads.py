@@ -149,6 +149,40 @@ async def test_a_large_base_comes_in_pieces_past_the_limit_of_other_bodies(tmp_p
         assert (await _sent(api, text.encode(), "application/json")).status_code == 413
 
 
+async def test_who_falls_silent_is_given_up(tmp_path: Path) -> None:
+    async with hands(tmp_path, timeout_s=0.05) as api:
+        await api.campaign("prueba1")
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b"filename=big.csv&campaign=prueba1&fileb64=QUJD"
+            await asyncio.sleep(30)
+
+        answer = await _sent(api, body(), FORM)
+        assert answer.status_code in (408, 503), "by us, or by the guard of all requests"
+        assert (left(api), await api.store.jobs(None, 9)) == ([], [])
+
+
+async def test_a_connection_that_is_cut_leaves_nothing_behind(api: Hands) -> None:
+    secret = await api.token()
+
+    async def receive() -> dict[str, object]:
+        messages.append({"type": "http.disconnect"})
+        return messages.pop(0)
+
+    messages: list[dict[str, object]] = [{"type": "http.request", "body": b"fileb64=QUJD", "more_body": True}]
+    sent: list[dict[str, object]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", f"Basic {secret}".encode()), (b"content-type", FORM.encode())]
+    path = f"{RESOURCES}/{PATH}"
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b"", "scheme": "http"}
+    app: Any = api.client._transport.app  # type: ignore[attr-defined]
+    await app(scope | {"raw_path": path.encode(), "client": ("127.0.0.1", 1), "server": ("x", 1)}, receive, send)
+    assert (sent[0]["status"], left(api), await api.store.jobs(None, 9)) == (400, [], [])
+
+
 async def test_json_will_do_for_small_ones(api: Hands) -> None:
     assert (await _sent(api, json.dumps(base()).encode(), "application/json")).text == "1"
     assert (await loaded(api)).report["added"] == 1

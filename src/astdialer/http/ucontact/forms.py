@@ -9,11 +9,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 
 from astdialer.domain.errors import AstdialerError, InvalidSetting
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 MOST_FIELDS, LONGEST_LINE = 100, 500
+CUT = "the connection ended before the body did"
 #: By which a form may be encoded.
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "latin1"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -90,13 +92,20 @@ def line_of(name: str, value: Any, longest: int = LONGEST_LINE) -> str:
 async def fields_of(request: Request) -> Fields:
     """The request's fields. Raises Unreadable, and HTTPException for a body that is neither a form nor JSON."""
     kind, charset = content_type(request)
-    text = _decoded(await request.body(), charset)
+    text = _decoded(await _body(request), charset)
     if kind not in (FORM, JSON, ""):
         raise HTTPException(415, f"Content-Type {kind[:80]}: expected {FORM}")
     if kind == JSON or text.lstrip()[:1] in ("{", "["):
         whole = _json(text)
         return Fields(whole if isinstance(whole, dict) else {}, whole)
     return Fields(_form(text, charset))
+
+
+async def _body(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise Unreadable(CUT) from None
 
 
 def content_type(request: Request) -> tuple[str, str]:

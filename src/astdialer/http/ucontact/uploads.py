@@ -12,6 +12,7 @@ from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response
+from starlette.requests import ClientDisconnect
 
 from astdialer.domain.access import Access, Permission
 from astdialer.domain.calendar import zone_of
@@ -21,7 +22,7 @@ from astdialer.engine import uploads
 from astdialer.http.access import Needs
 from astdialer.http.problems import TooLarge
 from astdialer.http.services import Services, services
-from astdialer.http.ucontact.forms import FORM, JSON, Fields, Unreadable, content_type, fields_of
+from astdialer.http.ucontact.forms import CUT, FORM, JSON, Fields, Unreadable, content_type, fields_of
 from astdialer.http.ucontact.streaming import Base64Sink, FormReader
 from astdialer.http.ucontact.values import campaign_of, done, whole_number
 
@@ -102,16 +103,27 @@ async def _received(request: Request, found: Services, path: Path) -> tuple[Fiel
             if kind == JSON:
                 return await _of_json(request, found, file)
             reader = FormReader(FILE, file, charset)
-            fields = await reader.read(_chunks(request))
+            fields = await reader.read(_chunks(request, found.settings.timeout_s))
             await asyncio.to_thread(_settle, file, path.parent)
             return Fields(fields), reader.size
     except OSError as error:
         raise Unavailable(f"{path.parent}: {error.strerror or error}") from error
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body as it comes; other requests are served between its pieces."""
-    async for chunk in request.stream():
+async def _chunks(request: Request, idle_s: float) -> AsyncIterator[bytes]:
+    """The body as it comes; other requests are served between its pieces. Raises Unreadable when it ends too soon, and
+    HTTPException when nothing comes for so long."""
+    stream = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                chunk = await anext(stream, None)
+        except TimeoutError:
+            raise HTTPException(408, f"nothing came for {idle_s:g} s") from None
+        except ClientDisconnect:
+            raise Unreadable(CUT) from None
+        if chunk is None:
+            return
         yield chunk
         await asyncio.sleep(0)
 

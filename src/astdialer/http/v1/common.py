@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from astdialer.domain.access import Access, Permission
 from astdialer.http.access import Needs
 from astdialer.http.paging import MOST, USUAL
-from astdialer.http.services import Services, services
-
-
-async def provided(request: Request) -> Services:
-    """The services, as a dependency: one that is no coroutine would be asked in a thread."""
-    return services(request)
-
+from astdialer.http.services import Services, provided
 
 Found = Annotated[Services, Depends(provided)]
 Reader = Annotated[Access, Depends(Needs(Permission.READ))]

@@ -13,12 +13,12 @@ from astdialer.domain.access import Access, Permission, Unauthorized
 from astdialer.engine import tokens
 from astdialer.http.access import STRANGER_BURST, STRANGER_RATE, Needs, gate_of
 from astdialer.http.dialect import Credentials, Problem, bearer
-from astdialer.http.services import Services, services
+from astdialer.http.services import Services, provided, services
 from astdialer.http.webitel3.answers import Said, error, info, told
 from astdialer.http.webitel3.bodies import body_of
 
 router = APIRouter(tags=["webitel3"])
-Found = Annotated[Services, Depends(services)]
+Found = Annotated[Services, Depends(provided)]
 
 _DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}")
 #: Tokens in larger bodies are not looked for.

@@ -39,7 +39,7 @@ router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"])
 #: Members that are looked at together; others have their turn between two of these.
 BATCH = 500
 #: Members that a filter, a sort or a pipeline may look at.
-MOST_LOOKED_AT = 100_000
+MOST_LOOKED_AT = 50_000
 
 
 @router.get("")
@@ -76,7 +76,7 @@ async def aggregate_members(request: Request, found: Found, access: Reads, diale
 
 @router.post("")
 async def add_members(request: Request, found: Found, access: Loads, dialer: str) -> Response:
-    """One, or many: all of them or none. ``autoRun=true`` starts the dialer as well."""
+    """One, or many: what can't be one is told before anybody is added. ``autoRun=true`` starts the dialer as well."""
     campaign = await campaign_of(found, access, dialer)
     body = await body_of(request)
     given = body if isinstance(body, list) else [{} if body is None else body]

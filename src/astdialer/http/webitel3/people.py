@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,6 +47,7 @@ LIVE_OF_NUMBERS = (
     "checkResult",
 )
 TOKENS = ("access_token", "x_key")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def dialable(text: str, kind: str, read: ReadNumber) -> NewNumber:
 
 def digits_of(text: str) -> str:
     """Nothing else is dialed by Webitel."""
-    return "".join(each for each in text if each.isascii() and each.isdigit())
+    return _NO_DIGITS.sub("", text)
 
 
 def bare(text: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from astdialer.domain.access import Access, Permission
 from astdialer.domain.errors import InvalidSetting
 from astdialer.http.access import Needs
-from astdialer.http.services import Services, services
+from astdialer.http.services import Services, provided
 
 DIALECT = "webitel4"
 #: What the samples of Webitel's Swagger page have in place of a time.
@@ -21,7 +21,7 @@ LATEST = 253_402_300_799_999
 MOST_ITEMS, MOST_COMMUNICATIONS = 50_000, 50
 _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-Found = Annotated[Services, Depends(services)]
+Found = Annotated[Services, Depends(provided)]
 Reader = Annotated[Access, Depends(Needs(Permission.READ))]
 Keeper = Annotated[Access, Depends(Needs(Permission.CONTACTS))]
 Worker = Annotated[Access, Depends(Needs(Permission.OWN_CALLS))]

@@ -54,7 +54,3 @@ FROM json_each(:ids) j CROSS JOIN attempts a ON a.id = j.value CROSS JOIN contac
 WHERE a.state = 'closed' AND a.campaign_id IN (SELECT value FROM json_each(:campaign_ids))
   AND a.created_at BETWEEN :from_at AND :to_at
 ORDER BY a.created_at DESC, a.id LIMIT :limit OFFSET :offset
-
--- name: documents
-SELECT f.* FROM json_each(:ids) j CROSS JOIN foreign_objects f
-  ON f.dialect = :dialect AND f.kind = :kind AND f.id = j.value

@@ -12,9 +12,5 @@ WHERE c.campaign_id = :campaign_id ORDER BY c.id LIMIT :limit OFFSET :offset
 SELECT * FROM attempts INDEXED BY attempts_of_contact
 WHERE contact_id IN (SELECT value FROM json_each(:ids)) ORDER BY contact_id, created_at
 
--- name: documents
-SELECT * FROM foreign_objects
-WHERE dialect = :dialect AND kind = :kind AND id IN (SELECT value FROM json_each(:ids))
-
 -- name: base_dates
 SELECT id, created_at FROM bases WHERE campaign_id = :campaign_id

@@ -48,7 +48,7 @@ INSERT INTO uploads (base_id, campaign_id, file_name, state, started_at, touched
 VALUES (:base_id, :campaign_id, '', 'removed', :now, :now)
 
 -- name: move_to_removed
-UPDATE contacts SET upload_id = :upload_id, pool_id = :pool_id WHERE id = :id
+UPDATE contacts SET upload_id = :upload_id, pool_id = :pool_id WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: erase_uncalled_numbers
 DELETE FROM numbers WHERE contact_id IN (SELECT value FROM json_each(:ids))

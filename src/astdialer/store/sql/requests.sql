@@ -61,3 +61,7 @@ DELETE FROM idempotency WHERE token_id = :token_id AND key = :key
 
 -- name: forget_requests
 DELETE FROM idempotency WHERE created_at < :before
+
+-- name: documents
+SELECT * FROM foreign_objects
+WHERE dialect = :dialect AND kind = :kind AND id IN (SELECT value FROM json_each(:ids))
