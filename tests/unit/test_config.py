@@ -233,3 +233,26 @@ def test_every_option_has_a_sentence_and_a_default_that_it_would_take(
     text = str.__str__(value) if isinstance(value, str) else value
     found = read(file, f"[{section}]\n{option.name} = {json.dumps(text)}")
     assert getattr(getattr(found, section), option.name) == default
+
+
+# --- HTTP ------------------------------------------------------------------------------------------------------------
+
+
+def test_origins_of_pages_are_taken_as_browsers_send_them(file: Path) -> None:
+    made = read(file, '[http]\nbrowser_origins = ["https://crm.example.com", "http://localhost:5173"]')
+    assert made.http.browser_origins == ("https://crm.example.com", "http://localhost:5173")
+    assert read(file, "", {"ASTDIALER_HTTP_BROWSER_ORIGINS": ""}).http.browser_origins == ("",)
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "crm.example.com", "https://crm.example.com/", "https://", "ftp://a", "https://a b"]
+)
+def test_what_no_browser_would_send_is_refused(file: Path, origin: str) -> None:
+    with pytest.raises(ConfigError, match=r"browser_origins = .*: expected origins: http or https, a host"):
+        read(file, f'[http]\nbrowser_origins = ["https://good.example", "{origin}"]')
+
+
+def test_a_look_up_goes_to_an_http_server(file: Path) -> None:
+    assert read(file, '[webhooks]\nlookup_url = "https://crm/x?a=1"').webhooks.lookup_url == "https://crm/x?a=1"
+    with pytest.raises(ConfigError, match="lookup_url = 'ftp://crm': expected an address that begins with"):
+        read(file, '[webhooks]\nlookup_url = "ftp://crm"')

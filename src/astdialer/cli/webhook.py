@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -133,7 +133,13 @@ def remove(webhook_id: str) -> None:
 @json_option
 def deliveries(webhook_id: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """Messages, the newest first. Those that arrived are kept for three days, dead ones for thirty."""
-    found = with_store(lambda store: store.deliveries(webhook_id, state, limit))
+
+    async def read(store: SqliteStore) -> Sequence[Delivery]:
+        if webhook_id:
+            await webhooks.find(store, webhook_id)
+        return await store.deliveries(webhook_id, state, limit)
+
+    found = with_store(read)
     emit_rows([_delivery_row(one) for one in found], DELIVERY_COLUMNS, as_json=as_json)
 
 
@@ -149,12 +155,16 @@ def _delivery_row(one: Delivery) -> dict[str, Any]:
 @click.option("--webhook", "webhook_id", metavar="ID", help="With --dead: only those to this webhook.")
 def resend(delivery_ids: tuple[str, ...], dead: bool, webhook_id: str | None) -> None:
     """Send messages once more, for a day at most, with the ids that they had."""
-    if bool(delivery_ids) == dead:
-        raise click.UsageError("expected either DELIVERY ids or --dead")
+    if bool(delivery_ids) == dead or (webhook_id and not dead):
+        raise click.UsageError("expected either DELIVERY ids or --dead, and --webhook with --dead alone")
 
     async def work(store: SqliteStore) -> int:
-        if dead:
-            return await webhooks.resend_dead(store, clock, webhook_id)
-        return await webhooks.resend(store, clock, delivery_ids)
+        if not dead:
+            return await webhooks.resend(store, clock, delivery_ids)
+        if webhook_id:
+            await webhooks.find(store, webhook_id)
+        return await webhooks.resend_dead(store, clock, webhook_id)
 
-    say(f"{with_store(work)} sent again")
+    sent = with_store(work)
+    rest = len(set(delivery_ids)) - sent if delivery_ids else 0
+    say(f"{sent} sent again" + (f", {rest} not: they wait to be sent, or are not there" if rest else ""))

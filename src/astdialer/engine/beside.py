@@ -49,7 +49,7 @@ class Beside:
                 await work()
                 error = "it ended by itself"
                 logger.error("beside.ended", extra={"task": name})
-            except (Exception, SystemExit) as failed:  # uvicorn leaves by the latter
+            except Exception as failed:
                 error = repr(failed)
                 logger.exception("beside.failed", extra={"task": name})
             self._failed[name] = (self._clock.now(), error)

@@ -65,7 +65,7 @@ class HttpServer:
         """Serve until canceled; then requests that are under way get a moment."""
         server = _Server(_uvicorn(self._app, self._settings))
         self._app.state.feed.begin()
-        serving = asyncio.create_task(server.serve(sockets=[self._listener.dup()]), name="uvicorn")
+        serving = asyncio.create_task(_serve(server, self._listener.dup()), name="uvicorn")
         logger.info("http.listens", extra={"host": self._settings.host, "port": self._settings.port})
         try:
             await asyncio.shield(serving)
@@ -77,6 +77,14 @@ class HttpServer:
             await asyncio.gather(serving, return_exceptions=True)
             for left in getattr(server, "servers", ()):  # when it has failed it has closed nothing
                 left.close()
+
+
+async def _serve(server: _Server, listener: socket.socket) -> None:
+    """uvicorn ends a process that it can't serve in. Out of a task that would end the loop, and all calls with it."""
+    try:
+        await server.serve(sockets=[listener])
+    except SystemExit as left:
+        raise RuntimeError(f"uvicorn has left: {left}") from left
 
 
 @contextlib.asynccontextmanager

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +12,9 @@ from typing import Any
 
 import httpcore
 import pytest
+from certificates import certificate_of_localhost
 from http_hands import Receiver, receiver
+from wire import until
 
 from astdialer import config
 from astdialer.config import ConfigError
@@ -162,7 +162,7 @@ async def test_a_large_answer_is_not_read_to_its_end() -> None:
 )
 async def test_what_is_no_answer_is_said_to_be_none(raw: bytes) -> None:
     async with peer(answering(raw)) as port, notifier() as sender:
-        with pytest.raises(Unavailable, match=f"http://127.0.0.1:{port} can't be reached"):
+        with pytest.raises(Unavailable, match=rf"http://127\.0\.0\.1:{port} can't be reached"):
             await sender.post(f"http://127.0.0.1:{port}/secret?key=1", b"{}", {})
 
 
@@ -394,9 +394,7 @@ async def test_names_are_given_up_when_nobody_waits_for_them(monkeypatch: pytest
     await asyncio.sleep(0)
     gone.cancel()
     assert await task == ["1.1.1.1"]
-    async with asyncio.timeout(5):
-        while found._asked:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until(lambda: not found._asked)
 
 
 # --- TLS -------------------------------------------------------------------------------------------------------------
@@ -404,21 +402,7 @@ async def test_names_are_given_up_when_nobody_waits_for_them(monkeypatch: pytest
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """For localhost, signed by itself."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+    return certificate_of_localhost(tmp_path_factory.mktemp("tls"))
 
 
 @contextlib.asynccontextmanager

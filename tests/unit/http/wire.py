@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,9 +31,16 @@ class Text(BaseModel):
     text: str
 
 
-def own_endpoints() -> Dialect:  # noqa: C901
-    """What no API has: endpoints that are slow, faulty, greedy."""
+def own_endpoints() -> Dialect:
+    """What no API has."""
     router = APIRouter(prefix="/t", include_in_schema=False)
+    greedy(router)
+    lasting(router)
+    return Dialect(name="test", prefixes=("/t",), router=router, find=bearer, tell=problem_json)
+
+
+def greedy(router: APIRouter) -> None:
+    """Endpoints that take bodies."""
 
     @router.post("/json")
     async def take_json(_access: Reader, body: Text) -> dict[str, int]:
@@ -57,6 +64,10 @@ def own_endpoints() -> Dialect:  # noqa: C901
         except Exception:
             return PlainTextResponse("all is well")
         return PlainTextResponse("read")
+
+
+def lasting(router: APIRouter) -> None:
+    """Endpoints that are slow, faulty, or never end."""
 
     @router.get("/slow")
     async def slow(_access: Reader) -> None:
@@ -82,8 +93,6 @@ def own_endpoints() -> Dialect:  # noqa: C901
                 yield b"x" * 65_536
 
         return StreamingResponse(rows())
-
-    return Dialect(name="test", prefixes=("/t",), router=router, find=bearer, tell=problem_json)
 
 
 _APPS: dict[Any, FastAPI] = {}
@@ -142,6 +151,13 @@ class Wire:
         known |= {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"{line} HTTP/1.1", *(f"{name}: {value}" for name, value in known.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    """Wait for what others do."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def read_answer(reader: asyncio.StreamReader, *, to_head: bool = False) -> Answer:
