@@ -20,6 +20,7 @@ from astdialer.http.v1.common import (
     ContactKeeper,
     Found,
     Model,
+    Name,
 )
 from astdialer.http.v1.numbers import (
     ContactFields,
@@ -30,7 +31,6 @@ from astdialer.http.v1.numbers import (
 
 router = APIRouter(tags=["contacts"], route_class=IdempotentRoute, responses=PROBLEMS)
 
-Name = Annotated[str, Field(max_length=70)]
 Base = Annotated[str, Field(max_length=64)]
 #: Contacts that one request may bring, one transaction adds, and are read before others have a turn.
 MOST, TOGETHER, AT_ONCE = 10_000, 1000, 50

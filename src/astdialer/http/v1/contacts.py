@@ -20,6 +20,7 @@ from astdialer.http.v1.common import (
     Found,
     Id,
     Limit,
+    Name,
     Page,
     Reader,
     Shown,
@@ -30,7 +31,6 @@ from astdialer.http.v1.numbers import (
 
 router = APIRouter(tags=["contacts"], route_class=IdempotentRoute, responses=PROBLEMS)
 
-Name = Annotated[str, Field(max_length=70)]
 Base = Annotated[str, Field(max_length=64)]
 RANKS = {rank.name.lower(): rank for rank in Rank}
 

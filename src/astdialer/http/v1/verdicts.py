@@ -22,6 +22,7 @@ from astdialer.http.v1.common import (
     Found,
     Id,
     Model,
+    Name,
 )
 from astdialer.http.v1.numbers import (
     LINE,
@@ -40,7 +41,6 @@ from astdialer.http.v1.numbers import (
 
 router = APIRouter(tags=["contacts"], route_class=IdempotentRoute, responses=PROBLEMS)
 
-Name = Annotated[str, Field(max_length=70)]
 Guid = Annotated[str, Field(max_length=80)]
 
 
