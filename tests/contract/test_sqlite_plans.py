@@ -211,7 +211,7 @@ PLANS = {
     "known_references": ["contacts_by_reference (campaign_id=? AND reference=?)"],
     "happenings": [BY_ID.replace("=", ">")],
     "forget_happenings": [BY_ID],
-    "happening_cdr": ["PRIMARY KEY (guid=?)"],
+    "cdr_of_guid": ["PRIMARY KEY (guid=?)"],
     "follower": ["PRIMARY KEY (name=?)"],
     "due_deliveries": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
     "tried": ["(id=?)"],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -101,9 +102,11 @@ TYPED = (
         for name in (
             "campaign-in-version-control",
             "check-a-campaign",
+            "http-api",
             "rehearse-a-campaign",
             "several-trunks",
             "twin24",
+            "webhooks",
             "webitel-v4",
         )
     ),
@@ -160,3 +163,23 @@ def test_every_setting_that_routes_agents_and_calendars_are_about_is_explained()
         "calendars.md": ["calendar", "calling_hours", "weekdays", "timezone", "require_zone", "ranges"],
     }.items():
         assert [key for key in keys if f"`{key}" not in page(name)] == [], name
+
+
+def test_the_check_of_signatures_that_is_shown_is_one() -> None:
+    """With the example of Standard Webhooks, at its time."""
+    text = (ROOT / "docs/how-to/webhooks.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,bm9uZQ== v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
+    scope["time"] = SimpleNamespace(time=lambda: 1614265400.0)
+    assert scope["is_genuine"](secret, headers, body)
+    assert not scope["is_genuine"](secret, headers, body + b" ")
+    assert not scope["is_genuine"](secret, headers | {"webhook-id": "other"}, body)
+    scope["time"] = SimpleNamespace(time=lambda: 1614266000.0)
+    assert not scope["is_genuine"](secret, headers, body), "somebody has kept it"

@@ -67,9 +67,6 @@ class HookStore(Protocol):
         """Remove events that are older than an instant, or more than so many, but those that a follower has not seen;
         how many."""
 
-    async def cdr(self, guid: str) -> Mapping[str, Any] | None:
-        """The record of an attempt; None while it is not over."""
-
     async def webhooks(self) -> Sequence[Webhook]: ...
     async def add_webhook(self, webhook: Webhook) -> None:
         """It is told of what happens from now on."""

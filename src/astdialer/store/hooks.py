@@ -40,11 +40,6 @@ class Hooks:
         """Remove events that are older, or more than so many; how many."""
         return await self._in_steps("forget_happenings", {"before": before, "most": most}, EVENTS)
 
-    async def cdr(self, guid: str) -> Mapping[str, Any] | None:
-        """The record of an attempt; None while it is not over."""
-        rows = await self._db.read("happening_cdr", {"guid": guid})
-        return rows[0] if rows else None
-
     # --- webhooks ----------------------------------------------------------------------------------------------------
 
     async def webhooks(self) -> Sequence[Webhook]:

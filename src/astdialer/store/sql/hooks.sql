@@ -21,9 +21,6 @@ DELETE FROM events WHERE id IN (
   WHERE at < :before OR id <= (SELECT max(id) FROM events) - :most)
   AND id <= (SELECT min(event_id) FROM followers)
 
--- name: happening_cdr
-SELECT * FROM cdrs WHERE guid = :guid
-
 -- name: webhooks
 SELECT * FROM webhooks ORDER BY created_at, id
 
