@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from astdialer.http.dialect import Dialect, bearer, problem_json
 from astdialer.http.v1 import (
+    adding,
     agents,
     attempts,
     bases,
@@ -24,13 +25,16 @@ from astdialer.http.v1 import (
     tasks,
     tokens,
     trunks,
+    verdicts,
     webhooks,
 )
 
 PREFIX = "/v1"
 #: In the order in which a path is looked up: contacts are what comes most often.
 PARTS = (
+    adding,
     contacts,
+    verdicts,
     campaigns,
     campaign_files,
     bases,

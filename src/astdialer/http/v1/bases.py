@@ -28,6 +28,7 @@ from astdialer.http.v1.common import (
     Cursor,
     Found,
     Limit,
+    Name,
     Page,
     Reader,
 )
@@ -36,7 +37,6 @@ from astdialer.ports import UploadJob
 
 router = APIRouter(tags=["bases"], route_class=IdempotentRoute, responses=PROBLEMS)
 
-Name = Annotated[str, Field(max_length=70)]
 JobId = Annotated[str, Field(max_length=40)]
 
 FILE_BODY: dict[str, Any] = {

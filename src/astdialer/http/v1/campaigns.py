@@ -25,6 +25,7 @@ from astdialer.http.v1.common import (
     Found,
     Limit,
     Model,
+    Name,
     Page,
     Reader,
     Shown,
@@ -32,7 +33,6 @@ from astdialer.http.v1.common import (
 
 router = APIRouter(prefix="/campaigns", tags=["campaigns"], route_class=IdempotentRoute, responses=PROBLEMS)
 
-Name = Annotated[str, Field(max_length=70)]
 SettingTexts = dict[Annotated[str, Field(max_length=60)], str | int | float | bool]
 SETTINGS_EXAMPLE = {"mode": "progressive", "trunk": "carrier", "queue": "sales", "max_calls": 20}
 

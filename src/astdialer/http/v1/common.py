@@ -28,6 +28,8 @@ Limit = Annotated[int, Query(ge=1, le=MOST, description="Items of a page.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="The `next` of the page before.")]
 USUAL_LIMIT = USUAL
 
+#: A campaign's.
+Name = Annotated[str, Field(max_length=70)]
 #: An id of ours: what SQLite can count.
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from astdialer.domain.typification import parse_outcomes
 from astdialer.http.idempotency import IdempotentRoute
-from astdialer.http.v1.common import PROBLEMS, Found, Page, Reader
+from astdialer.http.v1.common import PROBLEMS, Found, Name, Page, Reader
 
 router = APIRouter(tags=["outcomes"], route_class=IdempotentRoute, responses=PROBLEMS)
-
-Name = Annotated[str, Field(max_length=70)]
 
 
 class OutcomeRow(BaseModel):

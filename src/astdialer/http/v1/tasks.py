@@ -22,6 +22,7 @@ from astdialer.http.v1.common import (
     Found,
     Limit,
     Model,
+    Name,
     Page,
     Reader,
 )
@@ -38,7 +39,6 @@ from astdialer.http.v1.numbers import (
 
 router = APIRouter(prefix="/campaigns/{name}/tasks", tags=["tasks"], route_class=IdempotentRoute, responses=PROBLEMS)
 
-Name = Annotated[str, Field(max_length=70)]
 NumberQuery = Annotated[str, Query(max_length=60, description="The main number, as an upload takes it.")]
 From = Annotated[Instant | None, Query(alias="from", description="Only from this instant on.")]
 To = Annotated[Instant | None, Query(description="Only before this instant.")]
