@@ -214,6 +214,7 @@ PLANS = {
     "cdr_of_guid": ["PRIMARY KEY (guid=?)"],
     "follower": ["PRIMARY KEY (name=?)"],
     "due_deliveries": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
+    "due_webhooks": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
     "tried": ["(id=?)"],
     "give_up": [BY_ID, "deliveries_by_state (state=?)"],
     "deliveries": [BY_ID, "deliveries_by_state (state=?)"],
@@ -232,6 +233,7 @@ ALLOWED_SCANS = {
     "contacts_found": ["f"],
     "blacklist": ["campaigns"],
     "forget_happenings": ["events"],
+    "due_webhooks": ["w"],
 }
 #: What is sorted is no more than what was asked for, or one row for each pool.
 SORTS = {

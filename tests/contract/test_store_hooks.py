@@ -490,6 +490,13 @@ async def test_what_waits_longest_is_due_first_and_each_webhook_has_its_own(stor
     assert events_of(await store.due_deliveries("v", NOW, 10)) == [3]
 
 
+async def test_it_is_known_who_has_anything_to_be_sent(store: Store) -> None:
+    await queue(store, delivery(1), delivery(2, "later", retry_at=NOW + 5), delivery(4, "done"))
+    await store.note_tries([arrived(delivery(4))])
+    assert set(await store.due_webhooks(NOW)) == {"w"}
+    assert set(await store.due_webhooks(NOW + 5)) == {"w", "later"}
+
+
 async def test_what_came_of_a_message_is_noted(store: Store) -> None:
     one, two, three = await queue(store, delivery(1), delivery(2), delivery(3))
     await store.note_tries(

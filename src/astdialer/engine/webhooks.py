@@ -345,12 +345,10 @@ class Herald:
                 if line.is_idle:
                     del self._lines[webhook_id]
         due = await self._store.due_webhooks(self._clock.now()) if enabled else ()
-        for webhook in enabled.values():
-            if webhook.id not in due and webhook.id not in self._lines:
-                continue
-            if webhook.id not in self._lines:
-                self._lines[webhook.id] = Line(self._store, self._notifier, self._clock, webhook)
-            await self._lines[webhook.id].look(webhook)
+        for webhook_id in (known for known in due if known in enabled):
+            if webhook_id not in self._lines:
+                self._lines[webhook_id] = Line(self._store, self._notifier, self._clock, enabled[webhook_id])
+            await self._lines[webhook_id].look(enabled[webhook_id])
 
     async def _note(self) -> None:
         """Write down what came of messages: of all lines in one transaction. One that is lost is sent once more, and
