@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import socket
@@ -65,12 +66,18 @@ async def serve(
         notifier = await stack.enter_async_context(HttpNotifier(config.webhooks))
         lookup = Lookup(notifier, config.webhooks.lookup_url, config.webhooks.lookup_timeout_s)
         await _listen(stack, config.agi, routes(engine.answering, lookup), clock)
+        await stack.enter_async_context(telephony.running())
+        # Calls of an earlier run are followed at once. What runs beside takes a second or two to begin, and may be set
+        # up so that it can't: nobody is called before that is known.
+        may_dial = asyncio.Event()
+        running = asyncio.create_task(engine.run(may_dial), name="engine")
+        stack.push_async_callback(_end, running)
         await stack.enter_async_context(
             _beside(config, clock, recordings, examine=examine, notifier=notifier, turn=turn)
         )
-        await stack.enter_async_context(telephony.running())
+        may_dial.set()
         ready()
-        await engine.run()
+        await running
 
 
 @contextlib.asynccontextmanager
@@ -88,7 +95,8 @@ async def _beside(
     They have connections of their own to the store, as any other process would: the engine sees what they change. They
     and the engine write by turns: whoever has many writes keeps the other waiting for one of them.
     """
-    # They bring much that all other commands do without.
+    # They bring much that all other commands do without, and that is not to hold up the first calls.
+    await asyncio.to_thread(importlib.import_module, "astdialer.http.dialects")
     from astdialer.engine.beside import Beside
     from astdialer.engine.uploads import UploadRunner
     from astdialer.engine.webhooks import Herald
@@ -122,13 +130,19 @@ async def _beside(
                 examine=examine,
                 beside=beside.states,
             )
-            server = await stack.enter_async_context(listening(make(services, dialects()), config.http, clock))
+            application = await asyncio.to_thread(lambda: make(services, dialects()))
+            server = await stack.enter_async_context(listening(application, config.http, clock))
         stack.push_async_callback(beside.stop)
         beside.start("webhooks", herald.run)
         beside.start("uploads", uploads.run)
         if server:
             beside.start("http", server.run)
         yield
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _listen(

@@ -128,6 +128,11 @@ class Dialer:
             command = [sys.executable, "-m", "astdialer", "--config", str(self.config), "serve"]
             self._engine = subprocess.Popen(command, stdout=out, stderr=out)
         wait_for(lambda: (self.view() or {}).get("written_at", 0) > began, "the engine publishes a view")
+        wait_for(self._listens, "the HTTP API is there", 60, self.tail)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.http_port)) == 0
 
     def kill(self) -> None:
         """kill -9."""

@@ -141,15 +141,16 @@ class Engine:
         elif attempt.leg_id:
             self._agent_first.take_up(call)
 
-    async def run(self) -> None:
-        """Dial until canceled; then write what is known."""
+    async def run(self, may_dial: asyncio.Event | None = None) -> None:
+        """Dial until canceled; then write what is known. ``may_dial``: calls that there are are followed at once, new
+        ones are placed once it is set."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for server in self._context.telephony.servers:
                     tasks.create_task(self._follow(server, tasks))
                 tasks.create_task(self._recovery.reconcile())
                 tasks.create_task(self._bookkeeper.run())
-                tasks.create_task(self._dialer.run())
+                tasks.create_task(self._dial(may_dial))
                 tasks.create_task(self._orders.run())
                 tasks.create_task(self._sweeps.run())
                 tasks.create_task(self._forecaster.run())
@@ -164,6 +165,11 @@ class Engine:
             await self._bookkeeper.flush()
             await self._forecaster.save()
             await self._context.store.withdraw_live_view(self._context.options.name)
+
+    async def _dial(self, may_dial: asyncio.Event | None) -> None:
+        if may_dial:
+            await may_dial.wait()
+        await self._dialer.run()
 
     async def _follow(self, server: str, tasks: asyncio.TaskGroup) -> None:
         async for event in self._context.telephony.events(server):
