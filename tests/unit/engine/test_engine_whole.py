@@ -119,13 +119,15 @@ async def parts(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 @contextlib.asynccontextmanager
-async def running(parts: Rig, script: Script) -> AsyncIterator[tuple[Engine, ScriptedAsterisk]]:
+async def running(
+    parts: Rig, script: Script, may_dial: asyncio.Event | None = None
+) -> AsyncIterator[tuple[Engine, ScriptedAsterisk]]:
     """The engine runs, and time with it, a hundredth of a second at a time."""
     asterisk = ScriptedAsterisk(parts.clock, script)
     options = EngineOptions(places=DialplanPlaces(agi_address="127.0.0.1:4573"))
     engine = Engine(parts.store, asterisk, FakeRecordings(), parts.clock, options)
     await engine.load()
-    run = asyncio.create_task(engine.run())
+    run = asyncio.create_task(engine.run(may_dial))
     asterisk.line.put_nowait(LinkUp())
     try:
         yield engine, asterisk
@@ -184,6 +186,18 @@ async def test_calls_of_an_earlier_run_are_taken_up_and_closed_once(parts: Rig) 
         assert asterisk.placed == []
     assert await dispositions(parts) == {"unknown": 1}
     assert len([row async for row in parts.store.cdrs({}, None)]) == 1
+
+
+async def test_nobody_is_called_before_it_may_dial_and_calls_that_there_are_end(parts: Rig) -> None:
+    await parts.claim(1)
+    await parts.people(2)
+    may_dial = asyncio.Event()
+    async with running(parts, talk, may_dial) as (_, asterisk):
+        await passes(parts, lambda: parts.clock.at > NOON + 10_000, step_s=0.2)
+        assert await dispositions(parts) == {"unknown": 1}
+        assert asterisk.placed == []
+        may_dial.set()
+        await passes(parts, lambda: len(asterisk.placed) == 1)
 
 
 async def test_calls_of_a_server_that_is_gone_from_the_configuration_end(parts: Rig) -> None:
