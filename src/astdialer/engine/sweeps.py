@@ -95,8 +95,8 @@ class Sweeps:
 
     async def _move(self, campaign: Campaign, state: CampaignState, event: str, why: str) -> None:
         now, explanation = self._clock.now(), why if state is CampaignState.IDLE else ""
-        await self._store.set_state(campaign.id, state, explanation=explanation, now=now)
-        await self._store.add_event(campaign.id, CampaignEvent(at=now, event=event, detail=why))
+        told = CampaignEvent(at=now, event=event, detail=why)
+        await self._store.set_state(campaign.id, state, explanation=explanation, now=now, event=told)
         await self._directory.load()
         self._dialer.wake()
 
