@@ -9,7 +9,8 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from astdialer import config as configuration
 from astdialer.agi.scripts import routes
@@ -25,6 +26,9 @@ from astdialer.ports import Clock, Notifier
 from astdialer.records.files import RecordingFiles
 from astdialer.store import Sharing, SqliteStore
 from astdialer.store import open_store as open_sqlite
+
+if TYPE_CHECKING:
+    from astdialer.http.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -103,32 +107,18 @@ async def _beside(
     from astdialer.http.application import make
     from astdialer.http.dialects import WORDS, dialects
     from astdialer.http.server import check, listening
-    from astdialer.http.services import Services
-    from astdialer.upload.spool import covered_reader, number_reader, spool_loader
+    from astdialer.upload.spool import spool_loader
 
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config, clock, Sharing(turn=turn)))
         herald = Herald(store, notifier, clock, WORDS)
-        spool = config.store.path.parent / "spool"
-        uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine), spool)
+        uploads = UploadRunner(store, clock, spool_loader(store, clock, config.engine), _spool(config))
         beside = Beside(clock)
         server = None
         if config.http.enabled:
             await check(config.http, store, clock)
-            services = Services(
-                store=store,
-                clock=clock,
-                zone=config.engine.zone,
-                settings=config.http,
-                agi=config.agi,
-                read_number=number_reader(config.engine),
-                read_covered=covered_reader(config.engine),
-                library=recordings,
-                notifier=notifier,
-                spool=spool,
-                servers=tuple(config.asterisks),
-                examine=examine,
-                beside=beside.states,
+            services = _services(
+                config, clock, store, recordings, examine=examine, notifier=notifier, beside=beside.states
             )
             application = await asyncio.to_thread(lambda: make(services, dialects()))
             server = await stack.enter_async_context(listening(application, config.http, clock))
@@ -138,6 +128,42 @@ async def _beside(
         if server:
             beside.start("http", server.run)
         yield
+
+
+def _services(
+    config: configuration.Config,
+    clock: Clock,
+    store: SqliteStore,
+    recordings: RecordingFiles,
+    *,
+    examine: Examine | None,
+    notifier: Notifier,
+    beside: Callable[[], Mapping[str, str]],
+) -> Services:
+    """What the HTTP API works with."""
+    from astdialer.http.services import Services
+    from astdialer.upload.spool import covered_reader, number_reader
+
+    return Services(
+        store=store,
+        clock=clock,
+        zone=config.engine.zone,
+        settings=config.http,
+        agi=config.agi,
+        read_number=number_reader(config.engine),
+        read_covered=covered_reader(config.engine),
+        library=recordings,
+        notifier=notifier,
+        spool=_spool(config),
+        servers=tuple(config.asterisks),
+        examine=examine,
+        beside=beside,
+    )
+
+
+def _spool(config: configuration.Config) -> Path:
+    """Where uploaded files wait to be read."""
+    return config.store.path.parent / "spool"
 
 
 async def _end(task: asyncio.Task[None]) -> None:
