@@ -81,7 +81,13 @@ async def dial(api: Hands, contact_id: int, campaign: str = "demo") -> Claim:
 
 
 async def hang_up(
-    api: Hands, claim: Claim, *, campaign: str = "demo", agent: str = "", how: Disposition = Disposition.ANSWERED
+    api: Hands,
+    claim: Claim,
+    *,
+    campaign: str = "demo",
+    agent: str = "",
+    how: Disposition = Disposition.ANSWERED,
+    caller_id: str = "",
 ) -> None:
     """End the call; one that was answered was a talk."""
     of, now = await api.store.campaign(campaign), api.clock.now()
@@ -94,6 +100,7 @@ async def hang_up(
         answered_at=talked,
         connected_at=talked,
         agent=agent,
+        caller_id=caller_id,
     )
     await api.store.save_attempts([attempt])
     context = CdrContext(campaign=of.name, base=claim.base, caller_id="", queue="q")

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from contact_hands import hang_up
 from http_hands import NOW, Hands, hands
 
 from astdialer.domain.access import Role
-from astdialer.domain.attempt import State
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.cdr import CdrContext, cdr_of
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.disposition import Disposition
-from astdialer.domain.retry import after_attempt
 from astdialer.domain.route import Way
 from astdialer.domain.selection import Judgement, NumberFacts, Why
-from astdialer.engine.rulebook import redial_rules
-from astdialer.ports import Claim, ClaimRequest, Closing
+from astdialer.ports import Claim, ClaimRequest
 
 HOUR = 3_600_000
 FIRST, SECOND = "+447700900001", "+447700900002"
@@ -72,23 +68,10 @@ async def dial(api: Hands, queue: Campaign) -> Claim:
 
 async def talk(api: Hands, queue: Campaign, disposition: Disposition = Disposition.ANSWERED, agent: str = AGENT) -> str:
     """A whole call; one that was answered was a talk with the agent. Its guid."""
-    claim, now = await dial(api, queue), api.clock.now()
-    talked = disposition is Disposition.ANSWERED
-    at = now if talked else None
-    attempt = replace(claim.attempt, state=State.GONE, dialed_at=now, gone_at=now, answered_at=at, connected_at=at)
-    attempt = replace(attempt, agent=agent if talked else "", caller_id="Shop <442079460000>")
-    context = CdrContext(campaign=queue.name, base=claim.base, caller_id="", queue="q")
-    closing = Closing(
-        attempt=attempt,
-        disposition=disposition,
-        contact=after_attempt(claim.contact, attempt, disposition, redial_rules(queue.settings, None, "UTC"), now),
-        cdr=cdr_of(attempt, disposition, context, now),
-        recording=None,
-        now=now,
-        day="2025-10-09",
-    )
-    await api.store.close([closing])
-    return attempt.id
+    claim = await dial(api, queue)
+    spoken = agent if disposition is Disposition.ANSWERED else ""
+    await hang_up(api, claim, campaign=queue.name, agent=spoken, how=disposition, caller_id="Shop <442079460000>")
+    return claim.attempt.id
 
 
 async def report(api: Hands, attempt: str, **said: Any) -> Any:
