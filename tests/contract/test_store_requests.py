@@ -158,11 +158,23 @@ async def test_the_zone_of_a_base_takes_the_place_of_what_digits_say(store: Stor
     assert [number.zones for number in contact.numbers] == ["Europe/Madrid", "Europe/Rome"]
 
 
-async def test_an_upload_that_is_not_published_names_no_contact(store: Store, demo: Campaign) -> None:
+@pytest.mark.parametrize("file_ends", ["published", "discarded"])
+async def test_a_number_of_a_file_that_is_being_loaded_is_added_and_stays(
+    store: Store, demo: Campaign, file_ends: str
+) -> None:
     upload = await begin(store, demo, "api")
-    await store.add_contacts(upload, [person(1)], NOW)
-    assert await add(store, demo, person(1)) == [None]
-    assert await store.already_there(demo.id, "api", [person(1)]) == [None]
+    again = person(1, repeatable=True)
+    await store.add_contacts(upload, [person(1, not_before=NOW + HOUR), person(2), again], NOW)
+    assert await add(store, demo, person(1, params={"name": "Ana"}), person(2, repeatable=True)) == [4, 5]
+    await check_counts(store, demo)
+    if file_ends == "published":
+        await store.publish_uploads([upload], NOW)
+    else:
+        await store.discard_uploads([upload])
+    assert sum(row["contacts"] for row in await store.bases(demo.id)) == (4 if file_ends == "published" else 2)
+    assert sorted(numbers_of(await store.claim(request(demo)))) == [phone(1), phone(2)]
+    assert (await store.load_contact(4)).params == {"name": "Ana"}
+    await check_counts(store, demo)
 
 
 async def test_a_full_disk_adds_nobody(store: Store, demo: Campaign, database: FreshDatabase) -> None:

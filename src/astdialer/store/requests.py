@@ -141,12 +141,24 @@ async def add_to_base(
 ) -> Sequence[int | None]:
     """Add contacts inside a transaction; their ids, None for one that is there already."""
     upload = await standing_upload(tx, campaign_id, base, now)
+    await _take_from_files(tx, upload, contacts)
     new = await _new(tx, upload, contacts)
     ids = await insert_contacts(tx, upload, [_in_zone(contacts[at], upload.timezone) for at in new])
     for contact_id, at in zip(ids, new, strict=True):
         await end_at_once(tx, contact_id, contacts[at], now)
     placed = dict(zip(new, ids, strict=True))
     return [placed.get(at) for at in range(len(contacts))]
+
+
+async def _take_from_files(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> None:
+    """Remove contacts with the same main numbers of files that are being loaded: such a file may yet be discarded, and
+    this contact is promised to be kept."""
+    once = [c.numbers[0].number for c in contacts if not c.repeatable]
+    found = await tx.fetch("contacts_of_files", {"base_id": upload.base_id, "numbers": json.dumps(once)})
+    if found:
+        ids = {"ids": json.dumps([row["id"] for row in found])}
+        await tx.execute("discard_numbers", ids)
+        await tx.execute("discard_contacts", ids)
 
 
 async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:

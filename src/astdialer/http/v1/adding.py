@@ -67,8 +67,7 @@ class FieldMistake(BaseModel):
 
 
 class Taken(BaseModel):
-    """What came of a contact that was sent. The id of a duplicate is that of the contact that it repeats, null for one
-    in a file that is being loaded."""
+    """What came of a contact that was sent. The id of a duplicate is that of the contact that it repeats."""
 
     status: Literal["added", "duplicate", "invalid"]
     id: int | None = None
@@ -98,7 +97,7 @@ async def add_contact(
     contact_id = await found.adder.add(campaign.id, base, contact)
     (taken,) = await _taken(found, campaign, base, [contact], [contact_id])
     response.status_code = 201 if taken.status == "added" else 200
-    if taken.id is not None:  # else it is in a file that is being loaded
+    if taken.id is not None:  # else the one that it repeats has been removed meanwhile
         response.headers["location"] = f"/v1/contacts/{taken.id}"
     return taken
 

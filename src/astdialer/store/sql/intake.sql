@@ -1,6 +1,5 @@
 -- name: contacts_by_main
 SELECT c.id, c.main_number FROM bases b CROSS JOIN contacts c ON c.base_id = b.id
-JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
 WHERE b.campaign_id = :campaign_id AND b.name = :base AND c.rank = 2 AND c.repeatable = 0
   AND c.main_number IN (SELECT value FROM json_each(:numbers))
 

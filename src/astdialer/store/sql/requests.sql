@@ -1,3 +1,9 @@
+-- name: contacts_of_files
+-- Nobody has called them: they are as they came.
+SELECT c.id FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state <> 'published'
+WHERE c.base_id = :base_id AND c.rank = 2 AND c.repeatable = 0
+  AND c.main_number IN (SELECT value FROM json_each(:numbers))
+
 -- name: known_references
 SELECT reference FROM contacts
 WHERE campaign_id = :campaign_id AND reference <> '' AND reference IN (SELECT value FROM json_each(:references))
