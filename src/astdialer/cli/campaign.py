@@ -20,6 +20,7 @@ from astdialer.domain.settings import settings_texts
 from astdialer.engine import campaigns, statistics, transfer
 from astdialer.engine.check import check
 from astdialer.engine.explain import explain, is_stale
+from astdialer.engine.removal import remove_campaign
 from astdialer.logs import silenced
 from astdialer.store import SqliteStore
 
@@ -194,6 +195,20 @@ def reset(name: str) -> None:
     """Zero the totals of a campaign that is not active. Its days stay: the law asks for them."""
     with_store(lambda store: statistics.reset(store, clock, config().engine.zone, name, done_by=user()))
     say(f"the totals of {name} are zero; its days are in astdialer stats campaign {name}")
+
+
+@campaign.command("remove")
+@click.argument("name")
+@click.confirmation_option(prompt="Its contacts and its history will be erased; its CDRs and days stay. Go on?")
+def remove(name: str) -> None:
+    """Take a campaign away that is not active, with its contacts and its history. Its CDRs, recordings and days stay,
+    and its name remains taken."""
+
+    async def remove_it(store: SqliteStore) -> None:
+        await remove_campaign(store, clock, await store.campaign(name), done_by=user())
+
+    with_store(remove_it)
+    say(f"{name} is removed; astdialer serve erases its contacts one after the other")
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Taking campaigns and contacts away: the use cases of HTTP. What was called is never taken out of CDRs and days."""
+"""Taking campaigns and contacts away. What was called is never taken out of CDRs and days."""
 
 from __future__ import annotations
 

@@ -52,6 +52,20 @@ def test_a_campaign_that_lacks_something_says_what_at_its_start() -> None:
     assert "trunk=NAME" in failed("campaign", "start", "demo")
 
 
+def test_a_campaign_is_removed_when_it_is_not_active_and_somebody_has_said_yes() -> None:
+    done("trunk", "create", "carrier", *DIAL)
+    done("campaign", "create", "demo", "trunk=carrier", "queue=sales")
+    done("campaign", "start", "demo")
+    assert "demo is running: stop it first" in failed("campaign", "remove", "demo", "--yes")
+    done("campaign", "create", "old")
+    assert CliRunner().invoke(cli, ["campaign", "remove", "old"], input="n\n").exit_code == 1
+    assert [row["campaign"] for row in shown("campaign", "list")] == ["demo", "old"]
+    done("campaign", "remove", "old", text="y\n")
+    assert [row["campaign"] for row in shown("campaign", "list")] == ["demo"]
+    assert "no campaign 'old'" in failed("campaign", "remove", "old", "--yes")
+    assert "'old'" in failed("campaign", "create", "old"), "its CDRs go by that name"
+
+
 def test_a_bad_change_changes_nothing() -> None:
     done("campaign", "create", "demo", "max_calls=7")
     assert "max_calls = 'x'" in failed("campaign", "set", "demo", "queue=new", "max_calls=x")

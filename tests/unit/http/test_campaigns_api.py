@@ -38,9 +38,20 @@ async def test_a_bad_value_names_its_field_and_changes_nothing(api: Hands) -> No
     assert (await api.store.campaign("spring")).settings.queue == "sales"
 
 
+async def test_a_campaign_that_is_not_active_is_removed(api: Hands) -> None:
+    await api.campaign("spring")
+    (await api.ask("POST", "/v1/campaigns/spring/start")).raise_for_status()
+    refused = await api.ask("DELETE", "/v1/campaigns/spring")
+    assert (refused.status_code, "stop it first" in refused.json()["detail"]) == (409, True)
+    await api.campaign("old")
+    assert (await api.ask("DELETE", "/v1/campaigns/old")).status_code == 204
+    assert (await api.ask("GET", "/v1/campaigns/old")).status_code == 404
+    assert [row["name"] for row in (await api.ask("GET", "/v1/campaigns")).json()["items"]] == ["spring"]
+
+
 async def test_another_tenants_campaign_is_not_there(api: Hands) -> None:
     await api.campaign("theirs", tenant="b")
-    for method, path in (("GET", ""), ("POST", "/start"), ("GET", "/explain"), ("GET", "/export"), ("POST", "/stop")):
+    for method, path in (("GET", ""), ("POST", "/start"), ("GET", "/explain"), ("GET", "/export"), ("DELETE", "")):
         answer = await api.ask(method, f"/v1/campaigns/theirs{path}", role=Role.INTEGRATION, tenant="a")
         assert answer.status_code == 404, path
     assert (await api.ask("GET", "/v1/campaigns", tenant="a")).json()["items"] == []

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.settings import settings_texts
-from astdialer.engine import campaigns, statistics, transfer
+from astdialer.engine import campaigns, removal, statistics, transfer
 from astdialer.engine.check import check
 from astdialer.engine.explain import explain
 from astdialer.http.idempotency import IdempotentRoute
@@ -133,6 +133,13 @@ async def change_campaign(found: Found, access: CampaignKeeper, name: Name, chan
     await found.campaign(access, name)
     await campaigns.change(found.store, found.clock, name, texts(change.settings), done_by=access.name)
     return await show_campaign(found, access, name)
+
+
+@router.delete("/{name}", status_code=204)
+async def remove_campaign(found: Found, access: CampaignKeeper, name: Name) -> None:
+    """Take a campaign away that is not active, with its contacts and its history. Its CDRs, recordings and days stay,
+    and its name remains taken."""
+    await removal.remove_campaign(found.store, found.clock, await found.campaign(access, name), done_by=access.name)
 
 
 @router.post("/{name}/start")
