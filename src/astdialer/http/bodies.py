@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -79,26 +80,25 @@ class _Form:
         self.name, self._files, self._is_whole = "", 0, False
         self._header, self._value = b"", b""
         self._pieces: list[bytes] = []
-        self._parser = MultipartParser(
-            boundary,
-            {
-                "on_header_field": self._on_header_field,
-                "on_header_value": self._on_header_value,
-                "on_header_end": self._on_header_end,
-                "on_headers_finished": self._on_headers_finished,
-                "on_part_begin": self._on_part_begin,
-                "on_part_data": self._on_part_data,
-                "on_end": self._on_end,
-            },
-        )
+        with _readable():
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers_finished,
+                    "on_part_begin": self._on_part_begin,
+                    "on_part_data": self._on_part_data,
+                    "on_end": self._on_end,
+                },
+            )
 
     def read(self, piece: bytes) -> list[bytes]:
         """What of the file is in a piece of the body. Raises BadBody."""
         self._pieces = []
-        try:
+        with _readable():
             self._parser.write(piece)
-        except FormParserError as error:
-            raise BadBody(f"{_SHARED} that can't be read: {error}") from None
         return self._pieces
 
     def end(self) -> None:
@@ -137,6 +137,14 @@ class _Form:
 
     def _on_end(self) -> None:
         self._is_whole = True
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except FormParserError as error:
+        raise BadBody(f"{_SHARED} that can't be read: {error}") from None
 
 
 # --- the spool -------------------------------------------------------------------------------------------------------
@@ -200,10 +208,11 @@ def _create(path: Path) -> BinaryIO:
     """A new file in the spool, which nobody but us may look into: it is people's data."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
-    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb", buffering=0)
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _flush(file: BinaryIO, folder: Path) -> None:
+    file.flush()
     os.fsync(file.fileno())
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import csv
+import resource
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -17,7 +18,6 @@ from astdialer import config
 from astdialer.domain.access import Role
 from astdialer.domain.errors import Unavailable
 from astdialer.engine.uploads import REJECTS, UploadRunner
-from astdialer.http import bodies
 from astdialer.http.application import make
 from astdialer.http.dialects import dialects
 from astdialer.upload.spool import spool_loader
@@ -214,10 +214,11 @@ async def test_a_form_that_is_none_is_refused_and_nothing_is_left(api: Hands, co
     assert await api.store.open_jobs() == []
 
 
-async def test_a_form_needs_its_boundary(api: Hands) -> None:
-    headers = {"content-type": "multipart/form-data"}
+@pytest.mark.parametrize("boundary", ["", "; boundary=" + "x" * 300])
+async def test_a_form_needs_a_boundary(api: Hands, boundary: str) -> None:
+    headers = {"content-type": f"multipart/form-data{boundary}"}
     answer = await api.ask("POST", "/v1/campaigns/demo/uploads?base=b", content=CSV, headers=headers)
-    assert (answer.status_code, "boundary" in answer.json()["detail"]) == (400, True)
+    assert (answer.status_code, "multipart/form-data" in answer.json()["detail"]) == (400, True)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -262,13 +263,15 @@ async def test_a_file_that_is_too_large_leaves_nothing(api: Hands) -> None:
         assert spooled(api) == []
 
 
-async def test_a_full_disk_is_said_and_leaves_nothing(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_file: Any, _folder: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(bodies, "_flush", full)
-    answer = await api.ask("POST", "/v1/campaigns/demo/uploads?base=b", content=CSV)
-    assert (answer.status_code, "No space left" in answer.json()["detail"]) == (503, True)
+async def test_a_full_disk_is_said_and_leaves_nothing(api: Hands) -> None:
+    """The first half of the file still finds room."""
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, kept[1]))
+    try:
+        answer = await api.ask("POST", "/v1/campaigns/demo/uploads?base=b", content=b"x" * 1_000_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    assert (answer.status_code, "File too large" in answer.json()["detail"]) == (503, True)
     assert spooled(api) == []
 
 
