@@ -221,7 +221,9 @@ PLANS = {
     "deliveries": [BY_ID, "deliveries_by_state (state=?)"],
     "resend": ["(id=?)"],
     "resend_dead": [BY_ID, "deliveries_by_state (state=?)"],
-    "forget_deliveries": [BY_ID, "deliveries_by_state (state=?)"],
+    "forget_old_deliveries": [BY_ID, "deliveries_by_state (state=? AND created_at<?)"],
+    "crowded_webhooks": ["deliveries_by_state (state=?)"],
+    "forget_crowd": [BY_ID, "deliveries_by_state (state=?)"],
     "remove_deliveries": [BY_ID, "(webhook_id=?)"],
     "delivery_counts": ["deliveries_by_state (state=?)"],
 }

@@ -605,6 +605,13 @@ async def test_old_messages_go_and_no_more_are_kept_than_may_be(store: Store) ->
     assert events_of(await store.deliveries(None, None, 100)) == [9, 8, 7, 6, 5, 4]
 
 
+async def test_messages_of_one_webhook_take_no_place_of_anothers(store: Store) -> None:
+    made = await queue(store, delivery(1, created_at=NOW), *(delivery(n, "v", created_at=NOW + n) for n in range(2, 9)))
+    await store.note_tries([arrived(each) for each in made])
+    assert await store.forget_deliveries("delivered", 0, 3) == 4
+    assert events_of(await store.deliveries(None, None, 100)) == [8, 7, 6, 1]
+
+
 async def test_a_webhook_goes_with_whatever_was_not_delivered(store: Store) -> None:
     await queue(store, *(delivery(n) for n in range(1, 2200)), delivery(5000, "v"))
     await store.remove_webhook("w")

@@ -92,7 +92,7 @@ def _row(one: Webhook, names: Mapping[int, str], *, as_json: bool) -> dict[str, 
 @webhook.command("enable")
 @click.argument("webhook_id", metavar="ID")
 def enable(webhook_id: str) -> None:
-    """Send to a webhook again: what waited meanwhile as well, within its day."""
+    """Send to a webhook again: what waited meanwhile as well."""
     _set_enabled(webhook_id, enabled=True)
     say(f"{webhook_id} is sent to")
 

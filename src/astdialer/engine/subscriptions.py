@@ -16,7 +16,6 @@ from astdialer.ports import Clock, Delivery, Store
 
 #: The kind of a message that somebody asks for, to see whether it arrives.
 TEST = "webhook.test"
-BATCH = 1000
 
 
 async def change(
@@ -59,11 +58,3 @@ async def try_out(store: Store, clock: Clock, webhook: Webhook) -> Delivery:
     )
     await store.queue_deliveries(webhooks.FOLLOWER, 0, [made])
     return made
-
-
-async def resend_dead(store: Store, clock: Clock, webhook_id: str) -> int:
-    """Send every message to a webhook that was given up once more; how many."""
-    sent = 0
-    while ids := [one.id for one in await store.deliveries(webhook_id, "dead", BATCH)]:
-        sent += await webhooks.resend(store, clock, ids)
-    return sent

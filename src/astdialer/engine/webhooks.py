@@ -32,7 +32,7 @@ KEPT_BEHIND = 5000
 #: Between two looks for what waits in vain, and for what can be forgotten.
 TIDY_S, FORGET_S = 60.0, 600.0
 #: Events, and messages that have arrived, are kept so long for those who were away; dead ones, for those who mend what
-#: ailed them. None are kept beyond so many.
+#: ailed them. None are kept beyond so many, messages of each webhook.
 KEPT_S, DEAD_KEPT_S = 3 * 86_400, 30 * 86_400
 MOST_EVENTS, MOST_KEPT, MOST_WAITING = 1_000_000, 100_000, 200_000
 #: At a stop, what is on its way has so long to arrive.

@@ -109,7 +109,7 @@ class HookStore(Protocol):
         """All dead ones, of a webhook or of every one; how many."""
 
     async def forget_deliveries(self, state: str, before: int, most: int) -> int:
-        """Remove messages in this state that are older than an instant, or more than so many; how many."""
+        """Remove messages in this state that are older, or more than so many to one webhook; how many."""
 
 
 class Notifier(Protocol):

@@ -128,8 +128,12 @@ class Hooks:
         return await self._in_steps("resend_dead", {"webhook_id": webhook_id, "now": now}, DELIVERIES)
 
     async def forget_deliveries(self, state: str, before: int, most: int) -> int:
-        """Remove messages in this state that are older, or more than so many; how many."""
-        return await self._in_steps("forget_deliveries", {"state": state, "before": before, "most": most}, DELIVERIES)
+        """Remove messages in this state that are older, or more than so many to one webhook; how many."""
+        forgotten = await self._in_steps("forget_old_deliveries", {"state": state, "before": before}, DELIVERIES)
+        for row in await self._db.read("crowded_webhooks", {"state": state, "most": most}):
+            crowd = {"state": state, "webhook_id": row["webhook_id"], "most": most}
+            forgotten += await self._in_steps("forget_crowd", crowd, DELIVERIES)
+        return forgotten
 
     async def _in_steps(self, query: str, row: Mapping[str, Any], step: int) -> int:
         total, parameters = 0, {**row, "limit": step}

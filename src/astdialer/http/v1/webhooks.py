@@ -232,7 +232,7 @@ async def resend_delivery(found: Found, access: HookKeeper, delivery_id: Deliver
 async def resend_dead(found: Found, access: HookKeeper, webhook_id: WebhookId) -> Resent:
     """Send every message to a webhook that was given up once more."""
     known = await _webhook(found, access, webhook_id)
-    return Resent(resent=await subscriptions.resend_dead(found.store, found.clock, known.id))
+    return Resent(resent=await webhooks.resend_dead(found.store, found.clock, known.id))
 
 
 def _delivery_row(one: Delivery) -> DeliveryRow:

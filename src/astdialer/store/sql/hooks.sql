@@ -101,13 +101,22 @@ UPDATE deliveries SET state = 'pending', retry_at = :now, created_at = :now, tri
   SELECT seq FROM deliveries INDEXED BY deliveries_by_state
   WHERE state = 'dead' AND created_at <> :now AND (:webhook_id IS NULL OR webhook_id = :webhook_id) LIMIT :limit)
 
--- name: forget_deliveries
--- Those older than an instant, or more than are kept, the oldest first.
+-- name: forget_old_deliveries
 DELETE FROM deliveries WHERE seq IN (
   SELECT seq FROM deliveries INDEXED BY deliveries_by_state
-  WHERE state = :state AND (created_at < :before OR (created_at, seq) <= (
+  WHERE state = :state AND created_at < :before ORDER BY created_at, seq LIMIT :limit)
+
+-- name: crowded_webhooks
+SELECT webhook_id FROM deliveries INDEXED BY deliveries_by_state WHERE state = :state
+GROUP BY webhook_id HAVING count(*) > :most
+
+-- name: forget_crowd
+-- Of one webhook more than are kept, the oldest first.
+DELETE FROM deliveries WHERE seq IN (
+  SELECT seq FROM deliveries INDEXED BY deliveries_by_state
+  WHERE state = :state AND webhook_id = :webhook_id AND (created_at, seq) <= (
     SELECT created_at, seq FROM deliveries INDEXED BY deliveries_by_state
-    WHERE state = :state ORDER BY created_at DESC, seq DESC LIMIT 1 OFFSET :most))
+    WHERE state = :state AND webhook_id = :webhook_id ORDER BY created_at DESC, seq DESC LIMIT 1 OFFSET :most)
   ORDER BY created_at, seq LIMIT :limit)
 
 -- name: delivery_counts
