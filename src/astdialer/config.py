@@ -165,6 +165,12 @@ class Http:
         "Origins of web pages that may use the API, such as https://crm.example.com.",
         "origins: http or https, a host, perhaps a port, and nothing behind it",
     )
+    tenant_queues: tuple[str, ...] = _option(
+        (),
+        "Asterisk queues that a tenant's tokens may give its campaigns, such as acme:sales; beside default_queue and "
+        "those that its campaigns have.",
+        "a tenant and a queue with a colon between them",
+    )
     default_trunk: str = _option(
         "", "Trunk of campaigns that come from another system's words for it; empty: the only one there is."
     )
@@ -382,6 +388,7 @@ def _checked(made: Any, entries: Mapping[str, tuple[Any, str]]) -> Any:
         "bitrate": lambda text: text.endswith("k") and text[:-1].isdecimal() and 8 <= int(text[:-1]) <= 320,
         "number_check": lambda text: text in ("valid", "possible", "none"),
         "browser_origins": lambda texts: all(re.fullmatch(r"https?://[^/\s]+", text) for text in texts if text),
+        "tenant_queues": lambda texts: all(re.fullmatch(r"[^:]+:[^:]+", text) for text in texts if text),
         "lookup_url": lambda text: not text or text.startswith(("http://", "https://")),
     }
     for f in dataclasses.fields(made):

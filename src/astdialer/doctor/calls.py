@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
 import shutil
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -59,7 +59,6 @@ class CheckCalls:
     def __init__(self, agi_address: str) -> None:
         self._agi = agi_address
         self._waiting: dict[str, asyncio.Future[Message]] = {}
-        self._ids = itertools.count(1)
 
     def hear(self, message: Message) -> None:
         """Take an event."""
@@ -71,7 +70,7 @@ class CheckCalls:
         self, asker: Asker, *, sounds: str = "", application: str = "Wait", data: str = "1", hear_s: float = HEAR_S
     ) -> Ended:
         """One call to its answer or failure, ANSWER_S + hear_s at the longest. Raises Unavailable and BadValue."""
-        action_id = f"doctor-{os.getpid()}-{next(self._ids)}"
+        action_id = f"doctor-{uuid.uuid4()}"
         heard = self._waiting[action_id] = asyncio.get_running_loop().create_future()
         variables = {"ASTDIALER_AGI": self._agi, "ASTDIALER_SOUNDS": sounds}
         try:
@@ -192,7 +191,7 @@ async def _where_to_put(path: str, asker: Asker) -> str:
 
 async def recording(name: str, calls: CheckCalls, asker: Asker, root: Path) -> Finding:
     """Whether Asterisk can write a recording that we can read, by letting it write one."""
-    check, folder = f"{name}: recording", root / f".doctor-{os.getpid()}-{name}"
+    check, folder = f"{name}: recording", root / f".doctor-{uuid.uuid4()}"
     try:
         folder.mkdir()
         folder.chmod(FOLDER_MODE)  # as the engine makes the folder of a day

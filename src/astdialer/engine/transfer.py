@@ -79,8 +79,8 @@ class CampaignFile:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-async def export(store: Store, name: str) -> str:
-    """The campaign's file. Raises NotFound."""
+async def export(store: Store, name: str, *, shared: bool = True) -> str:
+    """The campaign's file; ``shared`` False: without routes and caller ids, which others use too. Raises NotFound."""
     campaign = await store.campaign(name)
     directory = await loaded(store)
     pool = parse_caller_id("caller_id", campaign.settings.caller_id).pool
@@ -89,8 +89,8 @@ async def export(store: Store, name: str) -> str:
             name=name,
             settings=campaign.settings,
             calendar=directory.calendars.get(campaign.settings.calendar),
-            routes=tuple(directory.routes_of(campaign)),
-            caller_ids=tuple(directory.caller_id_pools.get(pool, ())),
+            routes=tuple(directory.routes_of(campaign)) if shared else (),
+            caller_ids=tuple(directory.caller_id_pools.get(pool, ())) if shared else (),
             trunks=tuple(trunk.name for trunk in directory.trunks_of(campaign)),
         )
     )

@@ -97,6 +97,7 @@ class Services:
     spool: Path  #: where files wait that were sent to us
     servers: Sequence[str] = ("default",)
     examine: Examine | None = None
+    examining: asyncio.Lock = field(default_factory=asyncio.Lock)
     beside: Callable[[], Mapping[str, str]] = dict  #: what runs beside the engine, and how it does
     live: Live = field(init=False)
     adder: Adder = field(init=False)

@@ -1,7 +1,9 @@
 """/v1/campaigns."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from http_hands import Hands, hands
@@ -56,6 +58,63 @@ async def test_another_tenants_campaign_is_not_there(api: Hands) -> None:
         assert answer.status_code == 404, path
     assert (await api.ask("GET", "/v1/campaigns", tenant="a")).json()["items"] == []
     assert [row["name"] for row in (await api.ask("GET", "/v1/campaigns", tenant="b")).json()["items"]] == ["theirs"]
+
+
+async def test_a_tenant_gives_its_campaigns_its_own_queues_alone(tmp_path: Path) -> None:
+    async with hands(tmp_path, tenant_queues=("a:sales", "a:night", "b:vip"), default_queue="common") as api:
+        await api.campaign("given", tenant="a", queue="special", goto="office,s,1")
+        await api.campaign("theirs", tenant="b", queue="vip", goto="boss,s,1")
+        for queue, status in (("sales", 201), ("common", 201), ("special", 201), ("", 201), ("vip", 403), ("x", 403)):
+            made = {"name": f"to-{queue}", "settings": {"trunk": "carrier", "queue": queue}}
+            assert (await api.ask("POST", "/v1/campaigns", tenant="a", json=made)).status_code == status, queue
+        for settings, status in (
+            ({"queue": "night"}, 200),
+            ({"queue": "vip"}, 403),
+            ({"goto": "office,s,1"}, 200),
+            ({"goto": "boss,s,1"}, 403),
+            ({"max_calls": 3}, 200),
+        ):
+            answer = await api.ask("PATCH", "/v1/campaigns/given", tenant="a", json={"settings": settings})
+            assert answer.status_code == status, settings
+        file = (await api.ask("GET", "/v1/campaigns/theirs/export")).text.replace('"theirs"', '"copied"')
+        assert (await api.ask("POST", "/v1/campaigns/import", tenant="a", content=file)).status_code == 403
+        assert (await api.ask("POST", "/v1/campaigns/import", content=file)).status_code == 201
+
+
+async def test_a_tenant_exports_no_routes_and_numbers_that_others_use_too(api: Hands) -> None:
+    await api.campaign("mine", tenant="a")
+    for what, body in (
+        ("routes", {"name": "uk", "pattern": "^44", "destinations": [{"trunk": "carrier"}]}),
+        ("callerids", {"name": "london", "numbers": ["442079460000"]}),
+    ):
+        (await api.ask("POST", f"/v1/{what}", json=body)).raise_for_status()
+    change = {"settings": {"routes": "uk", "caller_id": "pool:london"}}
+    assert (await api.ask("PATCH", "/v1/campaigns/mine", json=change)).status_code == 200
+    for tenant, says in (("", True), ("a", False)):
+        text = (await api.ask("GET", "/v1/campaigns/mine/export", tenant=tenant)).text
+        assert 'routes = "uk"' in text
+        assert ("442079460000" in text, "^44" in text) == (says, says)
+
+
+async def test_asterisk_is_looked_at_for_one_at_a_time_and_for_no_tenant(api: Hands) -> None:
+    await api.campaign("mine", tenant="a")
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def examine(_name: str) -> list[Mapping[str, Any]]:
+        begun.set()
+        await may_end.wait()
+        return [{"check": "ami", "level": "ok"}]
+
+    object.__setattr__(api.services, "examine", examine)
+    path = "/v1/campaigns/mine/check"
+    assert (await api.ask("GET", path, tenant="a")).json()["infrastructure"] == []
+    assert (await api.ask("GET", f"{path}?asterisk=true", tenant="a")).status_code == 403
+    assert (await api.ask("GET", f"{path}?asterisk=true", role=Role.READ_ONLY)).status_code == 403
+    first = asyncio.create_task(api.ask("GET", f"{path}?asterisk=true"))
+    await begun.wait()
+    assert (await api.ask("GET", f"{path}?asterisk=true")).status_code == 409
+    may_end.set()
+    assert (await first).json()["infrastructure"] == [{"check": "ami", "level": "ok"}]
 
 
 async def test_pages_follow_each_other(api: Hands) -> None:

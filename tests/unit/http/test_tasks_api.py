@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from call_hands import agent_row, engine
 from contact_hands import ANA, BEN, CAT, added, fields, refused, shown
 from http_hands import NOW, Hands, hands
 
@@ -86,7 +87,7 @@ async def test_a_call_without_a_time_is_made_next_or_in_its_turn(
 async def test_an_agent_calls_at_once(api: Hands) -> None:
     await api.view()
 
-    async def engine() -> None:
+    async def carry_out() -> None:
         while True:
             for order in await api.orders():
                 assert (order.kind, order.body["agent"], order.body["number"]) == ("agent_call", "1001", ANA)
@@ -94,8 +95,21 @@ async def test_an_agent_calls_at_once(api: Hands) -> None:
                 return
             await asyncio.sleep(0)
 
-    answer, _ = await asyncio.gather(api.ask("POST", PATH, json=wish(when="now", agent="1001")), engine())
+    answer, _ = await asyncio.gather(api.ask("POST", PATH, json=wish(when="now", agent="1001")), carry_out())
     assert (answer.status_code, answer.json()["contact"], answer.json()["guid"]) == (201, 7, "g-1")
+
+
+async def test_a_tenants_token_has_no_agent_of_others_call(api: Hands) -> None:
+    await api.campaign("mine", tenant="a", queue="a-sales")
+    await api.view(agents=[agent_row("PJSIP/1001", "a-sales"), agent_row("PJSIP/2001", "sales")])
+    path = "/v1/campaigns/mine/tasks"
+    with engine(api, agent_call={"guid": "g", "contact_id": 7}) as asked_for:
+        statuses = [
+            (await api.ask("POST", path, tenant="a", json=wish(when="now", agent=agent))).status_code
+            for agent in ("1001", "2001")
+        ]
+    assert statuses == [201, 404]
+    assert [order.body["agent"] for order in asked_for.orders] == ["PJSIP/1001"]
 
 
 async def test_an_agent_cannot_call_at_once_without_an_engine(api: Hands) -> None:

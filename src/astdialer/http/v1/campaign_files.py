@@ -8,8 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from astdialer.domain.access import Access, Permission
+from astdialer.domain.settings import settings_texts
 from astdialer.engine import transfer
 from astdialer.http.idempotency import IdempotentRoute
+from astdialer.http.tenants import check_settings
 from astdialer.http.v1.campaigns import CampaignDetail, detail
 from astdialer.http.v1.common import PROBLEMS, CampaignKeeper, Found
 from astdialer.http.v1.numbers import refusal
@@ -46,6 +48,7 @@ async def import_campaign(
 ) -> ImportedCampaign:
     """Make a campaign from a file that export has written: all of it or nothing. 200 in place of 201: it was there."""
     file = _read(await request.body())
+    await check_settings(found, access, settings_texts(file.settings))
     done = await transfer.import_campaign(
         found.store,
         found.clock,

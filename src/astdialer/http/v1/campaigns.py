@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
+from astdialer.domain.access import Access, Forbidden, Permission
 from astdialer.domain.campaign import Campaign
+from astdialer.domain.errors import Conflict
 from astdialer.domain.settings import settings_texts
 from astdialer.engine import campaigns, removal, statistics, transfer
 from astdialer.engine.check import check
@@ -17,6 +20,7 @@ from astdialer.engine.explain import explain
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.paging import page, place_of
 from astdialer.http.services import Services
+from astdialer.http.tenants import check_settings
 from astdialer.http.v1.common import (
     PROBLEMS,
     USUAL_LIMIT,
@@ -114,6 +118,7 @@ async def list_campaigns(
 @router.post("", status_code=201)
 async def create_campaign(found: Found, access: CampaignKeeper, new: NewCampaign, response: Response) -> CampaignDetail:
     """Make a campaign. It belongs to the token's tenant."""
+    await check_settings(found, access, texts(new.settings))
     made = await campaigns.create(
         found.store, found.clock, new.name, texts(new.settings), done_by=access.name, tenant=access.tenant
     )
@@ -131,6 +136,7 @@ async def show_campaign(found: Found, access: Reader, name: Name) -> CampaignDet
 async def change_campaign(found: Found, access: CampaignKeeper, name: Name, change: CampaignChange) -> CampaignDetail:
     """Change settings: all of those given, or none."""
     await found.campaign(access, name)
+    await check_settings(found, access, texts(change.settings))
     await campaigns.change(found.store, found.clock, name, texts(change.settings), done_by=access.name)
     return await show_campaign(found, access, name)
 
@@ -197,13 +203,26 @@ async def check_campaign(
     found: Found,
     access: Reader,
     name: Name,
-    asterisk: Annotated[bool, Query(description="Look at Asterisk too.")] = True,
+    asterisk: Annotated[
+        bool, Query(description="Look at Asterisk too, by calls that ring nobody; needs `agents`, and no tenant.")
+    ] = False,
 ) -> dict[str, Any]:
     """Whom it may call now, when the others, and what is missing. Rings nobody and changes nothing."""
     await found.campaign(access, name)
+    findings = await _infrastructure(found, access, name) if asterisk else []
     preflight = dataclasses.asdict(await check(found.store, found.clock, found.zone, name))
-    findings = await found.examine(name) if asterisk and found.examine else []
     return preflight | {"infrastructure": [dict(finding) for finding in findings]}
+
+
+async def _infrastructure(found: Services, access: Access, name: str) -> Sequence[Mapping[str, Any]]:
+    """One look at a time. Raises Forbidden, and Conflict while another is under way."""
+    access.require(Permission.AGENTS)
+    if access.tenant:
+        raise Forbidden("Asterisk is the whole installation's: a tenant's token asks without asterisk=true")
+    if found.examining.locked():
+        raise Conflict("Asterisk is being looked at for somebody else: try again in some seconds")
+    async with found.examining:
+        return await found.examine(name) if found.examine else ()
 
 
 @router.get("/{name}/history")
@@ -218,6 +237,8 @@ async def campaign_history(
 
 @router.get("/{name}/export", response_class=PlainTextResponse)
 async def export_campaign(found: Found, access: Reader, name: Name) -> PlainTextResponse:
-    """The campaign as TOML: settings, calendar, routes; no secrets, no contacts."""
+    """The campaign as TOML: settings, calendar, routes; no secrets, no contacts. For a tenant's token routes and the
+    pool of caller ids are names alone: they are the whole installation's."""
     await found.campaign(access, name)
-    return PlainTextResponse(await transfer.export(found.store, name), media_type="application/toml")
+    text = await transfer.export(found.store, name, shared=not access.tenant)
+    return PlainTextResponse(text, media_type="application/toml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -14,6 +15,7 @@ from astdialer.engine.contacts import check_agent
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.paging import page, place_of
 from astdialer.http.services import Services
+from astdialer.http.v1.agents import target
 from astdialer.http.v1.common import (
     PROBLEMS,
     USUAL_LIMIT,
@@ -102,6 +104,8 @@ async def add_task(found: Found, access: ContactKeeper, name: Name, new: NewTask
     """Have the campaign call a number: as soon as possible, unless it is said otherwise."""
     await found.campaign(access, name)
     wish = _wish(found, name, new)
+    if new.when == "now" and new.agent:
+        wish = replace(wish, agent=(await target(found, access, new.agent, name))["agent"])
     added = await tasks.add(found.store, found.clock, wish)
     return Added(contact=added.contact_id, guid=added.guid, message=added.words)
 
