@@ -61,6 +61,12 @@ class Unavailable(AstdialerError):
     code = "unavailable"
 
 
+class NoAnswer(Unavailable):
+    """What was asked for has been begun, and nobody has said what came of it: look before asking again."""
+
+    code = "no_answer"
+
+
 class OriginateRefused(AstdialerError):
     """Asterisk answered Originate with an error: nothing was dialed."""
 

@@ -50,7 +50,7 @@ class Beside:
                 error = "it ended by itself"
                 logger.error("beside.ended", extra={"task": name})
             except Exception as failed:
-                error = repr(failed)
+                error = type(failed).__name__  # anybody may ask; the log has the rest
                 logger.exception("beside.failed", extra={"task": name})
             self._failed[name] = (self._clock.now(), error)
             await self._clock.sleep(PAUSE_S)

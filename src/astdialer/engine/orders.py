@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from astdialer.domain.agent import OUR_PAUSE, QueueMember
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import NewContact, NewNumber, Rank
-from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting, NotFound, Unavailable
+from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting, NoAnswer, NotFound, Unavailable
 from astdialer.domain.events import Canceled, Refused
 from astdialer.domain.selection import Judgement
 from astdialer.engine.calls import Call
@@ -38,6 +38,7 @@ ORDER_S = 15.0
 LOOK_S = 0.1
 #: An engine that shows no sign of life is given this long to take an order.
 GRACE_S = 1.0
+TAKEN = "the engine has taken the order and does not say what came of it: look whether it was done before you repeat it"
 NO_ENGINE = "the engine does not answer: is it running? (astdialer serve, or systemctl start astdialer)"
 
 #: Why the number of a call by hand is not dialed at all, by the reason that its contact gets.
@@ -52,7 +53,8 @@ async def ask(
 ) -> Mapping[str, Any]:
     """Give the engine an order and wait for what comes of it.
 
-    Raises Unavailable when no engine takes it in time, and Conflict with the engine's words when it can't be done.
+    Raises Unavailable when no engine takes it in time, NoAnswer when one has taken it and does not say what came of it,
+    and Conflict with the engine's words when it can't be done.
     """
     now = clock.now()
     expires_at = now + int(timeout_s * 1000)
@@ -68,6 +70,8 @@ async def ask(
             await store.order_done(order.id, result=NO_ENGINE, failed=True)
             break
         await clock.sleep(LOOK_S)
+    if (await store.order(order.id)).state == "taken":
+        raise NoAnswer(TAKEN)
     raise Unavailable(NO_ENGINE)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from astdialer.domain.access import Access, Forbidden, Permission, Role, Unauthorized
 from astdialer.engine import tokens
@@ -157,6 +160,28 @@ class Needs:
         if not any(access.may(permission) for permission in self.permissions):
             access.require(self.permission)
         return access
+
+
+def needs_of(dependant: Dependant) -> Needs | None:
+    """What an endpoint asks for; None: anybody may ask it."""
+    if isinstance(dependant.call, Needs):
+        return dependant.call
+    return next(filter(None, map(needs_of, dependant.dependencies)), None)
+
+
+class CheckedRoute(APIRoute):
+    """A route that asks who it is before it looks at what was sent: FastAPI reads the body first."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind the question."""
+        handler, needs = super().get_route_handler(), needs_of(self.dependant)
+
+        async def handle(request: Request) -> Response:
+            if needs:
+                await needs(request)
+            return await handler(request)
+
+        return handle
 
 
 def is_loopback(host: str) -> bool:

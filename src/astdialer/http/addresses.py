@@ -14,7 +14,7 @@ _UNICAST = ipaddress.ip_network("2000::/3")
 #: An IPv6 address behind which a translator reaches an IPv4 one, in its last 32 bits (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 #: Names that are looked up at a time.
-MOST = 32
+MOST = 128
 
 
 def is_public(address: str) -> bool:

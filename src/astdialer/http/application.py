@@ -34,13 +34,14 @@ def make(services: Services, dialects: Sequence[Dialect]) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/v1/openapi.json",
+        openapi_url=None,
         separate_input_output_schemas=False,
         generate_unique_id_function=openapi.operation_id(dialect_of),
     )
     app.state.services, app.state.dialect_of, app.state.gate = services, dialect_of, Gate()
     app.state.feed = Feed(services)
     problems.install(app, dialect_of)
+    openapi.install(app)
     app.include_router(health.router)
     for dialect in dialects:
         app.include_router(dialect.router)

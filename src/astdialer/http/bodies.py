@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -33,7 +34,7 @@ class BadBody(AstdialerError):
 
 
 class FileBody:
-    """The file of a request, to be read once."""
+    """The file of a request, to be read once. Its digest is left in ``request.state.digest``."""
 
     def __init__(self, request: Request, idle_s: float) -> None:
         """``idle_s``: a sender who is silent for so long is given up."""
@@ -42,6 +43,13 @@ class FileBody:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Raises BadBody, and HTTPException 408."""
+        digest = hashlib.sha256()
+        async for piece in self._of_file():
+            digest.update(piece)
+            yield piece
+        self._request.state.digest = digest.hexdigest()
+
+    async def _of_file(self) -> AsyncIterator[bytes]:
         kind, options = parse_options_header(self._request.headers.get("content-type", ""))
         if kind != _SHARED.encode():
             async for piece in self._received():

@@ -13,11 +13,11 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting
-from astdialer.http.access import access_of
+from astdialer.domain.errors import AstdialerError, Conflict, InvalidSetting, NoAnswer
+from astdialer.http.access import CheckedRoute, access_of
+from astdialer.http.bodies import FileBody
 from astdialer.http.guard import UPLOADS
 from astdialer.http.services import services
 from astdialer.ports import Kept
@@ -25,9 +25,10 @@ from astdialer.ports import Kept
 KEPT_MS, FORGET_MS = 86_400_000, 600_000
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS = ("content-type", "location")
+_DIGEST = "digest"  #: of the file that was sent; kept beside the headers, and never told
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(CheckedRoute):
     """The route class of the native API."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -52,15 +53,19 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
     fingerprint = await _fingerprint(request)
     kept = await store.begin_request(access.token_id, key, fingerprint, now)
     if kept:
-        return _again(kept, key, fingerprint)
+        return await _again(request, kept, key, fingerprint)
     try:
         response = await handler(request)
-    except (AstdialerError, HTTPException, RequestValidationError):  # of all others nobody knows what they have done
+    except NoAnswer:  # nobody knows what has been done, as with all others
+        raise
+    except (AstdialerError, HTTPException, RequestValidationError):
         await store.forget_request(access.token_id, key)
         raise
     body = getattr(response, "body", None)
     if body is not None:  # what is streamed can't be said again: it stays as being done
         headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        if _is_upload(request):
+            headers[_DIGEST] = getattr(request.state, "digest", "")
         await store.end_request(access.token_id, key, status=response.status_code, headers=headers, body=bytes(body))
     return response
 
@@ -73,18 +78,28 @@ async def _forget(request: Request, now: int) -> None:
         await services(request).store.forget_requests(now - KEPT_MS)
 
 
-def _again(kept: Kept, key: str, fingerprint: str) -> Response:
+async def _again(request: Request, kept: Kept, key: str, fingerprint: str) -> Response:
+    another = InvalidSetting("Idempotency-Key", key, "a key of its own for each request: this one was another's")
     if kept.fingerprint != fingerprint:
-        raise InvalidSetting("Idempotency-Key", key, "a key of its own for each request: this one was another's")
+        raise another
     if kept.status is None:
         raise Conflict("the first request with this key is being done, or died meanwhile: look what it has done")
-    return Response(kept.body, kept.status, {**kept.headers, "idempotency-replayed": "true"})
+    headers = dict(kept.headers)
+    if _is_upload(request):
+        async for _ in FileBody(request, services(request).settings.timeout_s).pieces():
+            pass
+        if headers.pop(_DIGEST) != request.state.digest:
+            raise another
+    return Response(kept.body, kept.status, {**headers, "idempotency-replayed": "true"})
+
+
+def _is_upload(request: Request) -> bool:
+    return request.method == "POST" and bool(request.scope["path"].endswith(UPLOADS))
 
 
 async def _fingerprint(request: Request) -> str:
-    """What makes a request the same; a file that is sent is not read for it."""
+    """What makes a request the same. A file that is sent is compared when it has come."""
     scope = request.scope
-    body = b"" if scope["path"].endswith(UPLOADS) and request.method == "POST" else await request.body()
-    size = request.headers.get("content-length", "")
-    text = f"{request.method} {scope['path']} {size}\n".encode("utf-8", "surrogatepass") + scope["query_string"] + b"\n"
+    body = b"" if _is_upload(request) else await request.body()
+    text = f"{request.method} {scope['path']}\n".encode("utf-8", "surrogatepass") + scope["query_string"] + b"\n"
     return hashlib.sha256(text + body).hexdigest()

@@ -166,7 +166,7 @@ class _Guarded(httpcore.AsyncNetworkBackend):
         barred = [address for address in addresses if not self._allow_private and not is_public(address)]
         if barred:
             raise httpcore.ConnectError(
-                f"{host} is at {barred[0]}, a private address: set [webhooks] allow_private = true to send there"
+                f"{host} is at a private address: set [webhooks] allow_private = true to send there"
             )
         return addresses[:TRIED]
 

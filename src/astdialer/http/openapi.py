@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fastapi import FastAPI, routing
+from fastapi import FastAPI, Request, Response, routing
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 
 from astdialer.domain.access import Permission
-from astdialer.http.access import Needs
+from astdialer.http.access import needs_of
 from astdialer.http.dialect import Dialect
 
 #: The dialect whose endpoints have ids without its name in front.
 NATIVE = "native"
+PATH = "/v1/openapi.json"
 PROBLEM = "application/problem+json"
+
+
+def install(app: FastAPI) -> None:
+    """Serve the document, to anybody. Making it takes a second or two: a thread does it for the first who asks."""
+    making, made = asyncio.Lock(), b""
+
+    async def show(_request: Request) -> Response:
+        nonlocal made
+        async with making:
+            made = made or await asyncio.to_thread(lambda: json.dumps(document(app)).encode())
+        return Response(made, media_type="application/json")
+
+    app.add_route(PATH, show, include_in_schema=False)
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -44,23 +60,12 @@ def _only_problem_json(operation: dict[str, Any]) -> None:
 
 def needed(app: FastAPI) -> Iterator[tuple[str, str, tuple[Permission, ...]]]:
     """Of every endpoint its path, its method, and the permissions any of which it asks for; none: it asks for none."""
-    for route in _routes(app):
+    for route in routing.iter_route_contexts(app.routes):
         dependant: Dependant | None = getattr(route, "dependant", None)
         if dependant is not None:
+            needs = needs_of(dependant)
             for method in route.methods or ():
-                yield route.path_format, method.lower(), _permissions(dependant)
-
-
-def _routes(app: FastAPI) -> Iterator[Any]:
-    """Newer FastAPIs have the routes of included routers behind those routers."""
-    contexts: Callable[[Any], Iterator[Any]] = getattr(routing, "iter_route_contexts", iter)
-    return contexts(app.routes)
-
-
-def _permissions(dependant: Dependant) -> tuple[Permission, ...]:
-    if isinstance(dependant.call, Needs):
-        return dependant.call.permissions
-    return next(filter(None, map(_permissions, dependant.dependencies)), ())
+                yield route.path_format or "", method.lower(), needs.permissions if needs else ()
 
 
 def operation_id(dialect_of: Callable[[str], Dialect | None]) -> Callable[[routing.APIRoute], str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -81,12 +82,13 @@ def _headers(error: Exception, status: int) -> dict[str, str]:
 
 
 def _of_validation(error: RequestValidationError) -> Problem:
-    errors = [{"field": _field(each["loc"]), "message": each["msg"]} for each in error.errors()[:MOST_ERRORS]]
+    errors = [{"field": _field_of(each), "message": each["msg"]} for each in error.errors()[:MOST_ERRORS]]
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:5])
     return Problem(status=422, title=HTTPStatus(422).phrase, detail=detail, code="invalid", errors=errors)
 
 
-def _field(place: Sequence[int | str]) -> str:
+def _field_of(mistake: Mapping[str, Any]) -> str:
+    place: Sequence[int | str] = () if mistake["type"] == "json_invalid" else mistake["loc"]  # else: the byte's number
     name = ".".join(str(part) for part in place if part != "body")[:LONGEST_FIELD] or "body"
     return name.encode("utf-8", "replace").decode()  # it may hold half of a character, which can't be answered
 

@@ -16,7 +16,7 @@ from astdialer.domain import events as ev
 from astdialer.domain.agent import AgentStatus, QueueMember
 from astdialer.domain.campaign import CampaignState
 from astdialer.domain.contact import ContactState
-from astdialer.domain.errors import Conflict, Unavailable
+from astdialer.domain.errors import Conflict, NoAnswer, Unavailable
 from astdialer.domain.selection import Judgement
 from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
@@ -126,6 +126,15 @@ async def test_an_engine_that_is_busy_is_waited_for_until_the_order_expires(engi
     with pytest.raises(Unavailable):
         await asked
     assert engine.clock.now() - NOON >= ORDER_S * 1000
+
+
+async def test_who_asks_an_engine_that_dies_over_the_order_is_told_to_look(engine: Rig) -> None:
+    asked = asyncio.create_task(ask(engine.store, engine.clock, "agent_pause", {"agent": "0", "paused": True}))
+    await until(lambda: bool(engine.clock._sleepers))
+    assert await engine.store.take_orders(engine.clock.now())
+    await in_step(engine, asked, 1)
+    with pytest.raises(NoAnswer, match="look whether it was done"):
+        await asked
 
 
 async def test_an_order_is_never_carried_out_late(engine: Rig) -> None:

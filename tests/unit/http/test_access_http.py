@@ -281,6 +281,15 @@ async def test_without_listed_origins_no_page_reads_an_answer(api: Hands) -> Non
     assert preflight.status_code == 405
 
 
+@pytest.mark.parametrize("path", ["/v1/campaigns", "/v1/tokens"])
+async def test_nobody_learns_what_is_wrong_with_a_body_without_a_token(api: Hands, path: str) -> None:
+    for role, status in ((None, 401), (Role.READ_ONLY, 403), (Role.ADMIN, 422)):
+        headers = await api.bearer(role) if role else {}
+        answer = await api.client.post(path, content=b"{", headers=headers)
+        assert answer.status_code == status
+    assert [each["field"] for each in answer.json()["errors"]] == ["body"]
+
+
 async def test_the_document_of_the_api_asks_for_no_token(api: Hands) -> None:
     answer = await api.client.get("/v1/openapi.json")
     assert (answer.status_code, answer.json()["openapi"][:2]) == (200, "3.")

@@ -10,7 +10,9 @@ from http_hands import NOW, Hands, hands
 
 from astdialer.domain.access import Role
 from astdialer.domain.agent import AgentProfile
+from astdialer.domain.errors import NoAnswer
 from astdialer.domain.trunk import Trunk
+from astdialer.engine import orders
 from astdialer.ports import Offer
 
 
@@ -110,6 +112,20 @@ async def test_a_repeated_request_with_a_key_calls_once(api: Hands) -> None:
             answer = await api.ask("POST", "/v1/agents/1/call", json=CALL, headers={"idempotency-key": "k"})
             assert answer.json()["guid"] == "g"
     assert len(asked.orders) == 1
+
+
+async def test_a_call_of_which_nobody_knows_is_not_placed_again_with_its_key(
+    api: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: Any, **__: Any) -> None:
+        raise NoAnswer(orders.TAKEN)
+
+    await api.campaign()
+    monkeypatch.setattr(orders, "ask", dies)
+    key = {"idempotency-key": "k"}
+    first = await api.ask("POST", "/v1/agents/1/call", json=CALL, headers=key)
+    assert (first.status_code, "no_answer" in first.text) == (503, True)
+    assert (await api.ask("POST", "/v1/agents/1/call", json=CALL, headers=key)).status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -373,6 +373,13 @@ async def test_the_same_file_with_the_same_key_is_taken_once(api: Hands) -> None
     key = {"idempotency-key": "k"}
     jobs = [await sent(api, headers=key) for _ in range(2)]
     assert jobs[0]["id"] == jobs[1]["id"]
+    form = await api.ask("POST", "/v1/campaigns/demo/uploads?base=march", files={"f": ("a.csv", CSV)}, headers=key)
+    assert form.json()["id"] == jobs[0]["id"], "the same file, wrapped otherwise"
+    other = await api.ask(
+        "POST", "/v1/campaigns/demo/uploads?base=march", content=CSV.replace(b"Ana", b"Eva"), headers=key
+    )
+    assert fields(other) == ["Idempotency-Key"]
+    assert "digest" not in form.headers
     assert len(spooled(api)) == 1
 
 

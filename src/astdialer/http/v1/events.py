@@ -69,7 +69,7 @@ async def stream_events(
     """All that happens from now on, as it happens: each event with its id, kind and JSON; and, at most once a second,
     the kind `live` with the live view when it has changed. A line of `:` comes every 15 s, whatever happens. Whoever
     takes too little of it is cut off, and goes on with Last-Event-ID where it was; of what is forgotten by then (after
-    three days) the kind `gap` tells."""
+    three days, and a million events) the kind `gap` tells."""
     wanted = _kinds(kinds)
     only = (await found.campaign(access, campaign)).id if campaign is not None else None
     begin = _place(last_event_id) if last_event_id else after

@@ -10,12 +10,12 @@ from pydantic import Field
 
 from astdialer.domain.access import PERMISSIONS, Access, Forbidden, Permission, Role
 from astdialer.engine import tokens
-from astdialer.http.access import gate_of
+from astdialer.http.access import CheckedRoute, gate_of
 from astdialer.http.v1.common import PROBLEMS, Found, Model, Page, TokenKeeper
 from astdialer.http.v1.kinds import LATEST, LookerOrCaller, Row
 from astdialer.ports import Token
 
-router = APIRouter(tags=["tokens"], responses=PROBLEMS)
+router = APIRouter(tags=["tokens"], route_class=CheckedRoute, responses=PROBLEMS)
 
 
 class NewToken(Model):
