@@ -7,6 +7,7 @@ time it is asked is of no use to anybody. Redirects are not followed.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import ssl
 from collections.abc import Iterable, Mapping
@@ -99,6 +100,7 @@ class HttpNotifier:
             raise Unavailable(f"{_place(url)} can't be asked: {error}") from error
 
 
+@functools.cache  # reading the machine's authorities takes a tenth of a second
 def _trust(ca_file: str) -> ssl.SSLContext:
     """The authorities that this machine trusts, and one's own."""
     context = ssl.create_default_context()
