@@ -1,7 +1,8 @@
 """/api/v2/dialer/…/members: members as Webitel's clients know them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from webitel3_hands import DAY_MS, HOUR_MS, MEMBER, REQUESTS, UNKNOWN, Webitel, 
 
 from astdialer.domain.access import Role
 from astdialer.domain.amd import Verdict
-from astdialer.domain.contact import ContactState
+from astdialer.domain.contact import ContactState, NewNumber
 from astdialer.domain.disposition import Disposition
+from astdialer.domain.errors import Unavailable
 
 LATER = NOW + 365 * DAY_MS
 
@@ -75,6 +77,54 @@ async def test_many_are_added_together(webitel: Webitel, path: str) -> None:
     assert (answer["result"], answer["insertedCount"]) == ({"ok": 1, "n": 1203}, 1203)
     assert len(set(answer["insertedIds"])) == 1203
     assert await webitel.data("GET", f"{path}/members/count") == 1203
+
+
+async def test_of_many_none_is_added_if_the_store_fails_on_the_way(
+    webitel: Webitel, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends them again then calls nobody twice."""
+    add_to_upload, batches = webitel.store.add_to_upload, 0
+
+    async def fails(*arguments: Any) -> Sequence[int]:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
+            raise Unavailable("the disk is full")
+        return await add_to_upload(*arguments)
+
+    monkeypatch.setattr(webitel.store, "add_to_upload", fails)
+    sent = [person(f"+4477009{n:05}") for n in range(1001)]
+    assert await webitel.refused("POST", f"{path}/members", sent) == (503, "the disk is full")
+    assert await webitel.data("GET", f"{path}/members/count") == 0
+    assert (await webitel.data("POST", f"{path}/members", sent))["insertedCount"] == 1001
+
+
+async def test_numbers_are_not_read_in_the_thread_of_the_calls(webitel: Webitel, path: str) -> None:
+    read, threads = webitel.hands.services.read_number, set[int]()
+
+    def reading(text: str, kind: str) -> NewNumber:
+        threads.add(threading.get_ident())
+        return read(text, kind)
+
+    object.__setattr__(webitel.hands.services, "read_number", reading)
+    await webitel.data("POST", f"{path}/members", [person("+447700900001")] * 2)
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize("place", ["header", "body"])
+async def test_a_request_with_a_key_is_done_once(webitel: Webitel, path: str, place: str) -> None:
+    """Wherever its token stands."""
+    secret = await webitel.hands.token(webitel.role)
+    headers, sent = {"idempotency-key": "k1"}, person("+447700900001")
+    if place == "body":
+        sent |= {"access_token": secret}
+    else:
+        headers |= {"x-access-token": secret}
+    first, second = [await webitel.hands.client.post(f"{path}/members", json=sent, headers=headers) for _ in range(2)]
+    assert first.status_code == second.status_code == 200
+    assert first.json() == second.json()
+    assert await webitel.data("GET", f"{path}/members/count") == 1
 
 
 async def test_the_same_number_may_come_again(webitel: Webitel, path: str) -> None:
@@ -391,6 +441,14 @@ async def test_a_contact_of_a_base_keeps_the_bases_rule(webitel: Webitel, path: 
     assert (shown["communications"][0]["number"], shown["variables"], shown["name"]) == (
         "07700 900003", {"order": "7"}, "Ana"
     )  # fmt: skip
+
+
+async def test_a_members_document_stays_its_tenants(webitel: Webitel) -> None:
+    ours = Webitel(webitel.hands, tenant="a")
+    one = await ours.member(await ours.dialer(), "+447700900001")
+    await ours.data("PUT", one, {"name": "Eva"})
+    (kept,) = (await webitel.store.documents("webitel3", "member", [str((await webitel.contact(one)).id)])).values()
+    assert (kept.tenant, kept.created_at) == ("a", NOW)
 
 
 # --- removed ---------------------------------------------------------------------------------------------------------

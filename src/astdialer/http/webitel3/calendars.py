@@ -16,12 +16,12 @@ from astdialer.domain.names import folded, free_names
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import NAME, Said
-from astdialer.http.webitel3.auth import Found, Reads, Writes, check_domain
+from astdialer.http.webitel3.auth import Found, OnceRoute, Reads, Writes, check_domain
 from astdialer.http.webitel3.bodies import Table, table_of
 from astdialer.http.webitel3.queries import listing
 from astdialer.ports import ForeignObject
 
-router = APIRouter(prefix="/api/v2/calendars", tags=["webitel3"])
+router = APIRouter(prefix="/api/v2/calendars", tags=["webitel3"], route_class=OnceRoute)
 
 KIND = "calendar"
 BAD_ID = "Bad request calendar id."

@@ -22,7 +22,7 @@ from astdialer.engine.removal import remove_campaign
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import NAME, Said
-from astdialer.http.webitel3.auth import Found, Reads, Writes
+from astdialer.http.webitel3.auth import Found, OnceRoute, Reads, Writes
 from astdialer.http.webitel3.bodies import Table, body_of, table_of
 from astdialer.http.webitel3.calendars import check_tenant, resolve
 from astdialer.http.webitel3.documents import KIND, cleaned, document_of, kept_of, shown
@@ -32,7 +32,7 @@ from astdialer.http.webitel3.resources import routes_prefix
 from astdialer.http.webitel3.translate import House, Translation, placeholder, translate
 from astdialer.ports import ForeignObject
 
-router = APIRouter(prefix="/api/v2/dialer", tags=["webitel3"])
+router = APIRouter(prefix="/api/v2/dialer", tags=["webitel3"], route_class=OnceRoute)
 
 #: How often a name that somebody has taken meanwhile is chosen anew.
 NAME_TRIES = 20

@@ -19,12 +19,13 @@ from astdialer.domain.result import due_again, started_over
 from astdialer.domain.retry import settle
 from astdialer.engine import campaigns
 from astdialer.engine.contacts import main_number
+from astdialer.engine.members import add
 from astdialer.engine.removal import remove_contacts
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.aggregate import pipeline
 from astdialer.http.webitel3.answers import NAME, Said
-from astdialer.http.webitel3.auth import Found, Loads, Reads
+from astdialer.http.webitel3.auth import Found, Loads, OnceRoute, Reads
 from astdialer.http.webitel3.bodies import body_of, table_of
 from astdialer.http.webitel3.dialers import campaign_of, start
 from astdialer.http.webitel3.memberdocs import KIND, Known, created_on, frame_of, known_of, member_document, sent
@@ -34,7 +35,7 @@ from astdialer.ports import ForeignObject
 
 logger = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"])
+router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"], route_class=OnceRoute)
 
 #: Members that are looked at together; others have their turn between two of these.
 BATCH = 500
@@ -76,7 +77,7 @@ async def aggregate_members(request: Request, found: Found, access: Reads, diale
 
 @router.post("")
 async def add_members(request: Request, found: Found, access: Loads, dialer: str) -> Response:
-    """One, or many: what can't be one is told before anybody is added. ``autoRun=true`` starts the dialer as well."""
+    """One, or many: all of them are added or, if one can't be, none. ``autoRun=true`` starts the dialer as well."""
     campaign = await campaign_of(found, access, dialer)
     body = await body_of(request)
     given = body if isinstance(body, list) else [{} if body is None else body]
@@ -85,14 +86,11 @@ async def add_members(request: Request, found: Found, access: Loads, dialer: str
     auto_run = request.query_params.get("autoRun") == "true"
     if auto_run:
         access.require(Permission.CAMPAIGNS)
-    people = []
-    for at, each in enumerate(given):
-        people.append(_person(found, each, at if isinstance(body, list) else None))
-        if at % BATCH == BATCH - 1:
-            await asyncio.sleep(0)
-    added = [
-        each for at in range(0, len(people), BATCH) for each in await _add(found, campaign, people[at : at + BATCH])
-    ]
+    # In another thread: reading thousands of numbers takes seconds, and calls go on in this one.
+    people = await asyncio.to_thread(_people, found, given, many=isinstance(body, list))
+    now = found.clock.now()
+    new = [(each.contact, _kept(campaign, "", {"document": dict(each.document)}, now)) for each in people]
+    added = await add(found.store, found.clock, campaign, BASE, new)
     if auto_run:
         await _run(found, access, campaign)
     return answers.inserted([ids.object_id(each) for each in added])
@@ -158,7 +156,7 @@ async def change_member(request: Request, found: Found, access: Loads, dialer: s
         await found.store.change_contact(contact.id, change, now)
     except Conflict:
         raise Said(406, f"Member {member} locked") from None
-    await keep(found, known, document=document)
+    await keep(found, campaign, known, document=document)
     return answers.updated()
 
 
@@ -189,19 +187,31 @@ async def member_of(
     return campaign, contact
 
 
-async def keep(found: Services, known: Known, **parts: Any) -> None:
+async def keep(found: Services, campaign: Campaign, known: Known, **parts: Any) -> None:
     """Keep a member's document, or what was said of its calls."""
     now = found.clock.now()
-    kept = ForeignObject(
+    body = (dict(known.kept.body) if known.kept else {}) | parts
+    created_at = known.kept.created_at if known.kept else now
+    await found.store.save_foreign(_kept(campaign, str(known.contact.id), body, now, created_at))
+
+
+def _kept(
+    campaign: Campaign, member_id: str, body: Mapping[str, Any], now: int, created_at: int | None = None
+) -> ForeignObject:
+    return ForeignObject(
         dialect=NAME,
         kind=KIND,
-        id=str(known.contact.id),
-        name=str(known.contact.campaign_id),
-        body=(dict(known.kept.body) if known.kept else {}) | parts,
-        created_at=known.kept.created_at if known.kept else now,
+        id=member_id,
+        tenant=campaign.tenant,
+        name=str(campaign.id),
+        body=body,
+        created_at=now if created_at is None else created_at,
         changed_at=now,
     )
-    await found.store.save_foreign(kept)
+
+
+def _people(found: Services, documents: Sequence[Mapping[str, Any]], *, many: bool) -> list[Person]:
+    return [_person(found, each, at if many else None) for at, each in enumerate(documents)]
 
 
 def _person(found: Services, document: Mapping[str, Any], at: int | None) -> Person:
@@ -211,27 +221,6 @@ def _person(found: Services, document: Mapping[str, Any], at: int | None) -> Per
         if at is None or str(problem).startswith("Bad comm"):  # Webitel's own words
             raise
         raise Said(problem.status, f"[{at}].{problem}") from None
-
-
-async def _add(found: Services, campaign: Campaign, people: Sequence[Person]) -> list[int]:
-    now = found.clock.now()
-    added = await found.store.add_to_base(campaign.id, BASE, [each.contact for each in people], now)
-    new = [(contact_id, each) for contact_id, each in zip(added, people, strict=True) if contact_id is not None]
-    documents = [
-        ForeignObject(
-            dialect=NAME,
-            kind=KIND,
-            id=str(contact_id),
-            tenant=campaign.tenant,
-            name=str(campaign.id),
-            body={"document": dict(each.document)},
-            created_at=now,
-            changed_at=now,
-        )
-        for contact_id, each in new
-    ]
-    await found.store.save_documents(documents)
-    return [contact_id for contact_id, _ in new]
 
 
 async def _run(found: Services, access: Access, campaign: Campaign) -> None:
