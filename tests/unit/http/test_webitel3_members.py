@@ -15,6 +15,7 @@ from astdialer.domain.amd import Verdict
 from astdialer.domain.contact import ContactState, NewNumber
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Unavailable
+from astdialer.engine.contacts import remove
 
 LATER = NOW + 365 * DAY_MS
 
@@ -544,6 +545,7 @@ async def test_more_members_than_can_be_looked_at_are_told(
 ) -> None:
     monkeypatch.setattr("astdialer.http.webitel3.members.MOST_LOOKED_AT", 1)
     await webitel.member(path, "+447700900001")
+    assert await webitel.data("GET", f'{path}/members?filter={{"a":1}}') == []
     await webitel.member(path, "+447700900002")
     status, info = await webitel.refused("GET", f'{path}/members?filter={{"a":1}}')
     assert (status, "more than 1 members" in info) == (400, True)
@@ -588,6 +590,42 @@ async def test_numbers_that_a_result_has_stopped_stay_so(webitel: Webitel, path:
     await webitel.ask("PUT", f"{stopped}/status", {"success": False, "stop_communications": "all"})
     assert (await webitel.ask("PUT", f"{path}/members/reset?from=0")).json()["info"] == 1
     assert [each["state"] for each in (await webitel.data("GET", one))["communications"]] == [2, 0]
+
+
+async def test_who_was_removed_by_the_command_is_not_called_again(webitel: Webitel, path: str) -> None:
+    one = await webitel.member(path, "+447700900001")
+    await remove(webitel.store, webitel.clock, (await webitel.store.campaigns())[0].name, "+447700900001")
+    assert await webitel.data("PUT", f"{path}/members/reset?from=0") == 0
+    assert (await webitel.data("GET", one))["_endCause"] == "MANAGER_REQUEST"
+
+
+async def test_a_reset_takes_all_members_in_batches_and_tells_of_each(
+    webitel: Webitel, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many members the dialer has; one that is broken off has told of those that are called again."""
+    monkeypatch.setattr("astdialer.http.webitel3.members.MOST_LOOKED_AT", 2)
+    monkeypatch.setattr("astdialer.http.webitel3.members.BATCH", 2)
+    listed = [await webitel.member(path, f"+44770090000{n}") for n in range(3)]
+    for one in listed:
+        await webitel.ask("PUT", f"{one}/terminate")
+    change, sizes = webitel.store.change_contacts, list[int]()
+
+    async def fails(ids: Sequence[int], *more: Any) -> Sequence[int]:
+        sizes.append(len(ids))
+        if len(sizes) == 2:
+            raise Unavailable("the disk is full")
+        return await change(ids, *more)
+
+    async def told() -> list[str]:
+        return [row["value"] for row in await webitel.data("GET", f"{path}/history") if "were reset" in row["value"]]
+
+    monkeypatch.setattr(webitel.store, "change_contacts", fails)
+    assert (await webitel.refused("PUT", f"{path}/members/reset?from=0"))[0] == 503
+    assert await told() == ["2 members were reset"]
+    assert await webitel.data("PUT", f"{path}/members/reset?from=0") == 1
+    assert sizes == [2, 1, 1]
+    assert await told() == ["1 members were reset", "2 members were reset"]
+    assert [(await webitel.contact(one)).next_at for one in listed] == [NOW] * 3
 
 
 @pytest.mark.parametrize("query", ["", "?from=", "?from=x", "?from=-1"])

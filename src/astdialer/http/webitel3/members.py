@@ -18,7 +18,7 @@ from astdialer.domain.errors import AstdialerError, Conflict, NotFound
 from astdialer.domain.result import due_again, started_over
 from astdialer.domain.retry import settle
 from astdialer.engine import campaigns
-from astdialer.engine.contacts import main_number
+from astdialer.engine.contacts import REMOVED, main_number
 from astdialer.engine.members import add
 from astdialer.engine.removal import remove_contacts
 from astdialer.http.services import Services
@@ -121,15 +121,12 @@ async def reset_members(request: Request, found: Found, access: Loads, dialer: s
         raise Said(400, f"from = {since[:40]!r}: expected milliseconds since 1970")
     if request.query_params.get("_log") == "true" and access.tenant:
         raise Said(403, "Bad request: resetLog allow from root.")
-    count = 0
-    frame = await frame_of(found, campaign)
+    frame, count = await frame_of(found, campaign), 0
     async for contacts in _batches(found, campaign):
-        for known in await known_of(found, contacts, calls=False):
-            if created_on(known, frame) >= int(since) and await _reset(found, known.contact):
-                count += 1
-    await campaigns.note(
-        found.store, found.clock, campaign, "changed", f"{count} members were reset", done_by=access.name
-    )
+        done = [contact for contact in contacts if contact.state is ContactState.DONE]
+        known = await known_of(found, done, calls=False)
+        meant = [each.contact.id for each in known if created_on(each, frame) >= int(since)]
+        count += await _reset(found, campaign, meant, access.name)
     return answers.info(count)
 
 
@@ -244,26 +241,25 @@ async def _check_main(found: Services, contact: Contact, changed: Contact) -> No
             raise Said(400, f"communications[0].number: {main} is member {ids.object_id(other.id)} already")
 
 
-async def _reset(found: Services, contact: Contact) -> bool:
-    """Whether it is called again."""
+async def _reset(found: Services, campaign: Campaign, member_ids: Sequence[int], done_by: str) -> int:
+    """How many of a batch are called again: all of them, or none if anything dies."""
     now = found.clock.now()
 
     def again(known: Contact) -> Contact:
         opened = started_over(known)
         is_over = known.expires_at is not None and known.expires_at <= now
-        if known.state is not ContactState.DONE or known.successful or is_over:
+        is_gone = known.end_reason == REMOVED  # by the command or another API: nobody is to call them again
+        if known.state is not ContactState.DONE or known.successful or is_over or is_gone:
             raise Conflict("not one of these")
         if not any(number.is_open for number in opened.numbers):
             raise Conflict("no number is left")
         return settle(replace(due_again(opened, now), preferred="", any_hour=False), "reset")
 
-    if contact.state is not ContactState.DONE:
-        return False
-    try:
-        await found.store.change_contact(contact.id, again, now)
-    except (Conflict, NotFound):
-        return False
-    return True
+    count = len(await found.store.change_contacts(member_ids, again, now)) if member_ids else 0
+    if count:  # at once: of a reset that is broken off, those that are called again are told
+        words = f"{count} members were reset"
+        await campaigns.note(found.store, found.clock, campaign, "changed", words, done_by=done_by)
+    return count
 
 
 async def _documents(found: Services, campaign: Campaign, contacts: Sequence[Contact]) -> list[dict[str, Any]]:
@@ -273,17 +269,18 @@ async def _documents(found: Services, campaign: Campaign, contacts: Sequence[Con
 
 async def _every(found: Services, campaign: Campaign) -> AsyncIterator[Document]:
     """The document of each member, in the order in which they came. Raises Said where there are too many."""
-    frame = await frame_of(found, campaign)
+    frame, seen = await frame_of(found, campaign), 0
     async for contacts in _batches(found, campaign):
+        seen += len(contacts)
+        if seen > MOST_LOOKED_AT:
+            raise Said(400, f"the dialer has more than {MOST_LOOKED_AT} members: page through them without a filter")
         for known in await known_of(found, contacts):
             yield member_document(known, frame)
 
 
 async def _batches(found: Services, campaign: Campaign) -> AsyncIterator[Sequence[Contact]]:
-    after, seen = 0, 0
+    after = 0
     while contacts := await found.store.contacts_page(campaign.id, after, BATCH):
         yield contacts
-        after, seen = contacts[-1].id, seen + len(contacts)
-        if seen >= MOST_LOOKED_AT:
-            raise Said(400, f"the dialer has more than {MOST_LOOKED_AT} members: page through them without a filter")
+        after = contacts[-1].id
         await asyncio.sleep(0)
