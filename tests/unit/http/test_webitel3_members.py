@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from astdialer.domain.contact import ContactState, NewNumber
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Unavailable
 from astdialer.engine.contacts import remove
+from astdialer.http.webitel3.bodies import parsed
+from astdialer.http.webitel3.memberdocs import member_document
+from astdialer.http.webitel3.queries import in_order
 
 LATER = NOW + 365 * DAY_MS
 
@@ -533,6 +536,44 @@ async def test_figures_come_by_a_pipeline(webitel: Webitel, path: str) -> None:
         {"$sort": {"n": -1}},
     ])  # fmt: skip
     assert rows == [{"_id": "MANAGER_REQUEST", "n": 2, "top": 3}, {"_id": None, "n": 1, "top": 2}]
+
+
+async def test_what_takes_long_is_not_done_in_the_thread_of_the_calls(
+    webitel: Webitel, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, set[int]] = {}
+
+    def seen(what: str, done: Callable[..., Any]) -> Callable[..., Any]:
+        def does(*given: Any) -> Any:
+            threads.setdefault(what, set()).add(threading.get_ident())
+            return done(*given)
+
+        return does
+
+    monkeypatch.setattr("astdialer.http.webitel3.members.member_document", seen("document", member_document))
+    monkeypatch.setattr("astdialer.http.webitel3.queries.in_order", seen("sort", in_order))
+    monkeypatch.setattr("astdialer.http.webitel3.aggregate.in_order", seen("pipeline", in_order))
+    with monkeypatch.context() as large:
+        large.setattr("astdialer.http.webitel3.bodies.parsed", seen("body", parsed))
+        await webitel.data("POST", f"{path}/members", [person("+447700900001", note="x" * 1000)] * 100)
+    assert len(await webitel.data("GET", f'{path}/members?sort={{"name":1}}')) == 40
+    await webitel.data("GET", f'{path}/members/count?filter={{"name":"Ana"}}')
+    await webitel.data("POST", f"{path}/members/aggregate", [{"$sort": {"name": 1}}])
+    assert set(threads) == {"body", "document", "sort", "pipeline"}
+    assert threading.get_ident() not in set.union(*threads.values())
+
+
+async def test_a_pipeline_is_not_too_long(webitel: Webitel, path: str) -> None:
+    long = [{"$match": {"name": {"$in": ["x" * 1000] * 70}}}]
+    assert await webitel.refused("POST", f"{path}/members/aggregate", long) == (400, "aggregate: more than 65536 bytes")
+
+
+async def test_a_number_that_json_does_not_have_is_refused(webitel: Webitel, path: str) -> None:
+    """Kept, it would make an error of every list."""
+    sent = b'{"communications":[{"number":"+447700900001"}],"variables":{"x":1e999}}'
+    answer = await webitel.ask("POST", f"{path}/members", content=sent)
+    assert (answer.status_code, answer.json()["status"]) == (400, "error")
+    assert await webitel.data("GET", f"{path}/members") == []
 
 
 @pytest.mark.parametrize("body", [None, {}, [{"$out": "x"}], [{"$lookup": {}}], [5], [{"$match": 1}]])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from fastapi.responses import Response
 
 from astdialer.domain.access import Access, Permission
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.contact import Contact, ContactState, NewContact
 from astdialer.domain.errors import AstdialerError, Conflict, NotFound
 from astdialer.domain.result import due_again, started_over
 from astdialer.domain.retry import settle
@@ -30,7 +31,7 @@ from astdialer.http.webitel3.bodies import body_of, table_of
 from astdialer.http.webitel3.dialers import campaign_of, start
 from astdialer.http.webitel3.memberdocs import KIND, Known, created_on, frame_of, known_of, member_document, sent
 from astdialer.http.webitel3.people import BASE, Person, change_of, cleaned, new_person
-from astdialer.http.webitel3.queries import Document, compiled, listing
+from astdialer.http.webitel3.queries import Document, Test, compiled, listing
 from astdialer.ports import ForeignObject
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"], 
 BATCH = 500
 #: Members that a filter, a sort or a pipeline may look at.
 MOST_LOOKED_AT = 50_000
+#: Bytes of a pipeline.
+LARGEST_PIPELINE = 65_536
+#: Sorts and pipelines wait for each other: however many are asked for, they take one thread, and calls go on.
+_COMPUTING = ThreadPoolExecutor(1, "webitel3")
 
 
 @router.get("")
@@ -50,10 +55,9 @@ async def list_members(request: Request, found: Found, access: Reads, dialer: st
     wanted = listing(request)
     if wanted.test is None and not wanted.sort:
         contacts = await found.store.contacts_at(campaign.id, wanted.skip, wanted.limit)
-        page = replace(wanted, skip=0).page(await _documents(found, campaign, contacts))
-    else:
-        page = wanted.page([document async for document in _every(found, campaign)])
-    return answers.data(page)
+        return answers.data(replace(wanted, skip=0).page(await _documents(found, campaign, contacts)))
+    documents = [each async for some in _meant(found, campaign) for each in some]
+    return await _computed(lambda: wanted.page(documents))
 
 
 @router.get("/count")
@@ -64,15 +68,18 @@ async def count_members(request: Request, found: Found, access: Reads, dialer: s
     if test is None:
         counts = await found.store.counts(campaign.id)
         return answers.data(counts.ready + counts.waiting + counts.in_call + counts.held + counts.done)
-    return answers.data(sum([1 async for document in _every(found, campaign) if test(document)]))
+    return answers.data(sum([len(some) async for some in _meant(found, campaign, test)]))
 
 
 @router.post("/aggregate")
 async def aggregate_members(request: Request, found: Found, access: Reads, dialer: str) -> Response:
     """Figures by a pipeline."""
     campaign = await campaign_of(found, access, dialer)
+    if len(await request.body()) > LARGEST_PIPELINE:
+        raise Said(400, f"aggregate: more than {LARGEST_PIPELINE} bytes")
     run = pipeline(await body_of(request))
-    return answers.data(run([document async for document in _every(found, campaign)]))
+    documents = [each async for some in _meant(found, campaign) for each in some]
+    return await _computed(lambda: run(documents))
 
 
 @router.post("")
@@ -87,9 +94,7 @@ async def add_members(request: Request, found: Found, access: Loads, dialer: str
     if auto_run:
         access.require(Permission.CAMPAIGNS)
     # In another thread: reading thousands of numbers takes seconds, and calls go on in this one.
-    people = await asyncio.to_thread(_people, found, given, many=isinstance(body, list))
-    now = found.clock.now()
-    new = [(each.contact, _kept(campaign, "", {"document": dict(each.document)}, now)) for each in people]
+    new = await asyncio.to_thread(_new, found, campaign, given, many=isinstance(body, list))
     added = await add(found.store, found.clock, campaign, BASE, new)
     if auto_run:
         await _run(found, access, campaign)
@@ -104,7 +109,7 @@ async def remove_members(request: Request, found: Found, access: Loads, dialer: 
     if not isinstance(query, dict):
         raise Said(400, "Bad request: filter is required.")
     test = compiled({key: value for key, value in query.items() if key not in ("access_token", "x_key")})
-    meant = [ids.number_of(document["_id"]) async for document in _every(found, campaign) if test(document)]
+    meant = [ids.number_of(each["_id"]) async for some in _meant(found, campaign, test) for each in some]
     count = 0
     for at in range(0, len(meant), BATCH):
         some = meant[at : at + BATCH]
@@ -207,8 +212,12 @@ def _kept(
     )
 
 
-def _people(found: Services, documents: Sequence[Mapping[str, Any]], *, many: bool) -> list[Person]:
-    return [_person(found, each, at if many else None) for at, each in enumerate(documents)]
+def _new(
+    found: Services, campaign: Campaign, documents: Sequence[Mapping[str, Any]], *, many: bool
+) -> list[tuple[NewContact, ForeignObject]]:
+    now = found.clock.now()
+    people = (_person(found, each, at if many else None) for at, each in enumerate(documents))
+    return [(each.contact, _kept(campaign, "", {"document": dict(each.document)}, now)) for each in people]
 
 
 def _person(found: Services, document: Mapping[str, Any], at: int | None) -> Person:
@@ -267,15 +276,25 @@ async def _documents(found: Services, campaign: Campaign, contacts: Sequence[Con
     return [member_document(known, frame) for known in await known_of(found, contacts)]
 
 
-async def _every(found: Services, campaign: Campaign) -> AsyncIterator[Document]:
-    """The document of each member, in the order in which they came. Raises Said where there are too many."""
+async def _meant(found: Services, campaign: Campaign, test: Test | None = None) -> AsyncIterator[list[Document]]:
+    """The documents that a filter means, or all, some at a time, in the order in which they came. Raises Said where
+    there are too many members."""
     frame, seen = await frame_of(found, campaign), 0
+
+    def of(known: Sequence[Known]) -> list[Document]:
+        documents = [member_document(each, frame) for each in known]
+        return [each for each in documents if test is None or test(each)]
+
     async for contacts in _batches(found, campaign):
         seen += len(contacts)
         if seen > MOST_LOOKED_AT:
             raise Said(400, f"the dialer has more than {MOST_LOOKED_AT} members: page through them without a filter")
-        for known in await known_of(found, contacts):
-            yield member_document(known, frame)
+        yield await asyncio.to_thread(of, await known_of(found, contacts))
+
+
+async def _computed(figures: Callable[[], list[Document]]) -> Response:
+    """An answer that may take seconds."""
+    return await asyncio.get_running_loop().run_in_executor(_COMPUTING, lambda: answers.data(figures()))
 
 
 async def _batches(found: Services, campaign: Campaign) -> AsyncIterator[Sequence[Contact]]:
