@@ -488,6 +488,18 @@ async def test_a_tenants_dialers_are_its_own(webitel: Webitel) -> None:
     assert await theirs.data("GET", PATH) == []
 
 
+async def test_a_tenant_sees_the_agents_of_its_own_queues(webitel: Webitel) -> None:
+    ours = Webitel(webitel.hands, tenant="a")
+    path = await ours.dialer()
+    row = {"server": "default", "paused": False, "pause_reason": "", "reserved": False, "last_call_at": NOW}
+    own = row | {"agent": "PJSIP/100", "queue": "sales", "status": "NOT_INUSE", "free": True}
+    foreign = row | {"agent": "PJSIP/200", "queue": "support", "status": "INUSE", "free": False}
+    await webitel.hands.view(agents=[own, foreign])
+    asked = {"agents": ["100", "200"], "skills": []}
+    assert [each["name"] for each in await ours.data("POST", f"{path}/agents/stats", asked)] == ["100"]
+    assert [each["name"] for each in await webitel.data("POST", f"{path}/agents/stats", asked)] == ["100", "200"]
+
+
 async def test_who_has_no_tenant_chooses_one(webitel: Webitel) -> None:
     await webitel.trunk()
     (made,) = (await webitel.data("POST", f"{PATH}?domain=a", dialer()))["insertedIds"]

@@ -161,7 +161,7 @@ async def agent_stats(request: Request, found: Found, access: Reads, dialer: str
     if not isinstance(given.get("skills"), list):
         raise Said(400, "Bad request: skills is required.")
     wanted = Table(given)
-    return answers.data(await agent_rows(found, campaign, wanted.texts("agents"), wanted.texts("skills")))
+    return answers.data(await agent_rows(found, access, campaign, wanted.texts("agents"), wanted.texts("skills")))
 
 
 # --- what they share -------------------------------------------------------------------------------------------------
