@@ -180,9 +180,22 @@ async def test_a_running_dialer_loses_nothing_that_it_needs(webitel: Webitel) ->
         f"dialer {path[-24:]} is active: there is no trunk 'gone', which is a gwName: astdialer trunk create gone",
     )
     status, info = await webitel.refused("PUT", path, {"calendar": {"id": UNKNOWN, "name": "gone"}})
-    assert (status, "is running and needs it" in info) == (400, True)
+    assert (status, "is active: there is no calendar" in info) == (400, True)
     await webitel.data("PUT", path, {"parameters": {"limit": 3}})
     assert (await webitel.store.campaigns())[0].settings.max_calls == 3
+
+
+async def test_a_refused_change_of_a_running_dialer_leaves_its_routes(webitel: Webitel) -> None:
+    path = await webitel.dialer()
+    await webitel.data("PUT", f"{path}/state/1")
+    routes, before = await webitel.store.routes(), await webitel.data("GET", path)
+    elsewhere = [{"dialedNumber": "^44", "destinations": [{"gwName": "testDialer", "dialString": "0$&"}]}]
+    status, _ = await webitel.refused("PUT", path, {"calendar": {"id": UNKNOWN}, "resources": elsewhere})
+    assert status == 400
+    assert await webitel.store.routes() == routes
+    assert await webitel.data("GET", path) == before
+    await webitel.data("PUT", path, {"resources": elsewhere * 2})
+    assert [route.pattern for route in await webitel.store.routes()] == ["^44", "^44"]
 
 
 async def test_a_removed_dialer_is_gone_with_its_members_routes_and_history(webitel: Webitel) -> None:

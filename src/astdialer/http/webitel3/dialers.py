@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from astdialer.domain.access import Access
-from astdialer.domain.campaign import ACTIVE, Campaign
+from astdialer.domain.campaign import ACTIVE, Campaign, CampaignState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.names import folded, free_names
 from astdialer.domain.route import Route
@@ -314,21 +314,25 @@ async def _apply(
     usual = settings_texts(Settings())
     after = translation.settings
     different = {key: after.get(key, usual[key]) for key in {*before, *after} if before.get(key) != after.get(key)}
-    campaigns.read_settings(different, campaign.settings)
+    settings = campaigns.read_settings(different, campaign.settings)
     if campaign.state in ACTIVE:
-        await _check_running(found, campaign, translation)
+        await _check_running(found, replace(campaign, settings=settings), translation.routes)
     for route in translation.routes:
         await found.store.save_route(route)
     await campaigns.change(found.store, found.clock, campaign.name, different, done_by=access.name, must_exist=False)
     await _forget_routes(found, campaign, translation.routes)
 
 
-async def _check_running(found: Services, campaign: Campaign, translation: Translation) -> None:
-    """An active campaign loses nothing that it needs. Raises Said."""
-    known = {trunk.name for trunk in await found.store.trunks()}
-    missing = [_no_gateway(name) for name in sorted(_ways(translation.routes) - known)]
+async def _check_running(found: Services, changed: Campaign, routes: Sequence[Route]) -> None:
+    """An active campaign loses nothing that it needs: its new routes are its own before its settings are. Raises
+    Said."""
+    directory = await campaigns.loaded(found.store, found.zone)
+    missing = [_no_gateway(name) for name in sorted(_ways(routes) - set(directory.trunks))]
+    if not missing and changed.state is CampaignState.RUNNING:
+        directory.routes = {**directory.routes, **{route.name: route for route in routes}}
+        missing = campaigns.lacks(directory, changed)
     if missing:
-        raise Said(400, f"dialer {ids.object_id(campaign.id)} is active: " + "; ".join(missing))
+        raise Said(400, f"dialer {ids.object_id(changed.id)} is active: " + "; ".join(missing))
 
 
 async def _forget_routes(found: Services, campaign: Campaign, kept: Sequence[Route]) -> None:
