@@ -74,7 +74,12 @@ class CampaignStore(Protocol):
         """Raises NotFound, and Conflict while a campaign names it."""
 
     async def calendars(self) -> Sequence[WorkingCalendar]: ...
-    async def save_calendar(self, calendar: WorkingCalendar) -> None: ...
+    async def add_calendar(self, calendar: WorkingCalendar) -> None:
+        """Raises Conflict if the name is taken."""
+
+    async def save_calendar(self, calendar: WorkingCalendar) -> None:
+        """Make or replace."""
+
     async def remove_calendar(self, name: str) -> None:
         """Raises NotFound, and Conflict while a campaign names it."""
 

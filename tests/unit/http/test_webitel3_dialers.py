@@ -577,7 +577,7 @@ async def test_the_only_trunk_may_be_made_later(webitel: Webitel) -> None:
 
 
 async def test_when_others_take_every_name_that_is_said(webitel: Webitel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("astdialer.http.webitel3.dialers.NAME_TRIES", 1)
+    monkeypatch.setattr("astdialer.http.webitel3.naming.NAME_TRIES", 1)
     await webitel.data("DELETE", await webitel.dialer(name="spring"))
     status, info = await webitel.refused("POST", PATH, dialer(name="spring"))
     assert (status, "choose another" in info) == (409, True)

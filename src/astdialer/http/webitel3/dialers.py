@@ -13,7 +13,6 @@ from fastapi.responses import Response
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import ACTIVE, Campaign, CampaignState
 from astdialer.domain.errors import Conflict
-from astdialer.domain.names import folded, free_names
 from astdialer.domain.route import Route
 from astdialer.domain.settings import Settings, settings_texts
 from astdialer.engine import campaigns, statistics
@@ -27,6 +26,7 @@ from astdialer.http.webitel3.bodies import Table, body_of, table_of
 from astdialer.http.webitel3.calendars import check_tenant, resolve
 from astdialer.http.webitel3.documents import KIND, cleaned, document_of, kept_of, shown
 from astdialer.http.webitel3.figures import agent_rows, history_rows
+from astdialer.http.webitel3.naming import under_free_name
 from astdialer.http.webitel3.queries import listing
 from astdialer.http.webitel3.resources import routes_prefix
 from astdialer.http.webitel3.translate import House, Translation, placeholder, translate
@@ -34,8 +34,6 @@ from astdialer.ports import ForeignObject
 
 router = APIRouter(prefix="/api/v2/dialer", tags=["webitel3"], route_class=OnceRoute)
 
-#: How often a name that somebody has taken meanwhile is chosen anew.
-NAME_TRIES = 20
 START, STOP = "1", "3"
 
 
@@ -286,16 +284,14 @@ def with_uuids(document: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _create(found: Services, access: Access, name: str, texts: Mapping[str, str], tenant: str) -> Campaign:
-    """Under a name that is like the document's, and free."""
-    names = free_names(folded(name, "dialer"), {one.name for one in await found.store.campaigns()})
-    for _ in range(NAME_TRIES):
-        try:
-            return await campaigns.create(
-                found.store, found.clock, next(names), texts, done_by=access.name, tenant=tenant, must_exist=False
-            )
-        except Conflict:  # somebody else was quicker, or it is a removed campaign's
-            continue
-    raise Said(409, f"name = {name[:80]!r}: others took every name like it; choose another")
+    """Under a name that is like the document's, and free; a removed campaign's is not."""
+
+    async def make(free: str) -> Campaign:
+        return await campaigns.create(
+            found.store, found.clock, free, texts, done_by=access.name, tenant=tenant, must_exist=False
+        )
+
+    return await under_free_name(name, "dialer", {one.name for one in await found.store.campaigns()}, make)
 
 
 def _settings_of(document: Mapping[str, Any], house: House) -> Mapping[str, str]:
