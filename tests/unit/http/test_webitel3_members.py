@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -407,6 +408,48 @@ async def test_a_whole_document_may_come_back_as_it_was_shown(webitel: Webitel, 
     assert await webitel.contact(one) == contact
 
 
+async def test_a_zone_that_is_taken_back_leaves_those_of_the_digits(webitel: Webitel, path: str) -> None:
+    one = await webitel.member(path, "+380911234567", "nonsense", timezone="UTC")
+    added = {"communications": [{"number": "+380911234567"}, {"number": "+380920000000"}]}
+    for sent, zones in (
+        ({"name": "Eva"}, ["UTC", "UTC"]),
+        ({"timezone": ""}, ["Europe/Kyiv", ""]),
+        ({"timezone": "Asia/Tokyo"}, ["Asia/Tokyo", "Asia/Tokyo"]),
+        ({"timezone": None} | added, ["Europe/Kyiv", "Europe/Kyiv", ""]),
+        ({"timezone": "UTC"} | added, ["UTC", "UTC", "UTC"]),
+    ):
+        await webitel.data("PUT", one, sent)
+        assert [number.zones for number in (await webitel.contact(one)).numbers] == zones, sent
+
+
+@pytest.mark.parametrize("base_zone", ["", "America/Lima"])
+async def test_a_contact_of_a_base_keeps_its_zones(webitel: Webitel, path: str, base_zone: str) -> None:
+    """Those that its file has named for it, though its document that comes back has none."""
+    new = await _uploaded(webitel)
+    named = replace(new, numbers=tuple(replace(each, zones="Asia/Tokyo", own_zones=True) for each in new.numbers))
+    upload = await webitel.store.open_upload(1, "march", file_name="f", timezone=base_zone, now=NOW)
+    await webitel.store.add_contacts(upload, [named], NOW)
+    await webitel.store.publish_uploads([upload], NOW)
+    (shown,) = await webitel.data("GET", f"{path}/members")
+    one = f"{path}/members/{shown['_id']}"
+    listed = [*shown["communications"], {"number": "+380911234567"}]
+    await webitel.data("PUT", one, shown | {"communications": listed})
+    first, second = (await webitel.contact(one)).numbers
+    assert (first.zones, second.zones) == ("Asia/Tokyo", base_zone or "Europe/Kyiv")
+    await webitel.data("PUT", one, {"timezone": "UTC"})
+    await webitel.data("PUT", one, {"timezone": ""})
+    assert (await webitel.contact(one)).numbers[1].zones == (base_zone or "Europe/Kyiv")
+
+
+async def test_a_members_zone_goes_before_its_bases(webitel: Webitel, path: str) -> None:
+    upload = await webitel.store.open_upload(1, "webitel", file_name="f", timezone="America/Lima", now=NOW)
+    await webitel.store.publish_uploads([upload], NOW)
+    own = await webitel.member(path, "+447700900001", timezone="Asia/Tokyo")
+    other = await webitel.member(path, "+447700900001")
+    zones = [(await webitel.contact(each)).numbers[0].zones for each in (own, other)]
+    assert zones == ["Asia/Tokyo", "America/Lima"]
+
+
 async def test_an_expiry_that_is_over_ends_the_member(webitel: Webitel, path: str) -> None:
     one = await webitel.member(path, "+447700900001")
     await webitel.data("PUT", one, {"expire": NOW})
@@ -434,8 +477,6 @@ async def test_a_contact_of_a_base_keeps_the_bases_rule(webitel: Webitel, path: 
     """Each main number once in a base that was uploaded."""
     first = await _uploaded(webitel)
     second = webitel.hands.services.read_number("07700 900002", "M")
-    from dataclasses import replace
-
     ids = await webitel.store.add_to_base(1, "march", [first, replace(first, numbers=(second,))], NOW)
     one = f"{path}/members/61737464{ids[1]:016x}"
     status, info = await webitel.refused("PUT", one, {"communications": [{"number": "07700 900001"}]})

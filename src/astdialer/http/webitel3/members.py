@@ -149,16 +149,17 @@ async def change_member(request: Request, found: Found, access: Loads, dialer: s
     campaign, contact = await member_of(found, access, dialer, member, words=f"Member {member} not found")
     changed = cleaned(await table_of(request))
     (known,) = await known_of(found, [contact])
-    document = sent(known, await frame_of(found, campaign)) | changed
+    before = sent(known, await frame_of(found, campaign))
     now = found.clock.now()
-    change = change_of(changed, document, found.read_number, now)
-    if "communications" in changed:
+    base = next(row for row in await found.store.bases(campaign.id) if row["id"] == contact.base_id)
+    change = change_of(changed, before, found.read_number, base["timezone"], now)
+    if "communications" in changed and base["base"] != BASE:
         await _check_main(found, contact, change(contact))
     try:
         await found.store.change_contact(contact.id, change, now)
     except Conflict:
         raise Said(406, f"Member {member} locked") from None
-    await keep(found, campaign, known, document=document)
+    await keep(found, campaign, known, document=before | changed)
     return answers.updated()
 
 
@@ -241,9 +242,6 @@ async def _check_main(found: Services, contact: Contact, changed: Contact) -> No
     """A base that was uploaded has each main number once. Raises Said."""
     main = main_number(changed)
     if main == main_number(contact):
-        return
-    bases = {row["id"]: row["base"] for row in await found.store.bases(contact.campaign_id)}
-    if bases.get(contact.base_id) == BASE:
         return
     for other in await found.store.contacts_with(main, contact.campaign_id, open_only=False):
         if other.id != contact.id and other.base_id == contact.base_id and main_number(other) == main:

@@ -18,9 +18,9 @@ from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import Said
 from astdialer.http.webitel3.auth import Found, Loads, OnceRoute
 from astdialer.http.webitel3.bodies import Table, body_of
-from astdialer.http.webitel3.memberdocs import known_of
+from astdialer.http.webitel3.memberdocs import Known, known_of
 from astdialer.http.webitel3.members import keep, member_of
-from astdialer.http.webitel3.people import TOKENS, dialable
+from astdialer.http.webitel3.people import TOKENS, dialable, zone_of_member
 from astdialer.http.webitel3.translate import UNTYPED
 
 router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"], route_class=OnceRoute)
@@ -42,7 +42,8 @@ async def set_result(request: Request, found: Found, access: Loads, dialer: str,
     session = contact.held.attempt_id
     if body.get("session_id") not in (None, "", session):
         raise Said(400, f"Member {member}: bad session id")
-    result = result_of(Table(body), contact, found)
+    (known,) = await known_of(found, [contact], calls=False)
+    result = result_of(Table(body), known, found)
     try:
         await use_cases.result(found.store, found.clock, found.zone, contact.id, result)
     except Conflict:  # somebody else was quicker
@@ -66,9 +67,9 @@ async def terminate(request: Request, found: Found, access: Loads, dialer: str, 
     return answers.info(answer if ended.state is ContactState.DONE else answer | {"waitHangupCause": "MANAGER_REQUEST"})
 
 
-def result_of(given: Table, contact: Contact, found: Services) -> Result:
+def result_of(given: Table, member: Known, found: Services) -> Result:
     """Raises Said."""
-    known = contact.numbers
+    known, zone = member.contact.numbers, zone_of_member(Table(member.document or {}))
     next_number = given.text("next_communication").strip()
     stops = given.values.get("stop_communications")
     texts = [] if stops in (None, "", ALL) else _texts(given, stops)
@@ -79,7 +80,8 @@ def result_of(given: Table, contact: Contact, found: Services) -> Result:
         next_after_s=_next_after(given),
         next_number=number.number if number else "",
         next_number_as_given=number.as_uploaded if number else "",
-        next_number_zones=number.zones if number else "",
+        next_number_zones=zone or (number.zones if number else ""),
+        next_number_own_zones=bool(zone),
         stop_numbers=tuple(each.number for each in known if _is_meant(each, texts, found)),
         stop_all=stops == ALL,
         description=given.text("description")[:500],
