@@ -1,5 +1,6 @@
 """/api/v2/dialer: dialers as Webitel's clients know them."""
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -196,6 +197,13 @@ async def test_a_refused_change_of_a_running_dialer_leaves_its_routes(webitel: W
     assert await webitel.data("GET", path) == before
     await webitel.data("PUT", path, {"resources": elsewhere * 2})
     assert [route.pattern for route in await webitel.store.routes()] == ["^44", "^44"]
+
+
+async def test_of_changes_at_once_none_is_lost(webitel: Webitel) -> None:
+    path = await webitel.dialer()
+    await asyncio.gather(*(webitel.data("PUT", path, {f"key{n}": n}) for n in range(5)))
+    shown = await webitel.data("GET", path)
+    assert [shown[f"key{n}"] for n in range(5)] == list(range(5))
 
 
 async def test_a_removed_dialer_is_gone_with_its_members_routes_and_history(webitel: Webitel) -> None:

@@ -488,6 +488,16 @@ async def test_a_contact_of_a_base_keeps_the_bases_rule(webitel: Webitel, path: 
     )  # fmt: skip
 
 
+async def test_of_changes_at_once_none_is_lost(webitel: Webitel, path: str) -> None:
+    one = await webitel.member(path, "+447700900001")
+    await webitel.talk(one)
+    changes = [webitel.data("PUT", one, {f"key{n}": n}) for n in range(5)]
+    await asyncio.gather(*changes, webitel.data("PUT", f"{one}/status", {"success": True}))
+    shown = await webitel.data("GET", one)
+    assert [shown[f"key{n}"] for n in range(5)] == list(range(5))
+    assert shown["_log"][0]["callback"]["data"] == {"success": True}
+
+
 async def test_a_members_document_stays_its_tenants(webitel: Webitel) -> None:
     ours = Webitel(webitel.hands, tenant="a")
     one = await ours.member(await ours.dialer(), "+447700900001")

@@ -7,7 +7,7 @@ import pytest
 from astdialer.http.webitel3.aggregate import pipeline
 from astdialer.http.webitel3.answers import Said
 from astdialer.http.webitel3.bodies import parsed
-from astdialer.http.webitel3.queries import compiled, directions, in_order, projected
+from astdialer.http.webitel3.queries import Document, compiled, directions, in_order, projected
 
 ANA: dict[str, Any] = {
     "_id": "1",
@@ -192,7 +192,7 @@ def test_a_pipeline(stages: list[Any], rows: list[Any]) -> None:
 
 @pytest.mark.parametrize("figure", ["$sum", "$avg"])
 def test_whole_numbers_that_are_too_large_for_a_figure(figure: str) -> None:
-    rows: list[dict[str, Any]] = [{"n": 10**400}, {"n": 0.5}]
+    rows: list[Document] = [{"n": 10**400}, {"n": 0.5}]
     assert pipeline([{"$group": {"_id": None, "big": {figure: "$n"}}}])(rows) == [{"_id": None, "big": None}]
 
 

@@ -30,6 +30,7 @@ from astdialer.http.webitel3.naming import under_free_name
 from astdialer.http.webitel3.queries import listing
 from astdialer.http.webitel3.resources import routes_prefix
 from astdialer.http.webitel3.translate import House, Translation, placeholder, translate
+from astdialer.http.webitel3.turns import turn
 from astdialer.ports import ForeignObject
 
 router = APIRouter(prefix="/api/v2/dialer", tags=["webitel3"], route_class=OnceRoute)
@@ -78,10 +79,16 @@ async def change_dialer(request: Request, found: Found, access: Writes, dialer: 
     """Put every key that is given in the place of what was there; a running campaign follows within a second."""
     campaign = await campaign_of(found, access, dialer)
     changed = with_uuids(cleaned(await table_of(request)))
+    async with turn(KIND, campaign.id):
+        await _change(found, access, await campaign_of(found, access, dialer), changed)
+    return answers.updated()
+
+
+async def _change(found: Services, access: Access, campaign: Campaign, changed: Mapping[str, Any]) -> None:
     kept = await kept_of(found, campaign)
     directory = await campaigns.loaded(found.store, found.zone)
     before = document_of(kept, campaign, directory)
-    document = before | changed
+    document = {**before, **changed}
     if changed.keys() & {"name", "type", "calendar"}:
         check_required(document)
     place = Draft(campaign)
@@ -91,7 +98,6 @@ async def change_dialer(request: Request, found: Found, access: Writes, dialer: 
         old, new = _own_routes(old, new, changes="resources" in changed)
     await _apply(found, access, campaign, new, old)
     await _keep(found, campaign, document, kept)
-    return answers.updated()
 
 
 def _own_routes(old: Mapping[str, str], new: Translation, *, changes: bool) -> tuple[dict[str, str], Translation]:

@@ -32,6 +32,7 @@ from astdialer.http.webitel3.dialers import campaign_of, start
 from astdialer.http.webitel3.memberdocs import KIND, Known, created_on, frame_of, known_of, member_document, sent
 from astdialer.http.webitel3.people import BASE, Person, change_of, cleaned, new_person
 from astdialer.http.webitel3.queries import Document, Test, compiled, listing
+from astdialer.http.webitel3.turns import turn
 from astdialer.ports import ForeignObject
 
 logger = logging.getLogger(__name__)
@@ -148,18 +149,8 @@ async def change_member(request: Request, found: Found, access: Loads, dialer: s
     """Put every key that is given in the place of the one that was there. Numbers keep what they have counted."""
     campaign, contact = await member_of(found, access, dialer, member, words=f"Member {member} not found")
     changed = cleaned(await table_of(request))
-    (known,) = await known_of(found, [contact])
-    before = sent(known, await frame_of(found, campaign))
-    now = found.clock.now()
-    base = next(row for row in await found.store.bases(campaign.id) if row["id"] == contact.base_id)
-    change = change_of(changed, before, found.read_number, base["timezone"], now)
-    if "communications" in changed and base["base"] != BASE:
-        await _check_main(found, contact, change(contact))
-    try:
-        await found.store.change_contact(contact.id, change, now)
-    except Conflict:
-        raise Said(406, f"Member {member} locked") from None
-    await keep(found, campaign, known, document=before | changed)
+    async with turn(KIND, contact.id):
+        await _change(found, campaign, contact, changed)
     return answers.updated()
 
 
@@ -236,6 +227,21 @@ async def _run(found: Services, access: Access, campaign: Campaign) -> None:
         await start(found, access, await campaign_of(found, access, ids.object_id(campaign.id)))
     except AstdialerError as error:
         logger.warning("webitel3.not_started", extra={"campaign": campaign.name, "why": str(error)})
+
+
+async def _change(found: Services, campaign: Campaign, contact: Contact, changed: Mapping[str, Any]) -> None:
+    (known,) = await known_of(found, [contact])
+    before = sent(known, await frame_of(found, campaign))
+    now = found.clock.now()
+    base = next(row for row in await found.store.bases(campaign.id) if row["id"] == contact.base_id)
+    change = change_of(changed, before, found.read_number, base["timezone"], now)
+    if "communications" in changed and base["base"] != BASE:
+        await _check_main(found, contact, change(contact))
+    try:
+        await found.store.change_contact(contact.id, change, now)
+    except Conflict:
+        raise Said(406, f"Member {ids.object_id(contact.id)} locked") from None
+    await keep(found, campaign, known, document={**before, **changed})
 
 
 async def _check_main(found: Services, contact: Contact, changed: Contact) -> None:

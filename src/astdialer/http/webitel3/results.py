@@ -18,10 +18,11 @@ from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import Said
 from astdialer.http.webitel3.auth import Found, Loads, OnceRoute
 from astdialer.http.webitel3.bodies import Table, body_of
-from astdialer.http.webitel3.memberdocs import Known, known_of
+from astdialer.http.webitel3.memberdocs import KIND, Known, known_of
 from astdialer.http.webitel3.members import keep, member_of
 from astdialer.http.webitel3.people import TOKENS, dialable, zone_of_member
 from astdialer.http.webitel3.translate import UNTYPED
+from astdialer.http.webitel3.turns import turn
 
 router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"], route_class=OnceRoute)
 
@@ -126,5 +127,6 @@ def _e164(text: str, found: Services) -> str:
 
 async def _remember(found: Services, campaign: Campaign, contact: Contact, lines: Mapping[str, Any]) -> None:
     """The callback is shown in the line of its call."""
-    (known,) = await known_of(found, [contact], calls=False)
-    await keep(found, campaign, known, callbacks=dict(known.callbacks) | lines)
+    async with turn(KIND, contact.id):
+        (known,) = await known_of(found, [contact], calls=False)
+        await keep(found, campaign, known, callbacks={**known.callbacks, **lines})
