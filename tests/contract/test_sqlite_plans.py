@@ -167,6 +167,7 @@ PLANS = {
     "recording_done": ["PRIMARY KEY (attempt_id=?)"],
     "contact_attempts": ["attempts_of_contact (contact_id=?)"],
     "shown_contact": [BY_ID],
+    "shown_contacts": [BY_ID],
     "contacts_with_number": ["numbers_by_number (number=?)", BY_ID],
     "scheduled": [
         "contacts_waiting (pool_id=? AND rank=?)",

@@ -158,6 +158,13 @@ async def test_calendars_are_made_changed_and_removed(store: Store) -> None:
         await store.remove_calendar("Büro")
 
 
+async def test_a_calendar_is_added_once(store: Store) -> None:
+    await store.add_calendar(CALENDAR)
+    with pytest.raises(Conflict, match="there is a calendar 'Büro' already"):
+        await store.add_calendar(replace(CALENDAR, hours=()))
+    assert list(await store.calendars()) == [CALENDAR]
+
+
 async def test_a_calendar_that_a_campaign_names_is_not_removed(store: Store, demo: Campaign) -> None:
     await store.save_calendar(replace(CALENDAR, name="office"))
     await store.save_settings(demo.id, Settings(calendar="office"))

@@ -27,7 +27,7 @@ from astdialer.domain.calendar import CallingWindow, Schedule
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import Contact, ContactState, Held, Number, Rank
 from astdialer.domain.disposition import Disposition
-from astdialer.domain.errors import Conflict, NotFound
+from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.result import terminate
 from astdialer.domain.retry import RedialRules
 from astdialer.domain.selection import Judgement, Why
@@ -132,6 +132,32 @@ async def test_a_change_that_refuses_changes_nothing(store: Store, demo: Campaig
         await store.change_contact(contact_id, terminate, NOW + 1)
     (ending,) = await store.endings(0, None, 10)
     assert (ending.at, ending.contact_id, ending.end_cause) == (NOW, contact_id, "MANAGER_REQUEST")
+
+
+async def test_several_are_changed_together_and_who_cant_be_stays(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1), person(2), person(3), person(4)])
+    (claim,) = await store.claim(request(demo, 1))
+    done, first, second = [await id_of(store, n) for n in (2, 3, 4)]
+    await store.change_contact(done, terminate, NOW)
+    listed = [claim.contact.id, done, first, second, 10**6]
+    assert await store.change_contacts(listed, terminate, NOW) == [first, second]
+    assert (await store.load_contact(claim.contact.id)).state is ContactState.IN_CALL
+    assert (await store.counts(demo.id)).done == 3
+    await check_counts(store, demo)
+
+
+async def test_of_several_nobody_is_changed_if_one_cant_be_written(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1), person(2)])
+    listed = [await id_of(store, 1), await id_of(store, 2)]
+
+    def fails(contact: Contact) -> Contact:
+        if contact.id == listed[1]:
+            raise InvalidSetting("tag", "x", "another")
+        return terminate(contact)
+
+    with pytest.raises(InvalidSetting):
+        await store.change_contacts(listed, fails, NOW)
+    assert (await store.counts(demo.id)).done == 0
 
 
 @pytest.mark.parametrize("published", [True, False])

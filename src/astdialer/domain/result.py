@@ -37,13 +37,21 @@ def apply_result(contact: Contact, result: Result, rules: ResultRules, now: int)
         contact = started_over(contact)
     contact = _stopped(contact, result)
     delay_s = rules.retry_s if result.next_after_s is None else result.next_after_s
-    contact = due_again(contact, now + delay_s * 1000)
+    at = now + delay_s * 1000
+    contact = due_again(contact, at)
     if result.next_number:
-        contact = _preferring(contact, result, now + delay_s * 1000)
+        contact = _preferring(contact, result, at)
     if not any(n.is_open for n in contact.numbers):
         return ended(contact, "no number left", EndCause.NO_COMMUNICATIONS)
     settled = settle(contact, "result")
-    return settled if result.reset_retries else exhausted(settled, rules.redial, now)
+    if result.reset_retries:
+        return settled
+    left = exhausted(settled, rules.redial, now)
+    if not result.next_number or left.end_cause != EndCause.MAX_TRY_COUNT:
+        return left
+    # Tries that are used up close every number, and then the one that is named is opened: for one more.
+    named = settle(_preferring(left, result, at), "result")
+    return exhausted(named, replace(rules.redial, max_tries=0), now)
 
 
 def check_awaited(contact: Contact, attempt_id: str) -> Held:

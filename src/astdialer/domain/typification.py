@@ -150,6 +150,7 @@ class Result:
     next_number: str = ""  #: E.164: where the next try goes; a new one is added
     next_number_as_given: str = ""
     next_number_zones: str = ""  #: its zones, as Number.zones has them
+    next_number_own_zones: bool = False  #: they were named for the contact: no base's zone takes their place
     stop_numbers: tuple[str, ...] = ()  #: E.164: closed for good
     stop_all: bool = False  #: every number but next_number is closed for good
     description: str = ""

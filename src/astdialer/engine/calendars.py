@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from astdialer.domain.calendar import WorkingCalendar, holiday_text, parse_holiday, zone_of
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
+from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.names import check_name
 from astdialer.domain.settings import Settings
 from astdialer.engine.rulebook import dialing_rules
@@ -48,9 +48,7 @@ async def create(
     """A new calendar. Raises InvalidSetting, which calls the first and the last day as ``bounds`` says, and Conflict
     when there is one of this name."""
     made = changed({"name": check_name(name)}, wanted, engine_zone, bounds)
-    if any(known.name == name for known in await store.calendars()):
-        raise Conflict(f"there is a calendar {name!r} already: astdialer calendar set {name}")
-    await store.save_calendar(made)
+    await store.add_calendar(made)
     return made
 
 

@@ -52,7 +52,8 @@ async def result(store: Store, clock: Clock, engine_zone: str, contact_id: int, 
     campaign = await campaign_of(store, contact)
     rules = await rules_of(store, campaign, engine_zone)
     zone = (await _bases(store, campaign))[contact.base_id]["timezone"]
-    found = replace(found, next_number_zones=zone or found.next_number_zones)
+    if zone and not found.next_number_own_zones:
+        found = replace(found, next_number_zones=zone)
     now = clock.now()
     changed = await store.change_contact(contact_id, lambda c: apply_result(c, found, rules, now), now)
     said = {"contact": contact_id, "success": found.success, "description": found.description}

@@ -74,7 +74,12 @@ class CampaignStore(Protocol):
         """Raises NotFound, and Conflict while a campaign names it."""
 
     async def calendars(self) -> Sequence[WorkingCalendar]: ...
-    async def save_calendar(self, calendar: WorkingCalendar) -> None: ...
+    async def add_calendar(self, calendar: WorkingCalendar) -> None:
+        """Raises Conflict if the name is taken."""
+
+    async def save_calendar(self, calendar: WorkingCalendar) -> None:
+        """Make or replace."""
+
     async def remove_calendar(self, name: str) -> None:
         """Raises NotFound, and Conflict while a campaign names it."""
 
@@ -129,6 +134,13 @@ class ContactStore(Protocol):
 
         Raises NotFound, Conflict while an attempt of it is open, and what ``change`` raises; then nothing is changed.
         """
+
+    async def change_contacts(
+        self, contact_ids: Sequence[int], change: Callable[[Contact], Contact], now: int
+    ) -> Sequence[int]:
+        """Apply a pure change to several, in one transaction; the ids of those that were changed. Who is not there, or
+        is in a call, or for whom ``change`` raises Conflict, stays as it is. Raises whatever else ``change`` raises,
+        and then nobody is changed."""
 
     async def contacts_with(self, number: str, campaign_id: int | None, *, open_only: bool = True) -> Sequence[Contact]:
         """Contacts of published bases that have this number, by id."""

@@ -112,6 +112,11 @@ class Campaigns:
         """All, by name."""
         return [WorkingCalendar.from_dict(json.loads(row["body"])) for row in await self._db.read("calendars")]
 
+    async def add_calendar(self, calendar: WorkingCalendar) -> None:
+        """A new calendar; raises Conflict if the name is taken."""
+        if not await self._save("add_calendar", calendar.name, calendar.to_dict()):
+            raise Conflict(f"there is a calendar {calendar.name!r} already: astdialer calendar set {calendar.name}")
+
     async def save_calendar(self, calendar: WorkingCalendar) -> None:
         """Make or replace a calendar."""
         await self._save("save_calendar", calendar.name, calendar.to_dict())
@@ -145,9 +150,11 @@ class Campaigns:
         """Forget what was said about an agent; raises NotFound."""
         await self._remove("agent", agent)
 
-    async def _save(self, query: str, name: str, body: Mapping[str, Any]) -> None:
+    async def _save(self, query: str, name: str, body: Mapping[str, Any]) -> int:
+        """Rows that are written."""
         row = {"name": name, "body": json.dumps(body, ensure_ascii=False)}
-        await self._db.write(lambda tx: tx.execute(query, row))
+        written: int = await self._db.write(lambda tx: tx.execute(query, row))
+        return written
 
     async def _remove(self, what: str, name: str, *, setting: str = "") -> None:
         """Raises NotFound, and Conflict while the ``setting`` of a campaign names it, or a route that leads to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,18 +39,27 @@ class Contacts:
 
         async def apply(tx: Writing) -> Contact:
             contact = await loaded_contact(tx, contact_id)
-            if contact.state is ContactState.IN_CALL:
-                raise Conflict(f"contact {contact_id} is in a call")
-            changed = change(contact)
-            await save_contacts(tx, [changed], now)
-            if changed.numbers[0].number != contact.numbers[0].number:
-                await tx.execute("name_contact", {"id": contact_id, "number": changed.numbers[0].number})
-            if changed.state is not ContactState.DONE:
-                await move_to_pool(tx, changed)  # its agent, or which of its numbers are open, may be others now
+            await _write(tx, [(contact, _changed(contact, change))], now)
             return await loaded_contact(tx, contact_id)
 
         result: Contact = await self._db.write(apply)
         return result
+
+    async def change_contacts(
+        self, contact_ids: Sequence[int], change: Callable[[Contact], Contact], now: int
+    ) -> Sequence[int]:
+        """Apply a pure change to those that it can be applied to, in one transaction; their ids."""
+
+        async def apply(tx: Writing) -> Sequence[int]:
+            pairs = []
+            for contact in await _found(tx, "shown_contacts", {"ids": json.dumps(list(contact_ids))}):
+                with contextlib.suppress(Conflict):
+                    pairs.append((contact, _changed(contact, change)))
+            await _write(tx, pairs, now)
+            return [contact.id for contact, _ in pairs]
+
+        ids: Sequence[int] = await self._db.write(apply)
+        return ids
 
     async def contacts_with(self, number: str, campaign_id: int | None, *, open_only: bool = True) -> Sequence[Contact]:
         """Contacts that have this number, by id."""
@@ -170,6 +180,23 @@ async def loaded_contact(tx: Writing, contact_id: int) -> Contact:
     if not found:
         raise NotFound("contact", contact_id, "see astdialer contact list")
     return found[0]
+
+
+def _changed(contact: Contact, change: Callable[[Contact], Contact]) -> Contact:
+    """Raises Conflict for one in a call, and what ``change`` raises."""
+    if contact.state is ContactState.IN_CALL:
+        raise Conflict(f"contact {contact.id} is in a call")
+    return change(contact)
+
+
+async def _write(tx: Writing, pairs: Sequence[tuple[Contact, Contact]], now: int) -> None:
+    """Contacts as they were, and as they are now."""
+    await save_contacts(tx, [after for _, after in pairs], now)
+    for before, after in pairs:
+        if after.numbers[0].number != before.numbers[0].number:
+            await tx.execute("name_contact", {"id": after.id, "number": after.numbers[0].number})
+        if after.state is not ContactState.DONE:
+            await move_to_pool(tx, after)  # its agent, or which of its numbers are open, may be others now
 
 
 async def _add_task(tx: Writing, task: NewTask, now: int) -> int:

@@ -163,9 +163,21 @@ def test_a_next_number_that_was_closed_is_opened_again_in_its_place(reason: str)
     assert (by_id(left, 0).next_at, by_id(left, 0).end_reason, by_id(left, 0).tries) == (LATER, "", 2)
 
 
-def test_a_next_number_does_not_outlive_the_last_try() -> None:
-    left = apply_result(held(*TWO, tries=4), replace(FAILURE, next_number="+34611"), RULES, NOW)
-    assert (left.end_cause, left.next_at) == (EndCause.MAX_TRY_COUNT, None)
+@pytest.mark.parametrize("named", ["+34611", number(1).number])
+def test_after_the_last_try_a_next_number_has_one_more_and_no_other_has_any(named: str) -> None:
+    """As Webitel's: the tries that are used up close every number, and then the named one is opened."""
+    left = apply_result(held(*TWO, tries=4), replace(FAILURE, next_number=named), RULES, NOW)
+    assert (left.end_cause, left.next_at, left.preferred, left.tries) == ("", LATER, named, 5)
+    assert [n.number for n in left.numbers if n.is_open] == [named]
+    (dialed,) = (n for n in left.numbers if n.is_open)
+    after = after_attempt(left, ended_so(D.NO_ANSWER, dialed.id, id="next"), D.NO_ANSWER, REDIAL, NOW)
+    assert (after.end_cause, after.next_at) == (EndCause.MAX_TRY_COUNT, None)
+
+
+def test_a_next_number_does_not_outlive_the_day_of_a_task_for_one_day() -> None:
+    redial = replace(REDIAL, one_day=True, ranges=parse_ranges("U=00:00-00:01/0"), default_zone="UTC")
+    left = apply_result(held(*TWO, tries=4), replace(FAILURE, next_number="+34611"), replace(RULES, redial=redial), NOW)
+    assert (left.end_cause, left.next_at) == (EndCause.MEMBER_EXPIRED, None)
 
 
 # --- stop_communications ----------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from http_hands import NOW, hands
 from webitel3_hands import ALWAYS, DAY_MS, UNKNOWN, Webitel, dialer
 
 from astdialer.domain.access import Role
-from astdialer.domain.calendar import WorkingCalendar, calendar_hours_text, holiday_text
+from astdialer.domain.calendar import DAYS, WorkingCalendar, calendar_hours_text, holiday_text
 from astdialer.domain.errors import Conflict
 
 PATH = "/api/v2/calendars"
@@ -72,6 +72,28 @@ async def test_names_may_repeat_here_and_do_not_there(webitel: Webitel) -> None:
         await webitel.calendar(name="Рабочие дни")
     assert [row["name"] for row in await webitel.data("GET", PATH)] == ["Рабочие дни"] * 2
     assert [one.name for one in await webitel.store.calendars()] == ["calendar", "calendar-2"]
+
+
+async def test_two_that_are_made_at_once_are_two(webitel: Webitel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a tenant is called in another's hours."""
+    ours, theirs = (Webitel(webitel.hands, tenant=tenant) for tenant in ("a", "b"))
+    known, made = webitel.store.calendars, list[str]()
+
+    async def stale() -> Any:
+        found = await known()
+        if not made:
+            made.append("")
+            made[0] = await theirs.calendar(name="WorksDay", accept=[{"weekDay": 1, "startTime": 0, "endTime": 60}])
+        return found
+
+    monkeypatch.setattr(webitel.store, "calendars", stale)
+    mine = await ours.calendar(name="WorksDay")
+    assert {one.name: calendar_hours_text(one.hours) for one in await known()} == {
+        "WorksDay": "mon 00:00-01:00",
+        "WorksDay-2": ", ".join(f"{day} 00:00-24:00" for day in DAYS),
+    }
+    assert len((await ours.data("GET", f"{PATH}/{mine}"))["accept"]) == 7
+    assert len((await theirs.data("GET", f"{PATH}/{made[0]}"))["accept"]) == 1
 
 
 async def test_a_calendar_is_removed_unless_a_dialer_uses_it(webitel: Webitel) -> None:

@@ -1,5 +1,6 @@
 """/api/v2/dialer: dialers as Webitel's clients know them."""
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -180,9 +181,29 @@ async def test_a_running_dialer_loses_nothing_that_it_needs(webitel: Webitel) ->
         f"dialer {path[-24:]} is active: there is no trunk 'gone', which is a gwName: astdialer trunk create gone",
     )
     status, info = await webitel.refused("PUT", path, {"calendar": {"id": UNKNOWN, "name": "gone"}})
-    assert (status, "is running and needs it" in info) == (400, True)
+    assert (status, "is active: there is no calendar" in info) == (400, True)
     await webitel.data("PUT", path, {"parameters": {"limit": 3}})
     assert (await webitel.store.campaigns())[0].settings.max_calls == 3
+
+
+async def test_a_refused_change_of_a_running_dialer_leaves_its_routes(webitel: Webitel) -> None:
+    path = await webitel.dialer()
+    await webitel.data("PUT", f"{path}/state/1")
+    routes, before = await webitel.store.routes(), await webitel.data("GET", path)
+    elsewhere = [{"dialedNumber": "^44", "destinations": [{"gwName": "testDialer", "dialString": "0$&"}]}]
+    status, _ = await webitel.refused("PUT", path, {"calendar": {"id": UNKNOWN}, "resources": elsewhere})
+    assert status == 400
+    assert await webitel.store.routes() == routes
+    assert await webitel.data("GET", path) == before
+    await webitel.data("PUT", path, {"resources": elsewhere * 2})
+    assert [route.pattern for route in await webitel.store.routes()] == ["^44", "^44"]
+
+
+async def test_of_changes_at_once_none_is_lost(webitel: Webitel) -> None:
+    path = await webitel.dialer()
+    await asyncio.gather(*(webitel.data("PUT", path, {f"key{n}": n}) for n in range(5)))
+    shown = await webitel.data("GET", path)
+    assert [shown[f"key{n}"] for n in range(5)] == list(range(5))
 
 
 async def test_a_removed_dialer_is_gone_with_its_members_routes_and_history(webitel: Webitel) -> None:
@@ -488,6 +509,18 @@ async def test_a_tenants_dialers_are_its_own(webitel: Webitel) -> None:
     assert await theirs.data("GET", PATH) == []
 
 
+async def test_a_tenant_sees_the_agents_of_its_own_queues(webitel: Webitel) -> None:
+    ours = Webitel(webitel.hands, tenant="a")
+    path = await ours.dialer()
+    row = {"server": "default", "paused": False, "pause_reason": "", "reserved": False, "last_call_at": NOW}
+    own = row | {"agent": "PJSIP/100", "queue": "sales", "status": "NOT_INUSE", "free": True}
+    foreign = row | {"agent": "PJSIP/200", "queue": "support", "status": "INUSE", "free": False}
+    await webitel.hands.view(agents=[own, foreign])
+    asked = {"agents": ["100", "200"], "skills": []}
+    assert [each["name"] for each in await ours.data("POST", f"{path}/agents/stats", asked)] == ["100"]
+    assert [each["name"] for each in await webitel.data("POST", f"{path}/agents/stats", asked)] == ["100", "200"]
+
+
 async def test_who_has_no_tenant_chooses_one(webitel: Webitel) -> None:
     await webitel.trunk()
     (made,) = (await webitel.data("POST", f"{PATH}?domain=a", dialer()))["insertedIds"]
@@ -552,7 +585,7 @@ async def test_the_only_trunk_may_be_made_later(webitel: Webitel) -> None:
 
 
 async def test_when_others_take_every_name_that_is_said(webitel: Webitel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("astdialer.http.webitel3.dialers.NAME_TRIES", 1)
+    monkeypatch.setattr("astdialer.http.webitel3.naming.NAME_TRIES", 1)
     await webitel.data("DELETE", await webitel.dialer(name="spring"))
     status, info = await webitel.refused("POST", PATH, dialer(name="spring"))
     assert (status, "choose another" in info) == (409, True)

@@ -1,7 +1,9 @@
 """/api/v2/dialer/…/members: members as Webitel's clients know them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,13 @@ from webitel3_hands import DAY_MS, HOUR_MS, MEMBER, REQUESTS, UNKNOWN, Webitel, 
 
 from astdialer.domain.access import Role
 from astdialer.domain.amd import Verdict
-from astdialer.domain.contact import ContactState
+from astdialer.domain.contact import ContactState, NewNumber
 from astdialer.domain.disposition import Disposition
+from astdialer.domain.errors import Unavailable
+from astdialer.engine.contacts import remove
+from astdialer.http.webitel3.bodies import parsed
+from astdialer.http.webitel3.memberdocs import member_document
+from astdialer.http.webitel3.queries import in_order
 
 LATER = NOW + 365 * DAY_MS
 
@@ -75,6 +82,54 @@ async def test_many_are_added_together(webitel: Webitel, path: str) -> None:
     assert (answer["result"], answer["insertedCount"]) == ({"ok": 1, "n": 1203}, 1203)
     assert len(set(answer["insertedIds"])) == 1203
     assert await webitel.data("GET", f"{path}/members/count") == 1203
+
+
+async def test_of_many_none_is_added_if_the_store_fails_on_the_way(
+    webitel: Webitel, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends them again then calls nobody twice."""
+    add_to_upload, batches = webitel.store.add_to_upload, 0
+
+    async def fails(*arguments: Any) -> Sequence[int]:
+        nonlocal batches
+        batches += 1
+        if batches == 2:
+            raise Unavailable("the disk is full")
+        return await add_to_upload(*arguments)
+
+    monkeypatch.setattr(webitel.store, "add_to_upload", fails)
+    sent = [person(f"+4477009{n:05}") for n in range(1001)]
+    assert await webitel.refused("POST", f"{path}/members", sent) == (503, "the disk is full")
+    assert await webitel.data("GET", f"{path}/members/count") == 0
+    assert (await webitel.data("POST", f"{path}/members", sent))["insertedCount"] == 1001
+
+
+async def test_numbers_are_not_read_in_the_thread_of_the_calls(webitel: Webitel, path: str) -> None:
+    read, threads = webitel.hands.services.read_number, set[int]()
+
+    def reading(text: str, kind: str) -> NewNumber:
+        threads.add(threading.get_ident())
+        return read(text, kind)
+
+    object.__setattr__(webitel.hands.services, "read_number", reading)
+    await webitel.data("POST", f"{path}/members", [person("+447700900001")] * 2)
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize("place", ["header", "body"])
+async def test_a_request_with_a_key_is_done_once(webitel: Webitel, path: str, place: str) -> None:
+    """Wherever its token stands."""
+    secret = await webitel.hands.token(webitel.role)
+    headers, sent = {"idempotency-key": "k1"}, person("+447700900001")
+    if place == "body":
+        sent |= {"access_token": secret}
+    else:
+        headers |= {"x-access-token": secret}
+    first, second = [await webitel.hands.client.post(f"{path}/members", json=sent, headers=headers) for _ in range(2)]
+    assert first.status_code == second.status_code == 200
+    assert first.json() == second.json()
+    assert await webitel.data("GET", f"{path}/members/count") == 1
 
 
 async def test_the_same_number_may_come_again(webitel: Webitel, path: str) -> None:
@@ -353,6 +408,48 @@ async def test_a_whole_document_may_come_back_as_it_was_shown(webitel: Webitel, 
     assert await webitel.contact(one) == contact
 
 
+async def test_a_zone_that_is_taken_back_leaves_those_of_the_digits(webitel: Webitel, path: str) -> None:
+    one = await webitel.member(path, "+380911234567", "nonsense", timezone="UTC")
+    added = {"communications": [{"number": "+380911234567"}, {"number": "+380920000000"}]}
+    for sent, zones in (
+        ({"name": "Eva"}, ["UTC", "UTC"]),
+        ({"timezone": ""}, ["Europe/Kyiv", ""]),
+        ({"timezone": "Asia/Tokyo"}, ["Asia/Tokyo", "Asia/Tokyo"]),
+        ({"timezone": None} | added, ["Europe/Kyiv", "Europe/Kyiv", ""]),
+        ({"timezone": "UTC"} | added, ["UTC", "UTC", "UTC"]),
+    ):
+        await webitel.data("PUT", one, sent)
+        assert [number.zones for number in (await webitel.contact(one)).numbers] == zones, sent
+
+
+@pytest.mark.parametrize("base_zone", ["", "America/Lima"])
+async def test_a_contact_of_a_base_keeps_its_zones(webitel: Webitel, path: str, base_zone: str) -> None:
+    """Those that its file has named for it, though its document that comes back has none."""
+    new = await _uploaded(webitel)
+    named = replace(new, numbers=tuple(replace(each, zones="Asia/Tokyo", own_zones=True) for each in new.numbers))
+    upload = await webitel.store.open_upload(1, "march", file_name="f", timezone=base_zone, now=NOW)
+    await webitel.store.add_contacts(upload, [named], NOW)
+    await webitel.store.publish_uploads([upload], NOW)
+    (shown,) = await webitel.data("GET", f"{path}/members")
+    one = f"{path}/members/{shown['_id']}"
+    listed = [*shown["communications"], {"number": "+380911234567"}]
+    await webitel.data("PUT", one, shown | {"communications": listed})
+    first, second = (await webitel.contact(one)).numbers
+    assert (first.zones, second.zones) == ("Asia/Tokyo", base_zone or "Europe/Kyiv")
+    await webitel.data("PUT", one, {"timezone": "UTC"})
+    await webitel.data("PUT", one, {"timezone": ""})
+    assert (await webitel.contact(one)).numbers[1].zones == (base_zone or "Europe/Kyiv")
+
+
+async def test_a_members_zone_goes_before_its_bases(webitel: Webitel, path: str) -> None:
+    upload = await webitel.store.open_upload(1, "webitel", file_name="f", timezone="America/Lima", now=NOW)
+    await webitel.store.publish_uploads([upload], NOW)
+    own = await webitel.member(path, "+447700900001", timezone="Asia/Tokyo")
+    other = await webitel.member(path, "+447700900001")
+    zones = [(await webitel.contact(each)).numbers[0].zones for each in (own, other)]
+    assert zones == ["Asia/Tokyo", "America/Lima"]
+
+
 async def test_an_expiry_that_is_over_ends_the_member(webitel: Webitel, path: str) -> None:
     one = await webitel.member(path, "+447700900001")
     await webitel.data("PUT", one, {"expire": NOW})
@@ -380,8 +477,6 @@ async def test_a_contact_of_a_base_keeps_the_bases_rule(webitel: Webitel, path: 
     """Each main number once in a base that was uploaded."""
     first = await _uploaded(webitel)
     second = webitel.hands.services.read_number("07700 900002", "M")
-    from dataclasses import replace
-
     ids = await webitel.store.add_to_base(1, "march", [first, replace(first, numbers=(second,))], NOW)
     one = f"{path}/members/61737464{ids[1]:016x}"
     status, info = await webitel.refused("PUT", one, {"communications": [{"number": "07700 900001"}]})
@@ -391,6 +486,24 @@ async def test_a_contact_of_a_base_keeps_the_bases_rule(webitel: Webitel, path: 
     assert (shown["communications"][0]["number"], shown["variables"], shown["name"]) == (
         "07700 900003", {"order": "7"}, "Ana"
     )  # fmt: skip
+
+
+async def test_of_changes_at_once_none_is_lost(webitel: Webitel, path: str) -> None:
+    one = await webitel.member(path, "+447700900001")
+    await webitel.talk(one)
+    changes = [webitel.data("PUT", one, {f"key{n}": n}) for n in range(5)]
+    await asyncio.gather(*changes, webitel.data("PUT", f"{one}/status", {"success": True}))
+    shown = await webitel.data("GET", one)
+    assert [shown[f"key{n}"] for n in range(5)] == list(range(5))
+    assert shown["_log"][0]["callback"]["data"] == {"success": True}
+
+
+async def test_a_members_document_stays_its_tenants(webitel: Webitel) -> None:
+    ours = Webitel(webitel.hands, tenant="a")
+    one = await ours.member(await ours.dialer(), "+447700900001")
+    await ours.data("PUT", one, {"name": "Eva"})
+    (kept,) = (await webitel.store.documents("webitel3", "member", [str((await webitel.contact(one)).id)])).values()
+    assert (kept.tenant, kept.created_at) == ("a", NOW)
 
 
 # --- removed ---------------------------------------------------------------------------------------------------------
@@ -476,6 +589,44 @@ async def test_figures_come_by_a_pipeline(webitel: Webitel, path: str) -> None:
     assert rows == [{"_id": "MANAGER_REQUEST", "n": 2, "top": 3}, {"_id": None, "n": 1, "top": 2}]
 
 
+async def test_what_takes_long_is_not_done_in_the_thread_of_the_calls(
+    webitel: Webitel, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, set[int]] = {}
+
+    def seen(what: str, done: Callable[..., Any]) -> Callable[..., Any]:
+        def does(*given: Any) -> Any:
+            threads.setdefault(what, set()).add(threading.get_ident())
+            return done(*given)
+
+        return does
+
+    monkeypatch.setattr("astdialer.http.webitel3.members.member_document", seen("document", member_document))
+    monkeypatch.setattr("astdialer.http.webitel3.queries.in_order", seen("sort", in_order))
+    monkeypatch.setattr("astdialer.http.webitel3.aggregate.in_order", seen("pipeline", in_order))
+    with monkeypatch.context() as large:
+        large.setattr("astdialer.http.webitel3.bodies.parsed", seen("body", parsed))
+        await webitel.data("POST", f"{path}/members", [person("+447700900001", note="x" * 1000)] * 100)
+    assert len(await webitel.data("GET", f'{path}/members?sort={{"name":1}}')) == 40
+    await webitel.data("GET", f'{path}/members/count?filter={{"name":"Ana"}}')
+    await webitel.data("POST", f"{path}/members/aggregate", [{"$sort": {"name": 1}}])
+    assert set(threads) == {"body", "document", "sort", "pipeline"}
+    assert threading.get_ident() not in set.union(*threads.values())
+
+
+async def test_a_pipeline_is_not_too_long(webitel: Webitel, path: str) -> None:
+    long = [{"$match": {"name": {"$in": ["x" * 1000] * 70}}}]
+    assert await webitel.refused("POST", f"{path}/members/aggregate", long) == (400, "aggregate: more than 65536 bytes")
+
+
+async def test_a_number_that_json_does_not_have_is_refused(webitel: Webitel, path: str) -> None:
+    """Kept, it would make an error of every list."""
+    sent = b'{"communications":[{"number":"+447700900001"}],"variables":{"x":1e999}}'
+    answer = await webitel.ask("POST", f"{path}/members", content=sent)
+    assert (answer.status_code, answer.json()["status"]) == (400, "error")
+    assert await webitel.data("GET", f"{path}/members") == []
+
+
 @pytest.mark.parametrize("body", [None, {}, [{"$out": "x"}], [{"$lookup": {}}], [5], [{"$match": 1}]])
 async def test_a_pipeline_that_is_not_understood_is_refused(webitel: Webitel, path: str, body: Any) -> None:
     assert (await webitel.refused("POST", f"{path}/members/aggregate", body))[0] == 400
@@ -486,6 +637,7 @@ async def test_more_members_than_can_be_looked_at_are_told(
 ) -> None:
     monkeypatch.setattr("astdialer.http.webitel3.members.MOST_LOOKED_AT", 1)
     await webitel.member(path, "+447700900001")
+    assert await webitel.data("GET", f'{path}/members?filter={{"a":1}}') == []
     await webitel.member(path, "+447700900002")
     status, info = await webitel.refused("GET", f'{path}/members?filter={{"a":1}}')
     assert (status, "more than 1 members" in info) == (400, True)
@@ -530,6 +682,42 @@ async def test_numbers_that_a_result_has_stopped_stay_so(webitel: Webitel, path:
     await webitel.ask("PUT", f"{stopped}/status", {"success": False, "stop_communications": "all"})
     assert (await webitel.ask("PUT", f"{path}/members/reset?from=0")).json()["info"] == 1
     assert [each["state"] for each in (await webitel.data("GET", one))["communications"]] == [2, 0]
+
+
+async def test_who_was_removed_by_the_command_is_not_called_again(webitel: Webitel, path: str) -> None:
+    one = await webitel.member(path, "+447700900001")
+    await remove(webitel.store, webitel.clock, (await webitel.store.campaigns())[0].name, "+447700900001")
+    assert await webitel.data("PUT", f"{path}/members/reset?from=0") == 0
+    assert (await webitel.data("GET", one))["_endCause"] == "MANAGER_REQUEST"
+
+
+async def test_a_reset_takes_all_members_in_batches_and_tells_of_each(
+    webitel: Webitel, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many members the dialer has; one that is broken off has told of those that are called again."""
+    monkeypatch.setattr("astdialer.http.webitel3.members.MOST_LOOKED_AT", 2)
+    monkeypatch.setattr("astdialer.http.webitel3.members.BATCH", 2)
+    listed = [await webitel.member(path, f"+44770090000{n}") for n in range(3)]
+    for one in listed:
+        await webitel.ask("PUT", f"{one}/terminate")
+    change, sizes = webitel.store.change_contacts, list[int]()
+
+    async def fails(ids: Sequence[int], *more: Any) -> Sequence[int]:
+        sizes.append(len(ids))
+        if len(sizes) == 2:
+            raise Unavailable("the disk is full")
+        return await change(ids, *more)
+
+    async def told() -> list[str]:
+        return [row["value"] for row in await webitel.data("GET", f"{path}/history") if "were reset" in row["value"]]
+
+    monkeypatch.setattr(webitel.store, "change_contacts", fails)
+    assert (await webitel.refused("PUT", f"{path}/members/reset?from=0"))[0] == 503
+    assert await told() == ["2 members were reset"]
+    assert await webitel.data("PUT", f"{path}/members/reset?from=0") == 1
+    assert sizes == [2, 1, 1]
+    assert await told() == ["1 members were reset", "2 members were reset"]
+    assert [(await webitel.contact(one)).next_at for one in listed] == [NOW] * 3
 
 
 @pytest.mark.parametrize("query", ["", "?from=", "?from=x", "?from=-1"])

@@ -7,7 +7,7 @@ import pytest
 from astdialer.http.webitel3.aggregate import pipeline
 from astdialer.http.webitel3.answers import Said
 from astdialer.http.webitel3.bodies import parsed
-from astdialer.http.webitel3.queries import compiled, directions, in_order, projected
+from astdialer.http.webitel3.queries import Document, compiled, directions, in_order, projected
 
 ANA: dict[str, Any] = {
     "_id": "1",
@@ -117,7 +117,9 @@ def test_a_filter_is_not_too_deep() -> None:
         compiled(query)
 
 
-@pytest.mark.parametrize("text", ["{", "NaN", '{"a": Infinity}', '"\\ud800"', "[" * 70 + "]" * 70, "[" * 9999, b"\xff"])
+@pytest.mark.parametrize(
+    "text", ["{", "NaN", '{"a": Infinity}', "[-1e999]", '"\\ud800"', "[" * 70 + "]" * 70, "[" * 9999, b"\xff"]
+)
 def test_json_that_cant_be_kept_is_refused(text: Any) -> None:
     with pytest.raises(Said, match="the body"):
         parsed(text, "the body")
@@ -188,6 +190,12 @@ def test_a_pipeline(stages: list[Any], rows: list[Any]) -> None:
     assert pipeline(stages)([ANA, EVA, BOB]) == rows
 
 
+@pytest.mark.parametrize("figure", ["$sum", "$avg"])
+def test_whole_numbers_that_are_too_large_for_a_figure(figure: str) -> None:
+    rows: list[Document] = [{"n": 10**400}, {"n": 0.5}]
+    assert pipeline([{"$group": {"_id": None, "big": {figure: "$n"}}}])(rows) == [{"_id": None, "big": None}]
+
+
 @pytest.mark.parametrize(
     ("stages", "words"),
     [
@@ -204,6 +212,7 @@ def test_a_pipeline(stages: list[Any], rows: list[Any]) -> None:
         ([{"$count": "$n"}], "expected a name"),
         ([{"$count": 5}], "expected a name"),
         ([{"$sort": {"a": 2}}], "expected an object such as"),
+        ([{"$sort": {f"k{n}": 1 for n in range(33)}}], "more than 32 fields"),
         ([{"$limit": -1}], "expected a whole number"),
         ([{"$skip": True}], "expected a whole number"),
         ([{"$group": {"n": {"$sum": 1}}}], "expected an object with _id"),

@@ -122,6 +122,17 @@ async def test_a_known_next_number_is_preferred_and_not_added(webitel: Webitel, 
     assert (await webitel.contact(one)).preferred == "+380920000000"
 
 
+@pytest.mark.parametrize("base_zone", ["", "America/Lima"])
+async def test_a_new_next_number_lies_where_the_member_does(webitel: Webitel, path: str, base_zone: str) -> None:
+    upload = await webitel.store.open_upload(1, "webitel", file_name="f", timezone=base_zone, now=NOW)
+    await webitel.store.publish_uploads([upload], NOW)
+    for zone, expected in (("Asia/Tokyo", "Asia/Tokyo"), ("", base_zone or "Europe/Kyiv")):
+        one = await webitel.member(path, "+447700900001", timezone=zone)
+        await webitel.talk(one)
+        await webitel.data("PUT", f"{one}/status", {"success": False, "next_communication": "380910000000"})
+        assert (await webitel.contact(one)).numbers[1].zones == expected
+
+
 async def test_a_result_is_taken_once(webitel: Webitel, path: str) -> None:
     one = await talked(webitel, path)
     await webitel.data("PUT", f"{one}/status", {"success": False})

@@ -15,7 +15,7 @@ from astdialer.http.webitel3.queries import Document, compiled, directions, in_o
 
 MOST_STAGES = 20
 #: Rows that $unwind may make.
-MOST_ROWS = 1_000_000
+MOST_ROWS = 50_000
 Stage = Callable[[list[Document]], list[Document]]
 
 
@@ -124,7 +124,10 @@ def _figure(where: str, argument: Any) -> Callable[[Sequence[Document]], Any]:
     value, figure = _expression(where, expression), _FIGURES[name]
 
     def of(rows: Sequence[Document]) -> Any:
-        found = figure([value(row) for row in rows])
+        try:
+            found = figure([value(row) for row in rows])
+        except OverflowError:  # a whole number that is too large for a float
+            return None
         return None if isinstance(found, float) and not math.isfinite(found) else found  # JSON has no infinity
 
     return of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from astdialer.domain.access import Access, Permission, Unauthorized
 from astdialer.engine import tokens
 from astdialer.http.access import STRANGER_BURST, STRANGER_RATE, Needs, gate_of
 from astdialer.http.dialect import Credentials, Problem, bearer
+from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services, provided, services
 from astdialer.http.webitel3.answers import Said, error, info, told
 from astdialer.http.webitel3.bodies import body_of
@@ -31,7 +33,6 @@ class Asks(Needs):
 
     async def __call__(self, request: Request) -> Access:
         """Raises Unauthorized, Forbidden, TooMany."""
-        await _look_into_body(request)
         access = await super().__call__(request)
         domain = request.query_params.get("domain", "")
         return replace(access, tenant=check_domain(domain)) if domain and not access.tenant else access
@@ -42,6 +43,20 @@ def check_domain(domain: str) -> str:
     if not _DOMAIN.fullmatch(domain):
         raise Said(400, f"domain = {domain[:80]!r}: expected 1 to 64 letters, digits or _ . @ + -")
     return domain
+
+
+class OnceRoute(IdempotentRoute):
+    """As IdempotentRoute, for this API: who asks has to be known before any endpoint is called."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, once the body was looked into for a token."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            await _look_into_body(request)
+            return await handler(request)
+
+        return handle
 
 
 Reads = Annotated[Access, Depends(Asks(Permission.READ))]

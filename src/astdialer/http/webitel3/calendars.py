@@ -12,16 +12,16 @@ from fastapi.responses import Response
 from astdialer.domain.access import Access
 from astdialer.domain.calendar import Holiday, Hours, WorkingCalendar, zone_of
 from astdialer.domain.errors import InvalidSetting
-from astdialer.domain.names import folded, free_names
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import NAME, Said
-from astdialer.http.webitel3.auth import Found, Reads, Writes, check_domain
+from astdialer.http.webitel3.auth import Found, OnceRoute, Reads, Writes, check_domain
 from astdialer.http.webitel3.bodies import Table, table_of
+from astdialer.http.webitel3.naming import under_free_name
 from astdialer.http.webitel3.queries import listing
 from astdialer.ports import ForeignObject
 
-router = APIRouter(prefix="/api/v2/calendars", tags=["webitel3"])
+router = APIRouter(prefix="/api/v2/calendars", tags=["webitel3"], route_class=OnceRoute)
 
 KIND = "calendar"
 BAD_ID = "Bad request calendar id."
@@ -48,8 +48,7 @@ async def create_calendar(request: Request, found: Found, access: Writes) -> Res
     document = await table_of(request)
     tenant = access.tenant or check_tenant(document)
     parse(document, "calendar")  # what can't be one is said before anything is written
-    taken = {one.name for one in await found.store.calendars()}
-    name = next(free_names(folded(Table(document).text("name"), "calendar"), taken))
+    name = await _add(found, document)
     now = found.clock.now()
     kept = ForeignObject(
         dialect=NAME,
@@ -61,7 +60,6 @@ async def create_calendar(request: Request, found: Found, access: Writes) -> Res
         created_at=now,
         changed_at=now,
     )
-    await found.store.save_calendar(parse(document, name))
     await found.store.save_foreign(kept)
     return answers.inserted([kept.id])
 
@@ -96,6 +94,17 @@ async def remove_calendar(found: Found, access: Writes, calendar: str) -> Respon
     await found.store.remove_calendar(kept.name)
     await found.store.remove_foreign(NAME, KIND, kept.id)
     return answers.deleted()
+
+
+async def _add(found: Services, document: Mapping[str, Any]) -> str:
+    """The name here: no other calendar's, though it is made at the same moment."""
+
+    async def make(name: str) -> str:
+        await found.store.add_calendar(parse(document, name))
+        return name
+
+    taken = {one.name for one in await found.store.calendars()}
+    return await under_free_name(Table(document).text("name"), "calendar", taken, make)
 
 
 def check_tenant(document: Mapping[str, Any]) -> str:

@@ -11,9 +11,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from astdialer.domain.access import Access
-from astdialer.domain.campaign import ACTIVE, Campaign
+from astdialer.domain.campaign import ACTIVE, Campaign, CampaignState
 from astdialer.domain.errors import Conflict
-from astdialer.domain.names import folded, free_names
 from astdialer.domain.route import Route
 from astdialer.domain.settings import Settings, settings_texts
 from astdialer.engine import campaigns, statistics
@@ -22,20 +21,20 @@ from astdialer.engine.removal import remove_campaign
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import NAME, Said
-from astdialer.http.webitel3.auth import Found, Reads, Writes
+from astdialer.http.webitel3.auth import Found, OnceRoute, Reads, Writes
 from astdialer.http.webitel3.bodies import Table, body_of, table_of
 from astdialer.http.webitel3.calendars import check_tenant, resolve
 from astdialer.http.webitel3.documents import KIND, cleaned, document_of, kept_of, shown
 from astdialer.http.webitel3.figures import agent_rows, history_rows
+from astdialer.http.webitel3.naming import under_free_name
 from astdialer.http.webitel3.queries import listing
 from astdialer.http.webitel3.resources import routes_prefix
 from astdialer.http.webitel3.translate import House, Translation, placeholder, translate
+from astdialer.http.webitel3.turns import turn
 from astdialer.ports import ForeignObject
 
-router = APIRouter(prefix="/api/v2/dialer", tags=["webitel3"])
+router = APIRouter(prefix="/api/v2/dialer", tags=["webitel3"], route_class=OnceRoute)
 
-#: How often a name that somebody has taken meanwhile is chosen anew.
-NAME_TRIES = 20
 START, STOP = "1", "3"
 
 
@@ -80,10 +79,16 @@ async def change_dialer(request: Request, found: Found, access: Writes, dialer: 
     """Put every key that is given in the place of what was there; a running campaign follows within a second."""
     campaign = await campaign_of(found, access, dialer)
     changed = with_uuids(cleaned(await table_of(request)))
+    async with turn(KIND, campaign.id):
+        await _change(found, access, await campaign_of(found, access, dialer), changed)
+    return answers.updated()
+
+
+async def _change(found: Services, access: Access, campaign: Campaign, changed: Mapping[str, Any]) -> None:
     kept = await kept_of(found, campaign)
     directory = await campaigns.loaded(found.store, found.zone)
     before = document_of(kept, campaign, directory)
-    document = before | changed
+    document = {**before, **changed}
     if changed.keys() & {"name", "type", "calendar"}:
         check_required(document)
     place = Draft(campaign)
@@ -93,7 +98,6 @@ async def change_dialer(request: Request, found: Found, access: Writes, dialer: 
         old, new = _own_routes(old, new, changes="resources" in changed)
     await _apply(found, access, campaign, new, old)
     await _keep(found, campaign, document, kept)
-    return answers.updated()
 
 
 def _own_routes(old: Mapping[str, str], new: Translation, *, changes: bool) -> tuple[dict[str, str], Translation]:
@@ -161,7 +165,7 @@ async def agent_stats(request: Request, found: Found, access: Reads, dialer: str
     if not isinstance(given.get("skills"), list):
         raise Said(400, "Bad request: skills is required.")
     wanted = Table(given)
-    return answers.data(await agent_rows(found, campaign, wanted.texts("agents"), wanted.texts("skills")))
+    return answers.data(await agent_rows(found, access, campaign, wanted.texts("agents"), wanted.texts("skills")))
 
 
 # --- what they share -------------------------------------------------------------------------------------------------
@@ -286,16 +290,14 @@ def with_uuids(document: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _create(found: Services, access: Access, name: str, texts: Mapping[str, str], tenant: str) -> Campaign:
-    """Under a name that is like the document's, and free."""
-    names = free_names(folded(name, "dialer"), {one.name for one in await found.store.campaigns()})
-    for _ in range(NAME_TRIES):
-        try:
-            return await campaigns.create(
-                found.store, found.clock, next(names), texts, done_by=access.name, tenant=tenant, must_exist=False
-            )
-        except Conflict:  # somebody else was quicker, or it is a removed campaign's
-            continue
-    raise Said(409, f"name = {name[:80]!r}: others took every name like it; choose another")
+    """Under a name that is like the document's, and free; a removed campaign's is not."""
+
+    async def make(free: str) -> Campaign:
+        return await campaigns.create(
+            found.store, found.clock, free, texts, done_by=access.name, tenant=tenant, must_exist=False
+        )
+
+    return await under_free_name(name, "dialer", {one.name for one in await found.store.campaigns()}, make)
 
 
 def _settings_of(document: Mapping[str, Any], house: House) -> Mapping[str, str]:
@@ -314,21 +316,25 @@ async def _apply(
     usual = settings_texts(Settings())
     after = translation.settings
     different = {key: after.get(key, usual[key]) for key in {*before, *after} if before.get(key) != after.get(key)}
-    campaigns.read_settings(different, campaign.settings)
+    settings = campaigns.read_settings(different, campaign.settings)
     if campaign.state in ACTIVE:
-        await _check_running(found, campaign, translation)
+        await _check_running(found, replace(campaign, settings=settings), translation.routes)
     for route in translation.routes:
         await found.store.save_route(route)
     await campaigns.change(found.store, found.clock, campaign.name, different, done_by=access.name, must_exist=False)
     await _forget_routes(found, campaign, translation.routes)
 
 
-async def _check_running(found: Services, campaign: Campaign, translation: Translation) -> None:
-    """An active campaign loses nothing that it needs. Raises Said."""
-    known = {trunk.name for trunk in await found.store.trunks()}
-    missing = [_no_gateway(name) for name in sorted(_ways(translation.routes) - known)]
+async def _check_running(found: Services, changed: Campaign, routes: Sequence[Route]) -> None:
+    """An active campaign loses nothing that it needs: its new routes are its own before its settings are. Raises
+    Said."""
+    directory = await campaigns.loaded(found.store, found.zone)
+    missing = [_no_gateway(name) for name in sorted(_ways(routes) - set(directory.trunks))]
+    if not missing and changed.state is CampaignState.RUNNING:
+        directory.routes = {**directory.routes, **{route.name: route for route in routes}}
+        missing = campaigns.lacks(directory, changed)
     if missing:
-        raise Said(400, f"dialer {ids.object_id(campaign.id)} is active: " + "; ".join(missing))
+        raise Said(400, f"dialer {ids.object_id(changed.id)} is active: " + "; ".join(missing))
 
 
 async def _forget_routes(found: Services, campaign: Campaign, kept: Sequence[Route]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from astdialer.domain.access import Access
 from astdialer.domain.agent import OUR_PAUSE, extension_of
 from astdialer.domain.campaign import Campaign
 from astdialer.engine import statistics
+from astdialer.engine.visible import sight
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import ids
 from astdialer.ports import CampaignEvent
@@ -47,13 +49,12 @@ def history_rows(campaign: Campaign, events: Sequence[CampaignEvent]) -> list[di
 
 
 async def agent_rows(
-    found: Services, campaign: Campaign, agents: Sequence[str], skills: Sequence[str]
+    found: Services, access: Access, campaign: Campaign, agents: Sequence[str], skills: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Of each agent that is named, or has one of the skills: how it stands, and its day with this campaign."""
     wanted = {name.partition("@")[0] for name in agents}
     wanted |= {profile.agent for profile in await found.store.agents() if set(skills) & set(profile.skills)}
-    view = await found.live.newest() or {}
-    now = {row["agent"]: row for row in view.get("agents", ())}
+    now = {row["agent"]: row for row in await _seen(found, access)}
     totals = await statistics.agent_totals(found.store, found.clock, found.zone, 1)
     days = {row["agent"]: row for row in totals if row["campaign"] == campaign.name}
     rows = []
@@ -61,6 +62,15 @@ async def agent_rows(
         if {interface, extension_of(interface)} & wanted:
             rows.append(_agent(interface, now.get(interface), days.get(interface)))
     return rows
+
+
+async def _seen(found: Services, access: Access) -> Sequence[Mapping[str, Any]]:
+    """The agents of the live view that a token may see: a tenant's are those of its own queues."""
+    rows: Sequence[Mapping[str, Any]] = (await found.live.newest() or {}).get("agents", ())
+    if not access.tenant:
+        return rows
+    visible = await sight(found.store, await found.campaigns(access))
+    return [row for row in rows if visible.has(row)]
 
 
 def _agent(interface: str, now: Any, day: Any) -> dict[str, Any]:

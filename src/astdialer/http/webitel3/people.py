@@ -119,6 +119,7 @@ def _number(given: Table, zone: str, read: ReadNumber) -> NewNumber:
         priority=given.whole("priority", 0, -999_999, 999_999),
         description=CONTROL.sub(" ", given.text("description"))[:500],
         zones=zone or number.zones,
+        own_zones=bool(zone),
     )
 
 
@@ -190,12 +191,14 @@ def params_of(root: Table) -> dict[str, str]:
 
 
 def change_of(
-    changed: Mapping[str, Any], document: Mapping[str, Any], read: ReadNumber, now: int
+    changed: Mapping[str, Any], before: Mapping[str, Any], read: ReadNumber, base_zone: str, now: int
 ) -> Callable[[Contact], Contact]:
-    """What the keys that are given do to a contact; ``document`` is what it becomes. Raises Said."""
-    root = Table(document)
+    """What the keys that are given do to a contact; ``before`` is its document without them, ``base_zone`` the zone of
+    its base, if that has one. Raises Said."""
+    root = Table({**before, **changed})
     numbers = numbers_of(root, read) if "communications" in changed else None
     params, priority, expires_at, zone = params_of(root), priority_of(root), expiry_of(root), zone_of_member(root)
+    named, is_rezoned = zone or base_zone, "timezone" in changed and bool(zone or before.get("timezone"))
 
     def change(contact: Contact) -> Contact:
         if changed.keys() & {"name", "variables"}:
@@ -204,13 +207,22 @@ def change_of(
             contact = replace(contact, priority=priority)
         if "expire" in changed:
             contact = replace(contact, expires_at=expires_at)
-        if "timezone" in changed and zone:
-            contact = replace(contact, numbers=tuple(replace(each, zones=zone) for each in contact.numbers))
+        if is_rezoned:
+            zoned = (replace(each, zones=named or zones_of_digits(each, read)) for each in contact.numbers)
+            contact = replace(contact, numbers=tuple(zoned))
         if numbers is not None:
-            contact = with_numbers(contact, numbers)
+            contact = with_numbers(contact, [replace(each, zones=named or each.zones) for each in numbers])
         return _settled(contact, now)
 
     return change
+
+
+def zones_of_digits(number: Number, read: ReadNumber) -> str:
+    """Where it is by its digits; nothing for what is no telephone number."""
+    try:
+        return read(number.number, UNTYPED).zones
+    except InvalidSetting:
+        return ""
 
 
 def with_numbers(contact: Contact, wanted: Sequence[NewNumber]) -> Contact:
@@ -221,7 +233,8 @@ def with_numbers(contact: Contact, wanted: Sequence[NewNumber]) -> Contact:
     for new in wanted:
         number = known.get(new.number) or _added(new, None if is_done else contact.next_at or 0)
         number = _reopened(number, contact) if not is_done else number
-        kept.append(replace(number, type=new.type, priority=new.priority, description=new.description, zones=new.zones))
+        zones = new.zones if new.own_zones else number.zones  # a file may have named those of a known one
+        kept.append(replace(number, type=new.type, priority=new.priority, description=new.description, zones=zones))
     names = {each.number for each in kept}
     dropped = [
         closed_number(each, REPLACED) if each.is_open else each for each in contact.numbers if each.number not in names
@@ -237,6 +250,7 @@ def _added(new: NewNumber, at: int | None) -> Number:
         as_uploaded=new.as_uploaded,
         type=new.type,
         position=0,
+        zones=new.zones,
         next_at=None if closed else at,
         end_reason=closed,
     )

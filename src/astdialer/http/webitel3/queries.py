@@ -22,6 +22,8 @@ Test = Callable[[Document], bool]
 USUAL, MOST = 40, 1000
 #: Conditions of a filter, and how deep they may be.
 MOST_CONDITIONS, DEEPEST = 200, 20
+#: Fields of a sort: MongoDB's own limit.
+MOST_SORTED = 32
 _LARGEST_PAGE = 10**9
 
 
@@ -220,6 +222,8 @@ def directions(found: Any, what: str) -> list[tuple[str, bool]]:
         return []
     if not isinstance(found, dict) or any(value not in (1, -1, "asc", "desc", "1", "-1") for value in found.values()):
         raise Said(400, f'{what}: expected an object such as {{"priority": -1}}')
+    if len(found) > MOST_SORTED:
+        raise Said(400, f"{what}: more than {MOST_SORTED} fields")
     return [(str(path), value in (-1, "desc", "-1")) for path, value in found.items()]
 
 

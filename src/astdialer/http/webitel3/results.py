@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import INVALID, Contact, ContactState, NewNumber, Number
 from astdialer.domain.errors import Conflict, InvalidSetting
 from astdialer.domain.typification import LONGEST_NEXT_S, Result
@@ -15,14 +16,15 @@ from astdialer.engine import contacts as use_cases
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import Said
-from astdialer.http.webitel3.auth import Found, Loads
+from astdialer.http.webitel3.auth import Found, Loads, OnceRoute
 from astdialer.http.webitel3.bodies import Table, body_of
-from astdialer.http.webitel3.memberdocs import known_of
+from astdialer.http.webitel3.memberdocs import KIND, Known, known_of
 from astdialer.http.webitel3.members import keep, member_of
-from astdialer.http.webitel3.people import TOKENS, dialable
+from astdialer.http.webitel3.people import TOKENS, dialable, zone_of_member
 from astdialer.http.webitel3.translate import UNTYPED
+from astdialer.http.webitel3.turns import turn
 
-router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"])
+router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"], route_class=OnceRoute)
 
 ALL = "all"
 NOT_ENDED = "Not allow set terminate member"
@@ -31,7 +33,7 @@ NOT_ENDED = "Not allow set terminate member"
 @router.put("/{member}/status")
 async def set_result(request: Request, found: Found, access: Loads, dialer: str, member: str) -> Response:
     """The result of a talk that is awaited."""
-    _, contact = await member_of(found, access, dialer, member)
+    campaign, contact = await member_of(found, access, dialer, member)
     body = await body_of(request)
     if not isinstance(body, dict):
         raise Said(400, "Bad callback options")
@@ -41,12 +43,15 @@ async def set_result(request: Request, found: Found, access: Loads, dialer: str,
     session = contact.held.attempt_id
     if body.get("session_id") not in (None, "", session):
         raise Said(400, f"Member {member}: bad session id")
-    result = result_of(Table(body), contact, found)
+    (known,) = await known_of(found, [contact], calls=False)
+    result = result_of(Table(body), known, found)
     try:
         await use_cases.result(found.store, found.clock, found.zone, contact.id, result)
     except Conflict:  # somebody else was quicker
         raise Said(400, f"Member {member}: result status false") from None
-    await _remember(found, contact, session, body, access.name)
+    said = {key: value for key, value in body.items() if key not in TOKENS}
+    line = {"from": access.name, "time": found.clock.now(), "data": said}
+    await _remember(found, campaign, contact, {session: line})
     return answers.info("success")
 
 
@@ -63,9 +68,9 @@ async def terminate(request: Request, found: Found, access: Loads, dialer: str, 
     return answers.info(answer if ended.state is ContactState.DONE else answer | {"waitHangupCause": "MANAGER_REQUEST"})
 
 
-def result_of(given: Table, contact: Contact, found: Services) -> Result:
+def result_of(given: Table, member: Known, found: Services) -> Result:
     """Raises Said."""
-    known = contact.numbers
+    known, zone = member.contact.numbers, zone_of_member(Table(member.document or {}))
     next_number = given.text("next_communication").strip()
     stops = given.values.get("stop_communications")
     texts = [] if stops in (None, "", ALL) else _texts(given, stops)
@@ -76,7 +81,8 @@ def result_of(given: Table, contact: Contact, found: Services) -> Result:
         next_after_s=_next_after(given),
         next_number=number.number if number else "",
         next_number_as_given=number.as_uploaded if number else "",
-        next_number_zones=number.zones if number else "",
+        next_number_zones=zone or (number.zones if number else ""),
+        next_number_own_zones=bool(zone),
         stop_numbers=tuple(each.number for each in known if _is_meant(each, texts, found)),
         stop_all=stops == ALL,
         description=given.text("description")[:500],
@@ -119,9 +125,8 @@ def _e164(text: str, found: Services) -> str:
         return ""
 
 
-async def _remember(found: Services, contact: Contact, session: str, body: Mapping[str, Any], done_by: str) -> None:
+async def _remember(found: Services, campaign: Campaign, contact: Contact, lines: Mapping[str, Any]) -> None:
     """The callback is shown in the line of its call."""
-    (known,) = await known_of(found, [contact], calls=False)
-    said = {key: value for key, value in body.items() if key not in TOKENS}
-    line = {session: {"from": done_by, "time": found.clock.now(), "data": said}}
-    await keep(found, known, callbacks=dict(known.callbacks) | line)
+    async with turn(KIND, contact.id):
+        (known,) = await known_of(found, [contact], calls=False)
+        await keep(found, campaign, known, callbacks={**known.callbacks, **lines})

@@ -44,6 +44,9 @@ DELETE FROM routes WHERE name = :name
 -- name: calendars
 SELECT body FROM calendars ORDER BY name
 
+-- name: add_calendar
+INSERT INTO calendars (name, body) VALUES (:name, :body) ON CONFLICT (name) DO NOTHING
+
 -- name: save_calendar
 INSERT INTO calendars (name, body) VALUES (:name, :body) ON CONFLICT (name) DO UPDATE SET body = excluded.body
 

@@ -1,6 +1,10 @@
 -- name: shown_contact
 SELECT c.* FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published' WHERE c.id = :id
 
+-- name: shown_contacts
+SELECT c.* FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
+WHERE c.id IN (SELECT value FROM json_each(:ids)) ORDER BY c.id
+
 -- name: contacts_with_number
 SELECT DISTINCT c.* FROM numbers n JOIN contacts c ON c.id = n.contact_id
 JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
