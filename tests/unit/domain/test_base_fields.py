@@ -1,4 +1,4 @@
-"""Params and alternatives as text. That they are read right: tests/unit/upload/test_formats.py."""
+"""Params and alternatives as text. That rows of files are read right: tests/unit/upload/test_formats.py."""
 
 import pytest
 from hypothesis import given
@@ -8,6 +8,7 @@ from astdialer.domain.base_fields import (
     Alternative,
     InvalidField,
     alternatives_text,
+    is_param_name,
     params_text,
     parse_alternatives,
     parse_params,
@@ -44,3 +45,29 @@ def test_a_bad_alternative_names_its_field(text: str, field: str) -> None:
     with pytest.raises(InvalidField) as caught:
         parse_alternatives(text)
     assert (caught.value.key, caught.value.code) == (field, "invalid_setting")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name=Ana:plain", "param 'plain': expected name=value"),
+        ("a b=1", "param name 'a b': expected 1 to 64 letters"),
+        ("Name=Ana:name=Eva", "param name is given twice"),
+        ("name=\x07", "has a control character"),
+        ("name=" + "é" * 451, "is longer than 900 bytes"),
+    ],
+)
+def test_a_bad_param_says_what_is_wrong(text: str, says: str) -> None:
+    with pytest.raises(InvalidField, match=says) as caught:
+        parse_params(text)
+    assert caught.value.key == "params"
+
+
+def test_what_may_be_left_out_or_goes_over_lines() -> None:
+    assert parse_params("name=Ana: :city=New\r\n\tYork:") == {"name": "Ana", "city": "New York"}
+    assert parse_alternatives("M=600123123:boss=0=1") == [Alternative("M", "600123123"), Alternative("boss", "1")]
+
+
+@pytest.mark.parametrize(("name", "may"), [("order_id", True), ("a b", False), ("", False), ("x" * 65, False)])
+def test_a_params_name(name: str, may: bool) -> None:
+    assert is_param_name(name) is may

@@ -11,6 +11,12 @@ from astdialer.domain import errors
         (errors.InvalidSetting("max_calls", "x", "a number"), "max_calls = 'x': expected a number", "invalid_setting"),
         (errors.NotFound("campaign", "a"), "no campaign 'a'", "not_found"),
         (errors.NotFound("campaign", "a", "make it"), "no campaign 'a': make it", "not_found"),
+        (errors.InvalidNumber("12", "12 is too short"), "12 is too short", "invalid_number"),
+        (
+            errors.UnknownName("zone", "zone", "Mars", "see /usr/share/zoneinfo"),
+            "no zone 'Mars': see /usr/share/zoneinfo",
+            "unknown_name",
+        ),
         (errors.Conflict(), "That can't be done in the present state.", "conflict"),
         (errors.LinkLost("gone"), "gone", "link_lost"),
     ],

@@ -159,6 +159,8 @@ def test_predictive_dialing_says_which_probability_binds() -> None:
     assert decision.advice is not None
     assert decision.calls == decision.agent_room == decision.advice.calls > 3
     assert decision.advice.risk <= decision.advice.allowed
+    assert not decision.waits_for_agent
+    assert decide(dataclasses.replace(PREDICTIVE, free_agents=0), 0.0).waits_for_agent
 
 
 def test_predictive_dialing_keeps_to_every_other_limit() -> None:
