@@ -195,6 +195,7 @@ PLANS = {
     "contacts_page": ["contacts_of_campaign (campaign_id=? AND id>?)", BY_ID],
     "contacts_at": ["contacts_of_campaign (campaign_id=?)", BY_ID],
     "attempts_of_contacts": ["attempts_of_contact (contact_id=?)"],
+    "forget_attachments": [BY_ID],
     "documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
     "contacts_to_erase": ["contacts_of_campaign (campaign_id=? AND id>?)"],
     "removable_contacts": [BY_ID],

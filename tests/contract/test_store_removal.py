@@ -24,7 +24,7 @@ from stores import (
 )
 
 from astdialer.domain.campaign import Campaign, CampaignState
-from astdialer.domain.contact import ContactState
+from astdialer.domain.contact import ContactState, NewContact
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.hooks import Form, Webhook
@@ -96,6 +96,31 @@ async def test_a_contact_that_was_never_called_leaves_nothing(store: Store, demo
     await check_counts(store, demo)
     assert await store.add_to_base(demo.id, "b", [person(1), person(2)], NOW) == [last + 1, last + 2]
     await check_counts(store, demo)
+
+
+def with_attachment(n: int) -> NewContact:
+    return person(n, attachment='{"callbackData": {"id": "ü"}}')
+
+
+async def test_what_came_with_removed_contacts_goes_with_them(store: Store, demo: Campaign) -> None:
+    await store.add_to_base(demo.id, "b", [with_attachment(n) for n in range(3)], NOW)
+    (claim,) = await store.claim(request(demo, 1))
+    await store.close([closing(claim, Disposition.BUSY)])
+    ids = [contact.id for contact in await store.contacts_page(demo.id, 0, 10)]
+    assert list(await store.attachments(ids)) == ids
+    assert await store.remove_contacts(demo.id, ids, NOW) == ids
+    assert await store.attachments(ids) == {}
+    assert (await row_of(store, claim.contact.id))["attachment"] == {}
+
+
+async def test_what_came_with_contacts_of_a_removed_campaign_is_erased(store: Store, demo: Campaign) -> None:
+    await store.add_to_base(demo.id, "b", [with_attachment(n) for n in range(3)], NOW)
+    (claim,) = await store.claim(request(demo, 1))
+    await store.close([closing(claim, Disposition.BUSY)])
+    ids = [contact.id for contact in await store.contacts_page(demo.id, 0, 10)]
+    await store.remove_campaign(demo.id, NOW)
+    assert await store.erase_some(10) == 3
+    assert await store.attachments(ids) == {}
 
 
 async def test_a_contact_in_a_call_or_of_another_campaign_stays(store: Store, demo: Campaign) -> None:

@@ -223,6 +223,15 @@ async def test_a_half_discarded_upload_is_interrupted_at_once(store: Store, demo
         await store.publish_uploads([upload], NOW)
 
 
+async def test_what_came_with_contacts_is_discarded_with_them(store: Store, demo: Campaign) -> None:
+    upload = await begin(store, demo)
+    await store.add_contacts(upload, [person(1, attachment="{}"), person(2)], NOW)
+    await store.discard_uploads([upload])
+    assert await store.bases(demo.id) == []
+    assert await store.add_to_base(demo.id, "b", [person(1)], NOW) == [1]
+    assert await store.attachments([1]) == {}
+
+
 async def test_a_published_upload_is_not_discarded(store: Store, demo: Campaign) -> None:
     upload = await load(store, demo, [person(1)])
     await store.discard_uploads([upload])

@@ -88,6 +88,16 @@ _FORGET = (
 )
 
 
+#: What refers to a contact goes before it.
+_ERASE = (
+    "forget_attachments",
+    "erase_uncalled_numbers",
+    "erase_uncalled_contacts",
+    "erase_contacts",
+    "erase_descriptions",
+)
+
+
 async def _hide(tx: Writing, campaign_id: int, base_id: int, ids: Sequence[int], now: int) -> None:
     """Into an upload that nothing finds, and their counts with them."""
     base = {"base_id": base_id, "campaign_id": campaign_id}
@@ -99,7 +109,7 @@ async def _hide(tx: Writing, campaign_id: int, base_id: int, ids: Sequence[int],
 
 async def _erase(tx: Writing, ids: Sequence[int]) -> None:
     listed = {"ids": json.dumps(list(ids))}
-    for query in ("erase_uncalled_numbers", "erase_uncalled_contacts", "erase_contacts", "erase_descriptions"):
+    for query in _ERASE:
         await tx.execute(query, listed)
     for dialect, kind in CONTACT_DOCUMENTS:
         await tx.execute("erase_documents", listed | {"dialect": dialect, "kind": kind})

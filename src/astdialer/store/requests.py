@@ -16,7 +16,7 @@ from astdialer.ports import BaseUpload, ForeignObject, Kept, UploadJob
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.contacts import loaded_contact, standing_upload
 from astdialer.store.database import Database, Writing
-from astdialer.store.uploads import insert_contacts
+from astdialer.store.uploads import discard_contacts, insert_contacts
 
 #: End reason of contacts whose time is over before they come.
 EXPIRED = "expired"
@@ -156,9 +156,7 @@ async def _take_from_files(tx: Writing, upload: BaseUpload, contacts: Sequence[N
     once = [c.numbers[0].number for c in contacts if not c.repeatable]
     found = await tx.fetch("contacts_of_files", {"base_id": upload.base_id, "numbers": json.dumps(once)})
     if found:
-        ids = {"ids": json.dumps([row["id"] for row in found])}
-        await tx.execute("discard_numbers", ids)
-        await tx.execute("discard_contacts", ids)
+        await discard_contacts(tx, [row["id"] for row in found])
 
 
 async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:

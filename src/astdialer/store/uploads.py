@@ -75,9 +75,7 @@ class Uploads:
 
         async def some(tx: Writing) -> int:
             found = await tx.fetch("discardable", key | {"limit": DISCARDED})
-            ids = {"ids": json.dumps([row["id"] for row in found])}
-            await tx.execute("discard_numbers", ids)
-            return await tx.execute("discard_contacts", ids)
+            return await discard_contacts(tx, [row["id"] for row in found])
 
         while await self._db.write(some):
             pass
@@ -128,6 +126,14 @@ async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[Ne
     added = Counter((pool, _state(new)) for pool, new in zip(pools, contacts, strict=True))
     await tx.execute_many("count_added", [(pool, state, n) for (pool, state), n in added.items()])
     return range(first, first + len(contacts))
+
+
+async def discard_contacts(tx: Writing, ids: Sequence[int]) -> int:
+    """Delete contacts whom nobody can have called yet; how many."""
+    listed = {"ids": json.dumps(list(ids))}
+    for query in ("forget_attachments", "discard_numbers"):
+        await tx.execute(query, listed)
+    return await tx.execute("discard_contacts", listed)
 
 
 async def _pools(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:
