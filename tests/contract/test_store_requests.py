@@ -177,6 +177,19 @@ async def test_a_number_of_a_file_that_is_being_loaded_is_added_and_stays(
     await check_counts(store, demo)
 
 
+async def test_a_contact_that_is_not_added_takes_nothing_from_a_file_that_is_being_loaded(
+    store: Store, demo: Campaign
+) -> None:
+    await add(store, demo, person(9, reference="crm-1"))
+    upload = await begin(store, demo, "api")
+    await store.add_contacts(upload, [person(1), person(2)], NOW)
+    ids = await add(store, demo, person(1, reference="crm-1"), person(2, reference="r"), person(2, reference="s"))
+    assert ids == [None, 3, None]
+    await store.publish_uploads([upload], NOW)
+    assert sorted(await people(store)) == [phone(1), phone(2), phone(9)]
+    await check_counts(store, demo)
+
+
 async def test_a_full_disk_adds_nobody(store: Store, demo: Campaign, database: FreshDatabase) -> None:
     await database.fill_disk(store)
     with pytest.raises(Unavailable):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -141,8 +141,11 @@ async def add_to_base(
 ) -> Sequence[int | None]:
     """Add contacts inside a transaction; their ids, None for one that is there already."""
     upload = await standing_upload(tx, campaign_id, base, now)
-    await _take_from_files(tx, upload, contacts)
-    new = await _new(tx, upload, contacts)
+    once = [c.numbers[0].number for c in contacts if not c.repeatable]
+    row = {"base_id": upload.base_id, "numbers": json.dumps(once)}
+    there = [dict(found) for found in await tx.fetch("contacts_of_numbers", row)]
+    new = await _new(tx, upload, contacts, {each["main_number"] for each in there if each["is_published"]})
+    await _take_from_files(tx, there, [contacts[at] for at in new])
     ids = await insert_contacts(tx, upload, [_in_zone(contacts[at], upload.timezone) for at in new])
     for contact_id, at in zip(ids, new, strict=True):
         await end_at_once(tx, contact_id, contacts[at], now)
@@ -150,20 +153,17 @@ async def add_to_base(
     return [placed.get(at) for at in range(len(contacts))]
 
 
-async def _take_from_files(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> None:
-    """Remove contacts with the same main numbers of files that are being loaded: such a file may yet be discarded, and
-    this contact is promised to be kept."""
-    once = [c.numbers[0].number for c in contacts if not c.repeatable]
-    found = await tx.fetch("contacts_of_files", {"base_id": upload.base_id, "numbers": json.dumps(once)})
-    if found:
-        await discard_contacts(tx, [row["id"] for row in found])
+async def _take_from_files(tx: Writing, there: Iterable[Mapping[str, Any]], new: Iterable[NewContact]) -> None:
+    """Remove contacts with the main numbers of new ones from files that are being loaded: such a file may yet be
+    discarded, and a new contact is promised to be kept."""
+    numbers = {contact.numbers[0].number for contact in new if not contact.repeatable}
+    ids = [row["id"] for row in there if row["main_number"] in numbers]
+    if ids:
+        await discard_contacts(tx, ids)
 
 
-async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:
-    """Which of the contacts, by their places, are not there yet."""
-    once = [c.numbers[0].number for c in contacts if not c.repeatable]
-    row = {"base_id": upload.base_id, "numbers": json.dumps(once)}
-    numbers = {found["main_number"] for found in await tx.fetch("known_numbers", row)}
+async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact], numbers: set[str]) -> list[int]:
+    """Which of the contacts, by their places, are not there yet; ``numbers`` are known to be."""
     named = {"campaign_id": upload.campaign_id, "references": json.dumps([c.reference for c in contacts])}
     references = {found["reference"] for found in await tx.fetch("known_references", named)}
     new = []
