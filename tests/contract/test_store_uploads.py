@@ -292,6 +292,20 @@ async def test_a_failed_batch_leaves_nothing_of_itself(store: Store, demo: Campa
     await check_counts(store, demo)
 
 
+async def test_what_a_base_has_is_not_added_again(store: Store, demo: Campaign) -> None:
+    """However it came there, and at whatever moment."""
+    await load(store, demo, [person(1)])
+    await store.add_to_base(demo.id, "b", [person(2)], NOW)
+    upload = await begin(store, demo)
+    again = [person(n, params={"name": "Ana"}) for n in (1, 2, 3)]
+    others = [person(1, repeatable=True), person(2, rank=Rank.TASK)]
+    assert await store.add_contacts(upload, [*again, *others], NOW) == [again[2], *others]
+    assert await store.add_contacts(upload, again, NOW) == []
+    await store.publish_uploads([upload], NOW)
+    assert sum(row["contacts"] for row in await store.bases(demo.id)) == 5
+    await check_counts(store, demo)
+
+
 async def test_a_base_stays_in_its_zone(store: Store, demo: Campaign) -> None:
     await load(store, demo, [person(1)], zone="America/Lima")
     with pytest.raises(Conflict, match="America/Lima"):
