@@ -405,3 +405,21 @@ async def test_old_requests_are_forgotten(store: Store) -> None:
     await store.forget_requests(NOW)
     assert await store.begin_request("t", "old", "p", NOW) is None
     assert await store.begin_request("t", "new", "p", NOW) is not None
+
+
+async def test_the_engine_has_nothing_to_notice(database: FreshDatabase) -> None:
+    """It would read everything that is set up anew, with every request that came with a key."""
+    document = ForeignObject(dialect="webitel3", kind="dialer", id="1")
+    async with database.open() as engine, database.open() as http:
+        await engine.changed_elsewhere()
+        await http.begin_request("t", "k", "f", NOW)
+        await http.end_request("t", "k", status=200, headers={}, body=b"")
+        await http.forget_request("t", "k")
+        await http.begin_request("t", "k", "f", NOW)
+        await http.forget_requests(NOW + 1)
+        await http.add_job(job(1))
+        await http.save_job(job(1, state="loading"))
+        await http.save_foreign(document)
+        await http.save_documents([document])
+        await http.remove_foreign("webitel3", "dialer", "1")
+        assert not await engine.changed_elsewhere()

@@ -45,11 +45,11 @@ class Requests:
 
     async def add_job(self, job: UploadJob) -> None:
         """A new one."""
-        await self._db.write(lambda tx: tx.execute("add_job", _job_row(job)))
+        await self._db.write(lambda tx: tx.execute("add_job", _job_row(job)), quiet=True)
 
     async def save_job(self, job: UploadJob) -> None:
         """How far it has come."""
-        await self._db.write(lambda tx: tx.execute("save_job", _job_row(job)))
+        await self._db.write(lambda tx: tx.execute("save_job", _job_row(job)), quiet=True)
 
     async def job(self, job_id: str) -> UploadJob:
         """Raises NotFound."""
@@ -87,7 +87,7 @@ class Requests:
 
     async def save_foreign(self, made: ForeignObject) -> None:
         """Make or replace."""
-        await self._db.write(lambda tx: tx.execute("save_foreign", foreign_row(made)))
+        await self._db.write(lambda tx: tx.execute("save_foreign", foreign_row(made)), quiet=True)
 
     async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
         """Those that there are of these ids, by them."""
@@ -97,12 +97,12 @@ class Requests:
     async def save_documents(self, made: Sequence[ForeignObject]) -> None:
         """Make or replace, in one transaction."""
         rows = list(map(foreign_row, made))
-        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
+        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows), quiet=True)
 
     async def remove_foreign(self, dialect: str, kind: str, object_id: str) -> bool:
         """Whether it was there."""
         row = {"dialect": dialect, "kind": kind, "id": object_id}
-        return bool(await self._db.write(lambda tx: tx.execute("remove_foreign", row)))
+        return bool(await self._db.write(lambda tx: tx.execute("remove_foreign", row), quiet=True))
 
     # --- repeated requests -------------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class Requests:
             await tx.execute("begin_request", row)
             return None
 
-        kept: Kept | None = await self._db.write(begin)
+        kept: Kept | None = await self._db.write(begin, quiet=True)
         return kept
 
     async def end_request(
@@ -125,15 +125,15 @@ class Requests:
     ) -> None:
         """Keep its answer."""
         row = {"token_id": token_id, "key": key, "status": status, "headers": json.dumps(dict(headers)), "body": body}
-        await self._db.write(lambda tx: tx.execute("end_request", row))
+        await self._db.write(lambda tx: tx.execute("end_request", row), quiet=True)
 
     async def forget_request(self, token_id: str, key: str) -> None:
         """It failed on our side: it may be tried again."""
-        await self._db.write(lambda tx: tx.execute("forget_request", {"token_id": token_id, "key": key}))
+        await self._db.write(lambda tx: tx.execute("forget_request", {"token_id": token_id, "key": key}), quiet=True)
 
     async def forget_requests(self, before: int) -> None:
         """Those that are older than an instant."""
-        await self._db.write(lambda tx: tx.execute("forget_requests", {"before": before}))
+        await self._db.write(lambda tx: tx.execute("forget_requests", {"before": before}), quiet=True)
 
 
 async def add_to_base(

@@ -38,9 +38,7 @@ class Uploads:
         """Which of these main numbers the base, this upload included, already has."""
         return await _known(self._db, upload, numbers)
 
-    async def add_contacts(
-        self, upload: BaseUpload, contacts: Sequence[NewContact], now: int
-    ) -> Sequence[NewContact]:
+    async def add_contacts(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[NewContact]:
         """Add those of a batch whose main number the base does not have, and return them. Raises Conflict when the
         upload was discarded meanwhile."""
 
