@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
@@ -43,7 +44,7 @@ class Contacts:
             changed = change(contact)
             await save_contacts(tx, [changed], now)
             if changed.numbers[0].number != contact.numbers[0].number:
-                await tx.execute("name_contact", {"id": contact_id, "number": changed.numbers[0].number})
+                await _name(tx, contact_id, changed.numbers[0].number)
             if changed.state is not ContactState.DONE:
                 await move_to_pool(tx, changed)  # its agent, or which of its numbers are open, may be others now
             return await loaded_contact(tx, contact_id)
@@ -170,6 +171,14 @@ async def loaded_contact(tx: Writing, contact_id: int) -> Contact:
     if not found:
         raise NotFound("contact", contact_id, "see astdialer contact list")
     return found[0]
+
+
+async def _name(tx: Writing, contact_id: int, number: str) -> None:
+    """Give the contact another main number. Raises Conflict."""
+    try:
+        await tx.execute("name_contact", {"id": contact_id, "number": number})
+    except sqlite3.IntegrityError:
+        raise Conflict(f"contact {contact_id}: another contact of its base has the main number {number}") from None
 
 
 async def _add_task(tx: Writing, task: NewTask, now: int) -> int:
