@@ -108,7 +108,7 @@ class Sweeps:
         self._expiry_at = now + int(EXPIRY_S * 1000)
 
     async def _erase(self) -> None:
-        await self._store.erase_some(ERASED)
+        await self._store.erase_some(ERASED, self._clock.now())
 
     async def _late_results(self) -> None:
         for contact in await self._store.due_results(self._clock.now(), BATCH):

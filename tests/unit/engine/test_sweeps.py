@@ -548,4 +548,4 @@ async def test_contacts_of_a_removed_campaign_are_erased(engine: Rig) -> None:
     await looks(engine, NOON + 1000)
     with pytest.raises(NotFound):
         await engine.store.contact(known.id)
-    assert await engine.store.erase_some(9) == 0
+    assert await engine.store.erase_some(9, NOON) == 0
