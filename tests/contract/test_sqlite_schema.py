@@ -226,7 +226,7 @@ async def test_every_kind_that_a_trigger_writes_is_one_of_the_domains(tmp_path: 
     path = await made(tmp_path / "s.db")
     triggers = look(path, "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND sql LIKE '%INTO events%'")
     found = {kind for _, sql in triggers for kind in re.findall(r"'([a-z]+\.[a-z]*)'", sql)}
-    assert len(triggers) == 9
+    assert len(triggers) == 7
     assert found - {"campaign."} <= set(KINDS)
     assert len(found) == 9
 

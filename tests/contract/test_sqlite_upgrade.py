@@ -329,7 +329,7 @@ async def test_the_migrated_schema_is_that_of_a_new_store(store: SqliteStore, pa
     assert schema_of(path) == schema_of(tmp_path / "new.db")
     names = {name for kind, name, _ in schema_of(path) if kind in ("trigger", "index")}
     assert {"contact_moved", "contact_removed", "contact_ended", "contacts_ready", "attempts_live"} <= names
-    assert {"attempt_dialed", "attempt_closed", "ending_told", "deliveries_pending", "contacts_by_reference"} <= names
+    assert {"attempt_told", "attempt_closed", "ending_told", "deliveries_pending", "contacts_by_reference"} <= names
 
 
 def schema_of(path: Path) -> list[tuple[str, str, str]]:

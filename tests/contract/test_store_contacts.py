@@ -1,5 +1,7 @@
 """Store contract: contacts that somebody has a word to say about."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -106,6 +108,22 @@ async def test_a_number_that_a_change_adds_is_kept_and_the_contact_moves_to_its_
     assert [pool["zones"] for pool in await store.survey(demo.id) if pool["ready"]] == ["America/Lima;Europe/Madrid"]
     assert [c.id for c in await store.contacts_with(phone(9), demo.id)] == [contact_id]
     await check_counts(store, demo)
+
+
+async def test_a_contact_does_not_get_the_main_number_of_another_of_its_base(store: Store, demo: Campaign) -> None:
+    await load(store, demo, [person(1), person(2)])
+    await load(store, demo, [person(3)], "other")
+    contact_id = await id_of(store, 1)
+    before = await store.load_contact(contact_id)
+
+    def renamed(n: int) -> Callable[[Contact], Contact]:
+        return lambda c: replace(c, numbers=(replace(c.numbers[0], id=0, number=phone(n)), *c.numbers[1:]))
+
+    with pytest.raises(Conflict, match=re.escape(f"another contact of its base has the main number {phone(2)}")):
+        await store.change_contact(contact_id, renamed(2), NOW)
+    assert await store.load_contact(contact_id) == before
+    await store.change_contact(contact_id, renamed(3), NOW)
+    assert (await store.contact(contact_id))["number"] == phone(3)
 
 
 async def test_a_contact_that_is_given_to_an_agent_is_claimed_for_that_agent_only(store: Store, demo: Campaign) -> None:

@@ -24,7 +24,7 @@ from stores import (
 )
 
 from astdialer.domain.campaign import Campaign, CampaignState
-from astdialer.domain.contact import ContactState
+from astdialer.domain.contact import ContactState, NewContact
 from astdialer.domain.disposition import Disposition
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.hooks import Form, Webhook
@@ -41,6 +41,15 @@ async def called(store: Store, campaign: Campaign, n: int) -> int:
     await load(store, campaign, [person(n)], f"b{n}")
     (claim,) = await store.claim(request(campaign, 1))
     await store.close([closing(replace(claim, attempt=replace(claim.attempt, dialed_at=NOW)), Disposition.BUSY)])
+    return claim.contact.id
+
+
+async def held(store: Store, campaign: Campaign, n: int) -> int:
+    """A contact after a talk whose result is awaited."""
+    await load(store, campaign, [person(n)], f"b{n}")
+    (claim,) = await store.claim(request(campaign, 1))
+    talked = replace(claim, attempt=replace(claim.attempt, dialed_at=NOW, answered_at=NOW, connected_at=NOW))
+    await store.close([closing(talked, Disposition.ANSWERED, rules=RedialRules(hold_s=60))])
     return claim.contact.id
 
 
@@ -98,6 +107,31 @@ async def test_a_contact_that_was_never_called_leaves_nothing(store: Store, demo
     await check_counts(store, demo)
 
 
+def with_attachment(n: int) -> NewContact:
+    return person(n, attachment='{"callbackData": {"id": "ü"}}')
+
+
+async def test_what_came_with_removed_contacts_goes_with_them(store: Store, demo: Campaign) -> None:
+    await store.add_to_base(demo.id, "b", [with_attachment(n) for n in range(3)], NOW)
+    (claim,) = await store.claim(request(demo, 1))
+    await store.close([closing(claim, Disposition.BUSY)])
+    ids = [contact.id for contact in await store.contacts_page(demo.id, 0, 10)]
+    assert list(await store.attachments(ids)) == ids
+    assert await store.remove_contacts(demo.id, ids, NOW) == ids
+    assert await store.attachments(ids) == {}
+    assert (await row_of(store, claim.contact.id))["attachment"] == {}
+
+
+async def test_what_came_with_contacts_of_a_removed_campaign_is_erased(store: Store, demo: Campaign) -> None:
+    await store.add_to_base(demo.id, "b", [with_attachment(n) for n in range(3)], NOW)
+    (claim,) = await store.claim(request(demo, 1))
+    await store.close([closing(claim, Disposition.BUSY)])
+    ids = [contact.id for contact in await store.contacts_page(demo.id, 0, 10)]
+    await store.remove_campaign(demo.id, NOW)
+    assert await store.erase_some(10, NOW) == 3
+    assert await store.attachments(ids) == {}
+
+
 async def test_a_contact_in_a_call_or_of_another_campaign_stays(store: Store, demo: Campaign) -> None:
     other = await store.create_campaign("other", Settings(), NOW)
     await load(store, demo, [person(1)])
@@ -109,13 +143,9 @@ async def test_a_contact_in_a_call_or_of_another_campaign_stays(store: Store, de
 
 
 async def test_a_contact_whose_result_is_awaited_is_awaited_no_more(store: Store, demo: Campaign) -> None:
-    await load(store, demo, [person(1), person(2)])
-    claims = await store.claim(request(demo))
-    for claim in claims:
-        answered = closing(claim, Disposition.ANSWERED, rules=RedialRules(hold_s=60))
-        await store.close([answered])
-    held = [c.id for c in await store.contacts_page(demo.id, 0, 10)]
-    await store.remove_contacts(demo.id, held, NOW)
+    ids = [await held(store, demo, 1), await held(store, demo, 2)]
+    assert [contact.id for contact in await store.due_results(NOW + DAY, 10)] == ids
+    await store.remove_contacts(demo.id, ids, NOW)
     assert await store.due_results(NOW + DAY, 10) == []
 
 
@@ -162,16 +192,29 @@ async def test_what_is_known_of_its_contacts_is_erased_bit_by_bit(store: Store, 
     assert theirs
     await store.remove_campaign(demo.id, NOW)
     steps = []
-    while done := await store.erase_some(4):
+    while done := await store.erase_some(4, NOW):
         steps.append(done)
     assert steps == [4, 2]
-    assert await store.erase_some(4) == 0
+    assert await store.erase_some(4, NOW) == 0
     assert (await row_of(store, was_called))["params"] == {}
     assert await store.documents("webitel3", "member", [str(was_called)]) == {}
     for contact_id in range(was_called + 1, was_called + 6):
         with pytest.raises(NotFound):
             await row_of(store, contact_id)
     assert (await store.load_contact(theirs)).params != {}
+
+
+async def test_a_removed_campaigns_contact_whose_result_is_awaited_ends_as_a_removed_one(
+    store: Store, demo: Campaign
+) -> None:
+    contact_id = await held(store, demo, 1)
+    await store.remove_campaign(demo.id, NOW)
+    await store.erase_some(10, NOW + 5)
+    (end,) = await store.endings(0, demo.id, 10)
+    assert (end.at, end.number, end.end_reason, end.end_cause) == (NOW + 5, phone(1), "removed", "MANAGER_REQUEST")
+    left = await row_of(store, contact_id)
+    assert (left["state"], left["held_until"], left["params"]) == ("done", None, {})
+    assert await store.due_results(NOW + DAY, 10) == []
 
 
 @pytest.mark.parametrize("state", [CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.STOPPING])
@@ -220,8 +263,8 @@ async def test_a_removal_survives_the_process(database: FreshDatabase) -> None:
         demo = await store.create_campaign("demo", Settings(), NOW)
         await store.add_to_base(demo.id, "b", [person(n) for n in range(5)], NOW)
         await store.remove_campaign(demo.id, NOW)
-        await store.erase_some(2)
+        await store.erase_some(2, NOW)
     async with database.open() as again:
         assert await again.campaigns() == []
-        assert await again.erase_some(100) == 3
-        assert await again.erase_some(100) == 0
+        assert await again.erase_some(100, NOW) == 3
+        assert await again.erase_some(100, NOW) == 0

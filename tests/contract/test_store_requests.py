@@ -177,6 +177,19 @@ async def test_a_number_of_a_file_that_is_being_loaded_is_added_and_stays(
     await check_counts(store, demo)
 
 
+async def test_a_contact_that_is_not_added_takes_nothing_from_a_file_that_is_being_loaded(
+    store: Store, demo: Campaign
+) -> None:
+    await add(store, demo, person(9, reference="crm-1"))
+    upload = await begin(store, demo, "api")
+    await store.add_contacts(upload, [person(1), person(2)], NOW)
+    ids = await add(store, demo, person(1, reference="crm-1"), person(2, reference="r"), person(2, reference="s"))
+    assert ids == [None, 3, None]
+    await store.publish_uploads([upload], NOW)
+    assert sorted(await people(store)) == [phone(1), phone(2), phone(9)]
+    await check_counts(store, demo)
+
+
 async def test_a_full_disk_adds_nobody(store: Store, demo: Campaign, database: FreshDatabase) -> None:
     await database.fill_disk(store)
     with pytest.raises(Unavailable):
@@ -392,3 +405,21 @@ async def test_old_requests_are_forgotten(store: Store) -> None:
     await store.forget_requests(NOW)
     assert await store.begin_request("t", "old", "p", NOW) is None
     assert await store.begin_request("t", "new", "p", NOW) is not None
+
+
+async def test_the_engine_has_nothing_to_notice(database: FreshDatabase) -> None:
+    """It would read everything that is set up anew, with every request that came with a key."""
+    document = ForeignObject(dialect="webitel3", kind="dialer", id="1")
+    async with database.open() as engine, database.open() as http:
+        await engine.changed_elsewhere()
+        await http.begin_request("t", "k", "f", NOW)
+        await http.end_request("t", "k", status=200, headers={}, body=b"")
+        await http.forget_request("t", "k")
+        await http.begin_request("t", "k", "f", NOW)
+        await http.forget_requests(NOW + 1)
+        await http.add_job(job(1))
+        await http.save_job(job(1, state="loading"))
+        await http.save_foreign(document)
+        await http.save_documents([document])
+        await http.remove_foreign("webitel3", "dialer", "1")
+        assert not await engine.changed_elsewhere()

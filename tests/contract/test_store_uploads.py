@@ -223,6 +223,15 @@ async def test_a_half_discarded_upload_is_interrupted_at_once(store: Store, demo
         await store.publish_uploads([upload], NOW)
 
 
+async def test_what_came_with_contacts_is_discarded_with_them(store: Store, demo: Campaign) -> None:
+    upload = await begin(store, demo)
+    await store.add_contacts(upload, [person(1, attachment="{}"), person(2)], NOW)
+    await store.discard_uploads([upload])
+    assert await store.bases(demo.id) == []
+    assert await store.add_to_base(demo.id, "b", [person(1)], NOW) == [1]
+    assert await store.attachments([1]) == {}
+
+
 async def test_a_published_upload_is_not_discarded(store: Store, demo: Campaign) -> None:
     upload = await load(store, demo, [person(1)])
     await store.discard_uploads([upload])
@@ -280,6 +289,20 @@ async def test_a_failed_batch_leaves_nothing_of_itself(store: Store, demo: Campa
     assert await store.known_numbers(upload, [phone(1), phone(2)]) == set()
     await store.add_contacts(upload, [person(1)], NOW)
     await store.publish_uploads([upload], NOW)
+    await check_counts(store, demo)
+
+
+async def test_what_a_base_has_is_not_added_again(store: Store, demo: Campaign) -> None:
+    """However it came there, and at whatever moment."""
+    await load(store, demo, [person(1)])
+    await store.add_to_base(demo.id, "b", [person(2)], NOW)
+    upload = await begin(store, demo)
+    again = [person(n, params={"name": "Ana"}) for n in (1, 2, 3)]
+    others = [person(1, repeatable=True), person(2, rank=Rank.TASK)]
+    assert await store.add_contacts(upload, [*again, *others], NOW) == [again[2], *others]
+    assert await store.add_contacts(upload, again, NOW) == []
+    await store.publish_uploads([upload], NOW)
+    assert sum(row["contacts"] for row in await store.bases(demo.id)) == 5
     await check_counts(store, demo)
 
 

@@ -7,6 +7,7 @@ that when it shares them with others.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 
 from astdialer.domain.contact import NewContact
 from astdialer.domain.errors import Unavailable
@@ -24,7 +25,7 @@ class Adder:
 
     def __init__(self, store: RequestStore, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._waiting: dict[tuple[int, str], list[_Waiting]] = {}
+        self._waiting: OrderedDict[tuple[int, str], list[_Waiting]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
 
     async def add(self, campaign_id: int, base: str, contact: NewContact) -> int | None:
@@ -36,10 +37,10 @@ class Adder:
         return await added
 
     async def _add_all(self) -> None:
-        """Whoever comes while some are being added is in the next lot."""
+        """Whoever comes while some are being added is in the next lot of that base, after the other bases'."""
         try:
             while self._waiting:
-                (campaign_id, base), waiting = self._waiting.popitem()
+                (campaign_id, base), waiting = self._waiting.popitem(last=False)
                 for first in range(0, len(waiting), TOGETHER):
                     await self._add(campaign_id, base, waiting[first : first + TOGETHER])
         finally:

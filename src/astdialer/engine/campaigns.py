@@ -127,8 +127,8 @@ async def halt(store: Store, clock: Clock, name: str, *, done_by: str = SOMEBODY
     if campaign.state in (S.RUNNING, S.PAUSED):
         return await stop(store, clock, name, hang_up=False, done_by=done_by)
     if campaign.state not in (S.STOPPING, S.STOPPED):
-        await store.set_state(campaign.id, S.STOPPED, now=clock.now())
-        await note(store, clock, campaign, "stopped", f"it was {campaign.state.value}", done_by=done_by)
+        event = entry(clock, "stopped", f"it was {campaign.state.value}", done_by=done_by)
+        await store.set_state(campaign.id, S.STOPPED, now=clock.now(), event=event)
     return await store.campaign(name)
 
 

@@ -52,21 +52,20 @@ class Sweeps:
     async def look(self) -> None:
         """Once."""
         self._desk.wake()
-        await self._late_results()
-        await self._changed_rules()
-        await self._expire()
-        await self._store.erase_some(ERASED)
+        for of_all in (self._late_results, self._changed_rules, self._expire, self._erase):
+            await self._guarded("", of_all())
         for campaign in self._directory.present():
-            await self._guarded(campaign, self._of_campaign(campaign))
+            await self._guarded(campaign.name, self._of_campaign(campaign))
 
-    async def _guarded(self, campaign: Campaign, work: Awaitable[None]) -> None:
-        """A fault inside one campaign that nobody foresaw must not end all others. Raises Unavailable."""
+    async def _guarded(self, campaign: str, work: Awaitable[None]) -> None:
+        """A fault that nobody foresaw, inside one campaign or what is done for all ("") at once, must not end the rest.
+        Raises Unavailable."""
         try:
             await work
         except Unavailable:
             raise
         except Exception:
-            logger.exception("sweeps.failed", extra={"campaign": campaign.name})
+            logger.exception("sweeps.failed", extra={"campaign": campaign})
 
     async def _of_campaign(self, campaign: Campaign) -> None:
         now = self._clock.now()
@@ -108,11 +107,14 @@ class Sweeps:
             pass
         self._expiry_at = now + int(EXPIRY_S * 1000)
 
+    async def _erase(self) -> None:
+        await self._store.erase_some(ERASED, self._clock.now())
+
     async def _late_results(self) -> None:
         for contact in await self._store.due_results(self._clock.now(), BATCH):
             campaign = self._directory.campaigns.get(contact.campaign_id)
             if campaign:
-                await self._guarded(campaign, self._late_result(campaign, contact))
+                await self._guarded(campaign.name, self._late_result(campaign, contact))
 
     async def _late_result(self, campaign: Campaign, contact: Contact) -> None:
         now = self._clock.now()

@@ -18,5 +18,6 @@ class RemovalStore(Protocol):
     async def remove_contacts(self, campaign_id: int, contact_ids: Sequence[int], now: int) -> Sequence[int]:
         """The ids of those that were there, of this campaign and in no call: they are not there any more."""
 
-    async def erase_some(self, limit: int) -> int:
-        """Forget what is known of some contacts of removed campaigns; how many were looked at, 0: none are left."""
+    async def erase_some(self, limit: int, now: int) -> int:
+        """Forget what is known of some contacts of removed campaigns; how many were looked at, 0: none are left.
+        Those whose result was awaited end."""

@@ -115,7 +115,10 @@ class UploadStore(Protocol):
     async def known_numbers(self, upload: BaseUpload, numbers: Sequence[str]) -> set[str]:
         """Which of these main numbers the base, this upload included, already has."""
 
-    async def add_contacts(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> None: ...
+    async def add_contacts(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[NewContact]:
+        """Add those whose main number the base, this upload included, does not have yet, and return them. No two of
+        them have the same. Raises Conflict when the upload was discarded meanwhile."""
+
     async def publish_uploads(self, uploads: Sequence[BaseUpload], now: int) -> None:
         """All of them become dialable, in one transaction."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
@@ -194,9 +195,17 @@ async def _write(tx: Writing, pairs: Sequence[tuple[Contact, Contact]], now: int
     await save_contacts(tx, [after for _, after in pairs], now)
     for before, after in pairs:
         if after.numbers[0].number != before.numbers[0].number:
-            await tx.execute("name_contact", {"id": after.id, "number": after.numbers[0].number})
+            await _name(tx, after.id, after.numbers[0].number)
         if after.state is not ContactState.DONE:
             await move_to_pool(tx, after)  # its agent, or which of its numbers are open, may be others now
+
+
+async def _name(tx: Writing, contact_id: int, number: str) -> None:
+    """Give the contact another main number. Raises Conflict."""
+    try:
+        await tx.execute("name_contact", {"id": contact_id, "number": number})
+    except sqlite3.IntegrityError:
+        raise Conflict(f"contact {contact_id}: another contact of its base has the main number {number}") from None
 
 
 async def _add_task(tx: Writing, task: NewTask, now: int) -> int:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import ContactState
+from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import ended
 from astdialer.ports.requests import CONTACT_DOCUMENTS
@@ -47,8 +47,7 @@ class Removal:
             wanted = {"ids": json.dumps(list(contact_ids)), "campaign_id": campaign_id}
             rows = [dict(row) for row in await tx.fetch("removable_contacts", wanted)]
             found = await with_numbers(tx, rows)
-            open_ones = [contact for contact in found if contact.state is not ContactState.DONE]
-            await save_contacts(tx, [ended(c, REMOVED, EndCause.MANAGER_REQUEST) for c in open_ones], now)
+            await _end(tx, [contact for contact in found if contact.state is not ContactState.DONE], now)
             for base_id in {contact.base_id for contact in found}:
                 of_base = [contact.id for contact in found if contact.base_id == base_id]
                 await _hide(tx, campaign_id, base_id, of_base, now)
@@ -59,7 +58,7 @@ class Removal:
         removed: list[int] = await self._db.write(remove)
         return removed
 
-    async def erase_some(self, limit: int) -> int:
+    async def erase_some(self, limit: int, now: int) -> int:
         """Some contacts of one removed campaign."""
 
         async def erase(tx: Writing) -> int:
@@ -67,7 +66,9 @@ class Removal:
             if not rows:
                 return 0
             campaign = dict(rows[0])
-            ids = [row["id"] for row in await tx.fetch("contacts_to_erase", campaign | {"limit": limit})]
+            found = [dict(row) for row in await tx.fetch("contacts_to_erase", campaign | {"limit": limit})]
+            await _end(tx, await with_numbers(tx, [row for row in found if row["state"] == "held"]), now)
+            ids = [row["id"] for row in found]
             await _erase(tx, ids)
             await tx.execute("erased_to", {"id": campaign["id"], "erased_to": ids[-1] if ids else None})
             return len(ids)
@@ -88,6 +89,20 @@ _FORGET = (
 )
 
 
+#: What refers to a contact goes before it.
+_ERASE = (
+    "forget_attachments",
+    "erase_uncalled_numbers",
+    "erase_uncalled_contacts",
+    "erase_contacts",
+    "erase_descriptions",
+)
+
+
+async def _end(tx: Writing, contacts: Sequence[Contact], now: int) -> None:
+    await save_contacts(tx, [ended(contact, REMOVED, EndCause.MANAGER_REQUEST) for contact in contacts], now)
+
+
 async def _hide(tx: Writing, campaign_id: int, base_id: int, ids: Sequence[int], now: int) -> None:
     """Into an upload that nothing finds, and their counts with them."""
     base = {"base_id": base_id, "campaign_id": campaign_id}
@@ -99,7 +114,7 @@ async def _hide(tx: Writing, campaign_id: int, base_id: int, ids: Sequence[int],
 
 async def _erase(tx: Writing, ids: Sequence[int]) -> None:
     listed = {"ids": json.dumps(list(ids))}
-    for query in ("erase_uncalled_numbers", "erase_uncalled_contacts", "erase_contacts", "erase_descriptions"):
+    for query in _ERASE:
         await tx.execute(query, listed)
     for dialect, kind in CONTACT_DOCUMENTS:
         await tx.execute("erase_documents", listed | {"dialect": dialect, "kind": kind})

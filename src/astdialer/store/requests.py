@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from astdialer.ports import BaseUpload, ForeignObject, Kept, UploadJob
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.contacts import loaded_contact, standing_upload
 from astdialer.store.database import Database, Writing
-from astdialer.store.uploads import insert_contacts
+from astdialer.store.uploads import discard_contacts, insert_contacts
 
 #: End reason of contacts whose time is over before they come.
 EXPIRED = "expired"
@@ -45,11 +45,11 @@ class Requests:
 
     async def add_job(self, job: UploadJob) -> None:
         """A new one."""
-        await self._db.write(lambda tx: tx.execute("add_job", _job_row(job)))
+        await self._db.write(lambda tx: tx.execute("add_job", _job_row(job)), quiet=True)
 
     async def save_job(self, job: UploadJob) -> None:
         """How far it has come."""
-        await self._db.write(lambda tx: tx.execute("save_job", _job_row(job)))
+        await self._db.write(lambda tx: tx.execute("save_job", _job_row(job)), quiet=True)
 
     async def job(self, job_id: str) -> UploadJob:
         """Raises NotFound."""
@@ -87,7 +87,7 @@ class Requests:
 
     async def save_foreign(self, made: ForeignObject) -> None:
         """Make or replace."""
-        await self._db.write(lambda tx: tx.execute("save_foreign", foreign_row(made)))
+        await self._db.write(lambda tx: tx.execute("save_foreign", foreign_row(made)), quiet=True)
 
     async def documents(self, dialect: str, kind: str, ids: Sequence[str]) -> Mapping[str, ForeignObject]:
         """Those that there are of these ids, by them."""
@@ -97,12 +97,12 @@ class Requests:
     async def save_documents(self, made: Sequence[ForeignObject]) -> None:
         """Make or replace, in one transaction."""
         rows = list(map(foreign_row, made))
-        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows))
+        await self._db.write(lambda tx: tx.execute_many("save_foreign", rows), quiet=True)
 
     async def remove_foreign(self, dialect: str, kind: str, object_id: str) -> bool:
         """Whether it was there."""
         row = {"dialect": dialect, "kind": kind, "id": object_id}
-        return bool(await self._db.write(lambda tx: tx.execute("remove_foreign", row)))
+        return bool(await self._db.write(lambda tx: tx.execute("remove_foreign", row), quiet=True))
 
     # --- repeated requests -------------------------------------------------------------------------------------------
 
@@ -117,7 +117,7 @@ class Requests:
             await tx.execute("begin_request", row)
             return None
 
-        kept: Kept | None = await self._db.write(begin)
+        kept: Kept | None = await self._db.write(begin, quiet=True)
         return kept
 
     async def end_request(
@@ -125,15 +125,15 @@ class Requests:
     ) -> None:
         """Keep its answer."""
         row = {"token_id": token_id, "key": key, "status": status, "headers": json.dumps(dict(headers)), "body": body}
-        await self._db.write(lambda tx: tx.execute("end_request", row))
+        await self._db.write(lambda tx: tx.execute("end_request", row), quiet=True)
 
     async def forget_request(self, token_id: str, key: str) -> None:
         """It failed on our side: it may be tried again."""
-        await self._db.write(lambda tx: tx.execute("forget_request", {"token_id": token_id, "key": key}))
+        await self._db.write(lambda tx: tx.execute("forget_request", {"token_id": token_id, "key": key}), quiet=True)
 
     async def forget_requests(self, before: int) -> None:
         """Those that are older than an instant."""
-        await self._db.write(lambda tx: tx.execute("forget_requests", {"before": before}))
+        await self._db.write(lambda tx: tx.execute("forget_requests", {"before": before}), quiet=True)
 
 
 async def add_to_base(
@@ -141,8 +141,11 @@ async def add_to_base(
 ) -> Sequence[int | None]:
     """Add contacts inside a transaction; their ids, None for one that is there already."""
     upload = await standing_upload(tx, campaign_id, base, now)
-    await _take_from_files(tx, upload, contacts)
-    new = await _new(tx, upload, contacts)
+    once = [c.numbers[0].number for c in contacts if not c.repeatable]
+    row = {"base_id": upload.base_id, "numbers": json.dumps(once)}
+    there = [dict(found) for found in await tx.fetch("contacts_of_numbers", row)]
+    new = await _new(tx, upload, contacts, {each["main_number"] for each in there if each["is_published"]})
+    await _take_from_files(tx, there, [contacts[at] for at in new])
     ids = await insert_contacts(tx, upload, [_in_zone(contacts[at], upload.timezone) for at in new])
     for contact_id, at in zip(ids, new, strict=True):
         await end_at_once(tx, contact_id, contacts[at], now)
@@ -150,22 +153,17 @@ async def add_to_base(
     return [placed.get(at) for at in range(len(contacts))]
 
 
-async def _take_from_files(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> None:
-    """Remove contacts with the same main numbers of files that are being loaded: such a file may yet be discarded, and
-    this contact is promised to be kept."""
-    once = [c.numbers[0].number for c in contacts if not c.repeatable]
-    found = await tx.fetch("contacts_of_files", {"base_id": upload.base_id, "numbers": json.dumps(once)})
-    if found:
-        ids = {"ids": json.dumps([row["id"] for row in found])}
-        await tx.execute("discard_numbers", ids)
-        await tx.execute("discard_contacts", ids)
+async def _take_from_files(tx: Writing, there: Iterable[Mapping[str, Any]], new: Iterable[NewContact]) -> None:
+    """Remove contacts with the main numbers of new ones from files that are being loaded: such a file may yet be
+    discarded, and a new contact is promised to be kept."""
+    numbers = {contact.numbers[0].number for contact in new if not contact.repeatable}
+    ids = [row["id"] for row in there if row["main_number"] in numbers]
+    if ids:
+        await discard_contacts(tx, ids)
 
 
-async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:
-    """Which of the contacts, by their places, are not there yet."""
-    once = [c.numbers[0].number for c in contacts if not c.repeatable]
-    row = {"base_id": upload.base_id, "numbers": json.dumps(once)}
-    numbers = {found["main_number"] for found in await tx.fetch("known_numbers", row)}
+async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact], numbers: set[str]) -> list[int]:
+    """Which of the contacts, by their places, are not there yet; ``numbers`` are known to be."""
     named = {"campaign_id": upload.campaign_id, "references": json.dumps([c.reference for c in contacts])}
     references = {found["reference"] for found in await tx.fetch("known_references", named)}
     new = []

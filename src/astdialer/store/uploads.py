@@ -6,10 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from astdialer.domain.contact import ContactState, NewContact
+from astdialer.domain.contact import ContactState, NewContact, Rank
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.selection import pool_zones
 from astdialer.ports import BaseUpload
+from astdialer.store.claim import Reading
 from astdialer.store.contact_write import pool_id
 from astdialer.store.database import Database, Writing
 
@@ -35,18 +36,22 @@ class Uploads:
 
     async def known_numbers(self, upload: BaseUpload, numbers: Sequence[str]) -> set[str]:
         """Which of these main numbers the base, this upload included, already has."""
-        row = {"base_id": upload.base_id, "numbers": json.dumps(list(numbers))}
-        return {found["main_number"] for found in await self._db.read("known_numbers", row)}
+        return await _known(self._db, upload, numbers)
 
-    async def add_contacts(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> None:
-        """Add a batch. Raises Conflict when the upload was discarded meanwhile."""
+    async def add_contacts(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[NewContact]:
+        """Add those of a batch whose main number the base does not have, and return them. Raises Conflict when the
+        upload was discarded meanwhile."""
 
-        async def add(tx: Writing) -> None:
+        async def add(tx: Writing) -> Sequence[NewContact]:
             if not await tx.execute("touch_upload", {"id": upload.id, "now": now}):
                 raise Conflict(f"the upload into {upload.base!r} was discarded by somebody else")
-            await insert_contacts(tx, upload, contacts)
+            known = await _known(tx, upload, [contact.numbers[0].number for contact in contacts])
+            new = [each for each in contacts if each.numbers[0].number not in known or not _is_once(each)]
+            await insert_contacts(tx, upload, new)
+            return new
 
-        await self._db.write(add)
+        added: Sequence[NewContact] = await self._db.write(add)
+        return added
 
     async def publish_uploads(self, uploads: Sequence[BaseUpload], now: int) -> None:
         """All of them become dialable, in one transaction; raises Conflict, and publishes none, if one is gone."""
@@ -75,9 +80,7 @@ class Uploads:
 
         async def some(tx: Writing) -> int:
             found = await tx.fetch("discardable", key | {"limit": DISCARDED})
-            ids = {"ids": json.dumps([row["id"] for row in found])}
-            await tx.execute("discard_numbers", ids)
-            return await tx.execute("discard_contacts", ids)
+            return await discard_contacts(tx, [row["id"] for row in found])
 
         while await self._db.write(some):
             pass
@@ -113,6 +116,16 @@ async def open_upload(
     )
 
 
+async def _known(tx: Reading, upload: BaseUpload, numbers: Sequence[str]) -> set[str]:
+    row = {"base_id": upload.base_id, "numbers": json.dumps(list(numbers))}
+    return {found["main_number"] for found in await tx.fetch("known_numbers", row)}
+
+
+def _is_once(new: NewContact) -> bool:
+    """Whether its base has its main number but once."""
+    return new.rank is Rank.LIST and not new.repeatable
+
+
 async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> range:
     """Add contacts and their numbers to an upload; the ids of the contacts."""
     first = (await tx.fetch("last_contact_id"))[0]["id"] + 1
@@ -128,6 +141,14 @@ async def insert_contacts(tx: Writing, upload: BaseUpload, contacts: Sequence[Ne
     added = Counter((pool, _state(new)) for pool, new in zip(pools, contacts, strict=True))
     await tx.execute_many("count_added", [(pool, state, n) for (pool, state), n in added.items()])
     return range(first, first + len(contacts))
+
+
+async def discard_contacts(tx: Writing, ids: Sequence[int]) -> int:
+    """Delete contacts whom nobody can have called yet; how many."""
+    listed = {"ids": json.dumps(list(ids))}
+    for query in ("forget_attachments", "discard_numbers"):
+        await tx.execute(query, listed)
+    return await tx.execute("discard_contacts", listed)
 
 
 async def _pools(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) -> list[int]:

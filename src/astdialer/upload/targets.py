@@ -56,12 +56,10 @@ class StoreTarget:
     async def add(self, campaign: Campaign, contacts: Sequence[NewContact]) -> Sequence[NewContact]:
         """See Target."""
         upload = self._uploads.get(campaign.name) or await self._open(campaign)
-        known = await self._store.known_numbers(upload, [contact.numbers[0].number for contact in contacts])
-        new = _first_of_each(contacts, known)
-        if new:
-            await self._store.add_contacts(upload, new, self._clock.now())
+        added = await self._store.add_contacts(upload, _first_of_each(contacts, ()), self._clock.now())
+        if added:
             self._filled.add(campaign.name)
-        return new
+        return added
 
     async def _open(self, campaign: Campaign) -> BaseUpload:
         _check_zone(self._base, self._zones[campaign.name], self._timezone)

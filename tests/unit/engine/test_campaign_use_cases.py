@@ -12,7 +12,7 @@ from use_case_hands import MINUTE, NOON, Clock
 
 from astdialer.domain.calendar import WorkingCalendar
 from astdialer.domain.campaign import CampaignState
-from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
+from astdialer.domain.errors import Conflict, InvalidSetting, NotFound, Unavailable
 from astdialer.domain.route import Destination, Route
 from astdialer.domain.trunk import Trunk
 from astdialer.engine import campaigns
@@ -74,6 +74,21 @@ async def test_a_campaign_is_halted_whatever_it_is_doing(
         await move(store, clock, "sales")
     assert (await campaigns.halt(store, clock, "sales", done_by="ana")).state is after
     assert (await last(store)).event == told
+
+
+async def test_a_campaign_that_is_halted_has_it_in_its_history_whatever_dies(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its state and the line are one transaction: there is no second write that could be missing."""
+    await campaigns.create(store, clock, "sales", USUAL)
+
+    async def dies(*_: Any) -> None:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(store, "add_event", dies)
+    await campaigns.halt(store, clock, "sales", done_by="ana")
+    event = await last(store)
+    assert (event.event, event.detail, event.done_by) == ("stopped", "it was idle", "ana")
 
 
 async def test_a_campaign_whose_time_is_over_cant_be_started(store: Store, clock: Clock) -> None:

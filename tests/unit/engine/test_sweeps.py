@@ -115,6 +115,22 @@ async def test_a_fault_with_one_campaigns_result_leaves_the_others(
     assert (await contact(engine, 2)).state is ContactState.WAITING
 
 
+@pytest.mark.parametrize("part", ["due_results", "rewake", "expire", "erase_some"])
+async def test_a_fault_in_one_look_at_all_leaves_the_others(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    await dated(engine, start_at=START)
+    engine.context.directory.changed_rules.add(engine.campaign.id)
+
+    async def fails(*_: Any) -> None:
+        raise ValueError("nobody foresaw this")
+
+    monkeypatch.setattr(engine.store, part, fails)
+    with caplog.at_level(logging.CRITICAL):
+        await looks(engine, NOON + HOUR_MS)
+    assert await state(engine) is CampaignState.RUNNING
+
+
 # --- starting and stopping by the clock ------------------------------------------------------------------------------
 
 
@@ -532,4 +548,4 @@ async def test_contacts_of_a_removed_campaign_are_erased(engine: Rig) -> None:
     await looks(engine, NOON + 1000)
     with pytest.raises(NotFound):
         await engine.store.contact(known.id)
-    assert await engine.store.erase_some(9) == 0
+    assert await engine.store.erase_some(9, NOON) == 0

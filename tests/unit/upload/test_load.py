@@ -265,10 +265,10 @@ async def test_a_failure_keeps_nothing(store: SqliteStore, base: Path, monkeypat
     base.write_text("x\n" + "".join(f"demo;6123456{n:02d}\n" for n in range(20)))
     adding = store.add_contacts
 
-    async def fail(upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> None:
+    async def fail(upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[NewContact]:
         if contacts[0].line > 8:
             raise Conflict("the disk is full")
-        await adding(upload, contacts, now)
+        return await adding(upload, contacts, now)
 
     monkeypatch.setattr(store, "add_contacts", fail)
     with pytest.raises(UploadError, match="the disk is full\nNothing of the file was kept"):
@@ -277,14 +277,31 @@ async def test_a_failure_keeps_nothing(store: SqliteStore, base: Path, monkeypat
     assert [path.name for path in base.parent.glob("base*")] == ["base.csv"]
 
 
+async def test_a_contact_that_comes_in_over_http_meanwhile_is_a_duplicate(
+    store: SqliteStore, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.write_text("".join(f"demo;6123456{n:02d}\n" for n in range(3)))
+    demo, adding = await store.campaign("demo"), store.add_contacts
+
+    async def add(upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[NewContact]:
+        await store.add_to_base(demo.id, upload.base, contacts[1:2], now)
+        return await adding(upload, contacts, now)
+
+    monkeypatch.setattr(store, "add_contacts", add)
+    report = await run(base, store)
+    assert (report.added, report.duplicates) == (2, 1)
+    assert sum(row["contacts"] for row in await store.bases(demo.id)) == 3
+
+
 async def test_a_cancellation_keeps_nothing(store: SqliteStore, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base.write_text("".join(f"demo;6123456{n:02d}\n" for n in range(20)))
     adding = store.add_contacts
 
-    async def cancel(upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> None:
-        await adding(upload, contacts, now)
+    async def cancel(upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[NewContact]:
+        added = await adding(upload, contacts, now)
         if contacts[0].line > 8:
             upload_task.cancel()
+        return added
 
     monkeypatch.setattr(store, "add_contacts", cancel)
     upload_task = asyncio.create_task(run(base, store))

@@ -61,23 +61,20 @@ CREATE TABLE events (
   body        TEXT NOT NULL            -- JSON object
 ) STRICT;
 
-CREATE TRIGGER attempt_dialed AFTER UPDATE OF dialed_at ON attempts
-WHEN old.dialed_at IS NULL AND new.dialed_at IS NOT NULL BEGIN
+-- One trigger: several steps may be written at once, and SQLite leaves open which of two triggers comes first.
+CREATE TRIGGER attempt_told AFTER UPDATE OF dialed_at, answered_at, connected_at ON attempts BEGIN
   INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
-  VALUES (new.dialed_at, 'attempt.dialed', new.campaign_id, new.contact_id, new.id,
-    json_object('number', new.number, 'trunk', new.trunk, 'caller_id', new.caller_id));
-END;
-CREATE TRIGGER attempt_answered AFTER UPDATE OF answered_at ON attempts
-WHEN old.answered_at IS NULL AND new.answered_at IS NOT NULL BEGIN
+  SELECT new.dialed_at, 'attempt.dialed', new.campaign_id, new.contact_id, new.id,
+    json_object('number', new.number, 'trunk', new.trunk, 'caller_id', new.caller_id)
+  WHERE old.dialed_at IS NULL AND new.dialed_at IS NOT NULL;
   INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
-  VALUES (new.answered_at, 'attempt.answered', new.campaign_id, new.contact_id, new.id,
-    json_object('number', new.number));
-END;
-CREATE TRIGGER attempt_connected AFTER UPDATE OF connected_at ON attempts
-WHEN old.connected_at IS NULL AND new.connected_at IS NOT NULL BEGIN
+  SELECT new.answered_at, 'attempt.answered', new.campaign_id, new.contact_id, new.id,
+    json_object('number', new.number)
+  WHERE old.answered_at IS NULL AND new.answered_at IS NOT NULL;
   INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)
-  VALUES (new.connected_at, 'attempt.connected', new.campaign_id, new.contact_id, new.id,
-    json_object('number', new.number, 'agent', new.agent));
+  SELECT new.connected_at, 'attempt.connected', new.campaign_id, new.contact_id, new.id,
+    json_object('number', new.number, 'agent', new.agent)
+  WHERE old.connected_at IS NULL AND new.connected_at IS NOT NULL;
 END;
 CREATE TRIGGER attempt_closed AFTER INSERT ON cdrs BEGIN
   INSERT INTO events (at, kind, campaign_id, contact_id, attempt_id, body)

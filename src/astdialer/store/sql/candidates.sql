@@ -4,6 +4,9 @@ INSERT INTO attachments (contact_id, body) VALUES (?, ?)
 -- name: attachments
 SELECT contact_id, body FROM attachments WHERE contact_id IN (SELECT value FROM json_each(:ids))
 
+-- name: forget_attachments
+DELETE FROM attachments WHERE contact_id IN (SELECT value FROM json_each(:ids))
+
 -- name: candidates
 SELECT c.id, c.state, c.next_at, c.end_reason, c.end_cause, c.successful, c.tries, c.params, c.reference,
   coalesce((SELECT body FROM attachments WHERE contact_id = c.id), '{}') AS attachment,

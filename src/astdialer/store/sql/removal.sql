@@ -34,7 +34,7 @@ SELECT id, erased_to FROM campaigns WHERE erased_to IS NOT NULL ORDER BY id LIMI
 UPDATE campaigns SET erased_to = :erased_to WHERE id = :id
 
 -- name: contacts_to_erase
-SELECT id FROM contacts WHERE campaign_id = :id AND id > :erased_to ORDER BY id LIMIT :limit
+SELECT * FROM contacts WHERE campaign_id = :id AND id > :erased_to ORDER BY id LIMIT :limit
 
 -- name: removable_contacts
 SELECT c.* FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
@@ -62,8 +62,7 @@ DELETE FROM contacts WHERE id IN (SELECT value FROM json_each(:ids)) AND id < (S
 -- name: erase_contacts
 -- The main number of whoever was never called is nobody's business either. repeatable: another may have the number.
 UPDATE contacts SET params = '{}', agentphone = '', bucket = '', tag = '', reference = '', preferred = '', repeatable = 1,
-  main_number = CASE WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.contact_id = contacts.id) THEN main_number ELSE '' END,
-  state = CASE state WHEN 'held' THEN 'done' ELSE state END, held = NULL, held_until = NULL
+  main_number = CASE WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.contact_id = contacts.id) THEN main_number ELSE '' END
 WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: erase_descriptions

@@ -1,6 +1,6 @@
--- name: contacts_of_files
--- Nobody has called them: they are as they came.
-SELECT c.id FROM contacts c JOIN uploads u ON u.id = c.upload_id AND u.state <> 'published'
+-- name: contacts_of_numbers
+SELECT c.id, c.main_number, u.state = 'published' AS is_published
+FROM contacts c JOIN uploads u ON u.id = c.upload_id
 WHERE c.base_id = :base_id AND c.rank = 2 AND c.repeatable = 0
   AND c.main_number IN (SELECT value FROM json_each(:numbers))
 
