@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import DAY, HOUR, NOW, FixedClock, forbid, request
+from stores import DAY, HOUR, NOW, FixedClock, forbid, load, person, request
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.settings import ContactStrategy, Settings
@@ -276,9 +276,9 @@ WORK: Mapping[str, Mapping[str, Any]] = {
     "zones": {"campaign_id": 1},
     "claimable_pools": {"campaign_id": 1, "buckets": '[""]'},
     "bound_buckets": {"campaign_id": 1},
-    "promote": {"pool_id": 1, "now": NOW, "limit": 100},
-    "ready": {"pool_id": 2, "limit": 100} | DEEP,
-    "ready_by_last_call": {"pool_id": 2, "limit": 100} | DEEP,
+    "promote": {"pools": "[1, 2]", "now": NOW, "limit": 100},
+    "ready": {"pools": "[1, 2]", "limit": 100} | DEEP,
+    "ready_by_last_call": {"pools": "[1, 2]", "limit": 100} | DEEP,
     "next_due": {"campaign_id": 1},
     "contact_counts": {"campaign_id": 1},
     "survey": {"campaign_id": 1},
@@ -356,6 +356,24 @@ async def test_a_claim_works_no_more_at_a_million_contacts(million: Path, strate
     )
     assert len(claims) == 100
     assert counted < 5 * MOST_STEPS
+
+
+@pytest.mark.parametrize("strategy", ContactStrategy)
+async def test_a_claim_takes_no_more_statements_for_many_uploads(tmp_path: Path, strategy: ContactStrategy) -> None:
+    async with open_store(tmp_path / "s.db", FixedClock()) as store:
+        demo = await store.create_campaign("demo", Settings(), NOW)
+
+        async def statements_with(uploads: range) -> int:
+            for n in uploads:
+                await load(store, demo, [person(n)])
+            asked: list[str] = []
+            await store._db._writer.set_trace_callback(asked.append)
+            assert len(await store.claim(request(demo, limit=1, strategy=strategy))) == 1
+            await store._db._writer.set_trace_callback(None)
+            return len(asked)
+
+        assert await statements_with(range(2)) == await statements_with(range(2, 40))
+        assert len(await store.claim(request(demo, strategy=strategy))) == 38
 
 
 async def test_a_claim_for_one_call_works_little_for_each_that_cannot_be_called(million: Path) -> None:
