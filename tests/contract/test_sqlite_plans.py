@@ -196,6 +196,8 @@ PLANS = {
     "contacts_at": ["contacts_of_campaign (campaign_id=?)", BY_ID],
     "attempts_of_contacts": ["attempts_of_contact (contact_id=?)"],
     "documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
+    "erase_deliveries": [BY_ID, "(webhook_id=?)"],
+    "erase_history": [BY_ID, "campaign_events_of (campaign_id=?)"],
     "contacts_to_erase": ["contacts_of_campaign (campaign_id=? AND id>?)"],
     "removable_contacts": [BY_ID],
     "erase_uncalled_contacts": [BY_ID, "attempts_of_contact (contact_id=?)"],
@@ -235,6 +237,7 @@ ALLOWED_SCANS = {
     "blacklist": ["campaigns"],
     "forget_happenings": ["events"],
     "due_webhooks": ["w"],
+    "erase_deliveries": ["w"],
 }
 #: What is sorted is no more than what was asked for, or one row for each pool.
 SORTS = {
