@@ -19,6 +19,7 @@ from stores import DAY, HOUR, NOW, FixedClock, forbid, load, person, request
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.settings import ContactStrategy, Settings
+from astdialer.ports import CallSearch
 from astdialer.store import SqliteStore, open_store, queries
 
 CONTACTS = 1_000_000
@@ -214,6 +215,8 @@ PLANS = {
     "known_references": ["contacts_by_reference (campaign_id=? AND reference=?)"],
     "happenings": [BY_ID.replace("=", ">")],
     "forget_happenings": [BY_ID],
+    "cdrs_of_agent": ["cdrs_by_agent (agent=? AND calldate>? AND calldate<?)"],
+    "call_record_page_of_agents": ["cdrs_by_agent (agent=? AND calldate>? AND calldate<?)"],
     "cdr_of_guid": ["PRIMARY KEY (guid=?)"],
     "follower": ["PRIMARY KEY (name=?)"],
     "due_deliveries": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
@@ -235,6 +238,7 @@ ALLOWED_SCANS = {
     "scheduled": ["d"],
     "contacts_found": ["f"],
     "blacklist": ["campaigns"],
+    "cdrs_of_agent": ["campaigns"],
     "forget_happenings": ["events"],
     "due_webhooks": ["w"],
     "erase_deliveries": ["w"],
@@ -248,6 +252,7 @@ SORTS = {
     "withdrawable",
     "put_off",
     "deliveries",
+    "call_record_page_of_agents",
 }
 
 
@@ -263,6 +268,16 @@ def test_the_plan_uses_its_indexes_and_scans_no_table(connection: sqlite3.Connec
     of_tables = [scan for scan in scans if "VIRTUAL TABLE" not in scan and "subquery" not in scan]
     assert of_tables == ALLOWED_SCANS.get(query, []), text
     assert "USE TEMP B-TREE FOR ORDER BY" not in text or query in SORTS, text
+
+
+@pytest.mark.parametrize("filters", [{"agent": "A/1"}, {"agent": "A/1", "campaign": "demo"}])
+async def test_an_agents_calls_are_read_by_an_index_of_their_own(million: Path, filters: dict[str, str]) -> None:
+    asked: list[str] = []
+    async with open_store(million, FixedClock()) as store:
+        await store._db._reader.set_trace_callback(asked.append)
+        assert [row async for row in store.cdrs(filters, 9)] == []
+        assert await store.call_records(CallSearch(agents=["A/1"], campaigns=["demo"]), 9, 0) == []
+    assert ["INDEXED BY cdrs_by_agent" in sql for sql in asked] == [True, True, False]
 
 
 # --- work ------------------------------------------------------------------------------------------------------------
