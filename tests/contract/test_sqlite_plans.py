@@ -193,6 +193,11 @@ PLANS = {
     "history": ["campaign_events_of (campaign_id=?)"],
     "known_entries": ["PRIMARY KEY (number=? AND campaign=?)"],
     "new_orders": ["orders_new"],
+    "candidates": [
+        "contacts_of_campaign (campaign_id=? AND id>? AND id<?)",
+        "numbers_of_contact (contact_id=?)",
+        "attempts_of_contact (contact_id=?)",
+    ],
     "contacts_page": ["contacts_of_campaign (campaign_id=? AND id>?)", BY_ID],
     "contacts_at": ["contacts_of_campaign (campaign_id=?)", BY_ID],
     "attempts_of_contacts": ["attempts_of_contact (contact_id=?)"],
