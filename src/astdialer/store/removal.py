@@ -9,16 +9,13 @@ import json
 from collections.abc import Sequence
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import ContactState
+from astdialer.domain.contact import REMOVED, ContactState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import ended
 from astdialer.ports.requests import CONTACT_DOCUMENTS
 from astdialer.store.claim import with_numbers
 from astdialer.store.contact_write import pool_id, save_contacts
 from astdialer.store.database import Database, Writing
-
-#: End reason of contacts that were removed while they were to be called.
-REMOVED = "removed"
 
 
 class Removal:
