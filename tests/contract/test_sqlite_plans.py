@@ -201,6 +201,8 @@ PLANS = {
     "contacts_page": ["contacts_of_campaign (campaign_id=? AND id>?)", BY_ID],
     "contacts_at": ["contacts_of_campaign (campaign_id=?)", BY_ID],
     "attempts_of_contacts": ["attempts_of_contact (contact_id=?)"],
+    "jobs": ["upload_jobs_by_age (created_at<?)"],
+    "forget_jobs": ["upload_jobs_by_age (created_at<?)"],
     "documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
     "erase_deliveries": [BY_ID, "(webhook_id=?)"],
     "erase_history": [BY_ID, "campaign_events_of (campaign_id=?)"],
