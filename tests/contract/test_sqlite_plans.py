@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import DAY, HOUR, NOW, FixedClock, forbid, request
+from stores import DAY, HOUR, NOW, FixedClock, forbid, load, person, request
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.settings import ContactStrategy, Settings
+from astdialer.ports import CallSearch
 from astdialer.store import SqliteStore, open_store, queries
 
 CONTACTS = 1_000_000
@@ -193,11 +194,20 @@ PLANS = {
     "history": ["campaign_events_of (campaign_id=?)"],
     "known_entries": ["PRIMARY KEY (number=? AND campaign=?)"],
     "new_orders": ["orders_new"],
+    "candidates": [
+        "contacts_of_campaign (campaign_id=? AND id>? AND id<?)",
+        "numbers_of_contact (contact_id=?)",
+        "attempts_of_contact (contact_id=?)",
+    ],
     "contacts_page": ["contacts_of_campaign (campaign_id=? AND id>?)", BY_ID],
     "contacts_at": ["contacts_of_campaign (campaign_id=?)", BY_ID],
     "attempts_of_contacts": ["attempts_of_contact (contact_id=?)"],
     "forget_attachments": [BY_ID],
+    "jobs": ["upload_jobs_by_age (created_at<?)"],
+    "forget_jobs": ["upload_jobs_by_age (created_at<?)"],
     "documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
+    "erase_deliveries": [BY_ID, "(webhook_id=?)"],
+    "erase_history": [BY_ID, "campaign_events_of (campaign_id=?)"],
     "contacts_to_erase": ["contacts_of_campaign (campaign_id=? AND id>?)"],
     "removable_contacts": [BY_ID],
     "erase_uncalled_contacts": [BY_ID, "attempts_of_contact (contact_id=?)"],
@@ -214,6 +224,8 @@ PLANS = {
     "known_references": ["contacts_by_reference (campaign_id=? AND reference=?)"],
     "happenings": [BY_ID.replace("=", ">")],
     "forget_happenings": [BY_ID],
+    "cdrs_of_agent": ["cdrs_by_agent (agent=? AND calldate>? AND calldate<?)"],
+    "call_record_page_of_agents": ["cdrs_by_agent (agent=? AND calldate>? AND calldate<?)"],
     "cdr_of_guid": ["PRIMARY KEY (guid=?)"],
     "follower": ["PRIMARY KEY (name=?)"],
     "due_deliveries": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
@@ -237,8 +249,10 @@ ALLOWED_SCANS = {
     "scheduled": ["d"],
     "contacts_found": ["f"],
     "blacklist": ["campaigns"],
+    "cdrs_of_agent": ["campaigns"],
     "forget_happenings": ["events"],
     "due_webhooks": ["w"],
+    "erase_deliveries": ["w"],
 }
 #: What is sorted is no more than what was asked for, or one row for each pool.
 SORTS = {
@@ -249,6 +263,7 @@ SORTS = {
     "withdrawable",
     "put_off",
     "deliveries",
+    "call_record_page_of_agents",
 }
 
 
@@ -266,6 +281,16 @@ def test_the_plan_uses_its_indexes_and_scans_no_table(connection: sqlite3.Connec
     assert "USE TEMP B-TREE FOR ORDER BY" not in text or query in SORTS, text
 
 
+@pytest.mark.parametrize("filters", [{"agent": "A/1"}, {"agent": "A/1", "campaign": "demo"}])
+async def test_an_agents_calls_are_read_by_an_index_of_their_own(million: Path, filters: dict[str, str]) -> None:
+    asked: list[str] = []
+    async with open_store(million, FixedClock()) as store:
+        await store._db._reader.set_trace_callback(asked.append)
+        assert [row async for row in store.cdrs(filters, 9)] == []
+        assert await store.call_records(CallSearch(agents=["A/1"], campaigns=["demo"]), 9, 0) == []
+    assert ["INDEXED BY cdrs_by_agent" in sql for sql in asked] == [True, True, False]
+
+
 # --- work ------------------------------------------------------------------------------------------------------------
 
 MANY = json.dumps([f"+346{n:08}" for n in range(500_000, 500_100)])
@@ -280,9 +305,9 @@ WORK: Mapping[str, Mapping[str, Any]] = {
     "zones": {"campaign_id": 1},
     "claimable_pools": {"campaign_id": 1, "buckets": '[""]'},
     "bound_buckets": {"campaign_id": 1},
-    "promote": {"pool_id": 1, "now": NOW, "limit": 100},
-    "ready": {"pool_id": 2, "limit": 100} | DEEP,
-    "ready_by_last_call": {"pool_id": 2, "limit": 100} | DEEP,
+    "promote": {"pools": "[1, 2]", "now": NOW, "limit": 100},
+    "ready": {"pools": "[1, 2]", "limit": 100} | DEEP,
+    "ready_by_last_call": {"pools": "[1, 2]", "limit": 100} | DEEP,
     "next_due": {"campaign_id": 1},
     "contact_counts": {"campaign_id": 1},
     "survey": {"campaign_id": 1},
@@ -360,6 +385,24 @@ async def test_a_claim_works_no_more_at_a_million_contacts(million: Path, strate
     )
     assert len(claims) == 100
     assert counted < 5 * MOST_STEPS
+
+
+@pytest.mark.parametrize("strategy", ContactStrategy)
+async def test_a_claim_takes_no_more_statements_for_many_uploads(tmp_path: Path, strategy: ContactStrategy) -> None:
+    async with open_store(tmp_path / "s.db", FixedClock()) as store:
+        demo = await store.create_campaign("demo", Settings(), NOW)
+
+        async def statements_with(uploads: range) -> int:
+            for n in uploads:
+                await load(store, demo, [person(n)])
+            asked: list[str] = []
+            await store._db._writer.set_trace_callback(asked.append)
+            assert len(await store.claim(request(demo, limit=1, strategy=strategy))) == 1
+            await store._db._writer.set_trace_callback(None)
+            return len(asked)
+
+        assert await statements_with(range(2)) == await statements_with(range(2, 40))
+        assert len(await store.claim(request(demo, strategy=strategy))) == 38
 
 
 async def test_a_claim_for_one_call_works_little_for_each_that_cannot_be_called(million: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stores import NOW, FixedClock, forbid, person
+from stores import NOW, FixedClock, forbid, person, phone
 
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.settings import Settings
@@ -115,3 +115,12 @@ async def test_a_quiet_write_does_not_hide_one_beside_it(both: Both) -> None:
         both.http.queue_deliveries("webhooks", 2, []),
     )
     assert await both.engine.changed_elsewhere()
+
+
+async def test_pages_of_contacts_are_read_beside_the_writing(both: Both) -> None:
+    await both.http.add_to_base(both.demo.id, "b", [person(n) for n in range(3)], NOW)
+    asked: list[str] = []
+    await both.http._db._writer.set_trace_callback(asked.append)
+    pages = [await both.http.contacts_at(both.demo.id, 1, 9), await both.http.contacts_page(both.demo.id, 1, 9)]
+    assert [[contact.numbers[0].number for contact in page] for page in pages] == [[phone(1), phone(2)]] * 2
+    assert asked == [], "the engine waits for whoever writes"

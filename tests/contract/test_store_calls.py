@@ -107,6 +107,21 @@ async def test_records_of_a_number_a_tenant_and_a_shortest_talk(store: Store, de
     assert [row["guid"] for row in await store.recordings({"date": "20260920"}, 9)] == []
 
 
+async def test_records_of_an_agent(store: Store, demo: Campaign) -> None:
+    claims = await called(store, demo, 0, 4)
+    talks = [replace(claim, attempt=replace(claim.attempt, agent=f"A/{n % 2}")) for n, claim in enumerate(claims)]
+    await store.close([closing(talk, D.ANSWERED) for talk in talks])
+    last, first = sorted((talks[1].attempt.id, talks[3].attempt.id), reverse=True)  # all at the same instant
+
+    async def found(**filters: object) -> list[str]:
+        return [row["guid"] for row in await cdrs(store, agent="A/1", **filters)]
+
+    assert await found() == await found(campaign="demo", tenant="", disposition="answered") == [last, first]
+    assert await found(number=talks[1].attempt.number) == [talks[1].attempt.id]
+    assert await found(before=(NOW, last)) == [first]
+    assert await found(campaign="other") == await found(base="x") == await found(to_at=NOW) == []
+
+
 async def test_one_delivery(store: Store) -> None:
     with pytest.raises(NotFound, match="no delivery 'x'"):
         await store.delivery("x")

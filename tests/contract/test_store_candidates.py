@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stores import DAY, NOW, closing, person, phone, request
+from stores import DAY, NOW, begin, closing, person, phone, request
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.disposition import Disposition
@@ -43,6 +43,15 @@ async def test_another_campaigns_candidates_are_not_among_them(store: Store, dem
     (theirs,) = await store.add_to_base(other.id, "b", [person(1)], NOW)
     assert await store.candidates(demo.id, 10) == []
     assert await store.candidates(demo.id, 10, contact_id=theirs) == []
+
+
+async def test_who_was_removed_or_is_still_loading_is_not_among_them(store: Store, demo: Campaign) -> None:
+    stays, gone = await store.add_to_base(demo.id, "b", [person(1), person(2)], NOW)
+    assert gone is not None
+    await store.add_contacts(await begin(store, demo, "loading"), [person(3)], NOW)
+    await store.remove_contacts(demo.id, [gone], NOW)
+    assert [row["id"] for row in await store.candidates(demo.id, 10)] == [stays]
+    assert await store.candidates(demo.id, 10, contact_id=gone) == []
 
 
 async def test_the_last_call_is_when_it_began(store: Store, demo: Campaign) -> None:

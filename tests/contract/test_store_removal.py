@@ -31,9 +31,11 @@ from astdialer.domain.hooks import Form, Webhook
 from astdialer.domain.result import terminate
 from astdialer.domain.retry import RedialRules
 from astdialer.domain.settings import Settings
-from astdialer.ports import CampaignEvent, ForeignObject, Store
+from astdialer.ports import CampaignEvent, Delivery, ForeignObject, Store
 
 pytest_plugins = ("store_fixtures",)
+
+HOOK = Webhook(id="h", url="http://x", secret="s", form=Form.NATIVE)
 
 
 async def called(store: Store, campaign: Campaign, n: int) -> int:
@@ -154,8 +156,7 @@ async def test_a_removed_campaign_is_gone_with_what_it_had(store: Store, demo: C
     await load(store, demo, [person(3)])
     await member(store, contact_id)
     await store.add_event(demo.id, CampaignEvent(at=NOW, event="started"))
-    hook = Webhook(id="h", url="http://x", secret="s", form=Form.NATIVE, campaign_id=demo.id)
-    await store.add_webhook(hook)
+    await store.add_webhook(replace(HOOK, campaign_id=demo.id))
     await store.save_learned(demo.id, "{}", NOW)
     await store.remove_campaign(demo.id, NOW)
 
@@ -166,7 +167,6 @@ async def test_a_removed_campaign_is_gone_with_what_it_had(store: Store, demo: C
     assert await store.zones(demo.id) == []
     assert not await store.claim(request(demo, now=NOW + DAY))
     assert await store.bases(None) == []
-    assert await store.history(demo.id, 10) == []
     assert await store.webhooks() == []
     assert await store.learned(demo.id) is None
     with pytest.raises(NotFound):
@@ -215,6 +215,39 @@ async def test_a_removed_campaigns_contact_whose_result_is_awaited_ends_as_a_rem
     left = await row_of(store, contact_id)
     assert (left["state"], left["held_until"], left["params"]) == ("done", None, {})
     assert await store.due_results(NOW + DAY, 10) == []
+
+
+async def test_its_messages_and_its_history_are_erased_bit_by_bit(store: Store, demo: Campaign) -> None:
+    """However many there are, dialing goes on beside it."""
+    for webhook in (replace(HOOK, campaign_id=demo.id), replace(HOOK, id="other")):
+        await store.add_webhook(webhook)
+        await store.queue_deliveries("f", 0, [message(webhook.id, n) for n in range(3)])
+    for n in range(3):
+        await store.add_event(demo.id, CampaignEvent(at=NOW, event=f"{n}"))
+    await store.remove_campaign(demo.id, NOW)
+
+    assert [webhook.id for webhook in await store.webhooks()] == ["other"]
+    assert len(await store.deliveries(HOOK.id, None, 9)) == len(await store.history(demo.id, 9)) == 3
+    await store.queue_deliveries("f", 0, [message(HOOK.id, 9)])
+    assert len(await store.deliveries(HOOK.id, None, 9)) == 3, "none is added any more"
+
+    assert [await store.erase_some(2, NOW) for _ in range(5)] == [2, 1, 2, 1, 0]
+    assert await store.history(demo.id, 9) == []
+    assert {each.webhook_id for each in await store.deliveries(None, None, 9)} == {"other"}
+    with pytest.raises(NotFound):
+        await store.remove_webhook(HOOK.id)
+
+
+def message(webhook_id: str, event_id: int) -> Delivery:
+    return Delivery(
+        id=f"{webhook_id}{event_id}",
+        webhook_id=webhook_id,
+        event_id=event_id,
+        kind="k",
+        body="",
+        created_at=NOW,
+        retry_at=NOW,
+    )
 
 
 @pytest.mark.parametrize("state", [CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.STOPPING])

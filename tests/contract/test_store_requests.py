@@ -326,6 +326,14 @@ async def test_jobs_are_listed_by_tenant_page_by_page_the_newest_first(store: St
     assert seen == ["job-4", "job-2", "job-3", "job-0", "job-1"]
 
 
+async def test_jobs_that_are_ended_are_forgotten_when_they_are_old(store: Store) -> None:
+    for n, state in enumerate(("done", "failed", "waiting", "loading")):
+        await store.add_job(job(n, state=state, created_at=NOW - 1))
+    await store.add_job(job(4, state="done"))
+    await store.forget_jobs(NOW)
+    assert [one.id for one in await store.jobs(None, 9)] == ["job-4", "job-2", "job-3"]
+
+
 async def test_it_is_known_what_a_job_has_brought_and_what_it_has_left(store: Store, demo: Campaign) -> None:
     done = await store.open_upload(demo.id, "march", file_name="f", timezone="", now=NOW, job="j")
     await store.add_contacts(done, [person(1), person(2)], NOW)

@@ -109,6 +109,8 @@ class Contact:
         return f"@{self.agentphone}" if self.agentphone else self.bucket
 
 
+#: End reasons of contacts: a manager has ended it, or taken it out.
+TERMINATED, REMOVED = "terminated", "removed"
 #: End reasons of numbers: a result has stopped it, it is blacklisted, the contact has other ones now.
 #: What came in its place is no telephone number.
 STOPPED, BLACKLISTED, REPLACED, INVALID = "stopped", "blacklisted", "replaced", "invalid number"

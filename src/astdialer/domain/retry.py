@@ -166,7 +166,7 @@ def _tried(contact: Contact, attempt: Attempt, disposition: Disposition, rules: 
     dialed = numbers[attempt.number_id]
     ended_so = dialed.tally.get(disposition, 0)
     used_up = rule.tries is not None and ended_so >= rule.tries
-    if used_up or 0 < rules.number_tries <= dialed.tries:
+    if used_up or _has_no_tries_left(dialed, rules):
         dialed = closed_number(dialed, disposition)
     else:
         dialed = _due(dialed, now + rule.delay_s(ended_so) * 1000)
@@ -185,19 +185,28 @@ def _within_limits(contact: Contact, last: str, cause: str, rules: RedialRules, 
 
 
 def exhausted(contact: Contact, rules: RedialRules, now: int) -> Contact:
-    """The contact, ended if its tries are used up, or if today's are and it is a task for one day."""
+    """The contact without the numbers whose tries are used up; ended if none is left, if its own tries are used up, or
+    if today's are and it is a task for one day."""
     if contact.next_at is None:
         return contact
+    last = _last_word(max(contact.numbers, key=lambda n: n.last_call_at))
     if rules.max_tries and contact.tries >= rules.max_tries:
-        return ended(contact, _last_word(contact), EndCause.MAX_TRY_COUNT)
-    if rules.one_day and day_is_over(contact, rules, now):
+        return ended(contact, last, EndCause.MAX_TRY_COUNT)
+    left = tuple(
+        closed_number(n, _last_word(n)) if n.is_open and _has_no_tries_left(n, rules) else n for n in contact.numbers
+    )
+    contact = settle(replace(contact, numbers=left), last, EndCause.MAX_TRY_COUNT)
+    if contact.next_at is not None and rules.one_day and day_is_over(contact, rules, now):
         return ended(contact, "its day is over", EndCause.MEMBER_EXPIRED)
     return contact
 
 
-def _last_word(contact: Contact) -> str:
-    last = max(contact.numbers, key=lambda n: n.last_call_at)
-    return last.last_disposition or "no tries left"
+def _has_no_tries_left(number: Number, rules: RedialRules) -> bool:
+    return 0 < rules.number_tries <= number.tries
+
+
+def _last_word(number: Number) -> str:
+    return number.last_disposition or "no tries left"
 
 
 def day_is_over(contact: Contact, rules: RedialRules, now: int) -> bool:

@@ -16,7 +16,18 @@ from typing import Any
 from astdialer.domain.attempt import LATE_FACT_S
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import INVALID, REPLACED, STOPPED, Contact, ContactState, NewNumber, Number, Rank
+from astdialer.domain.contact import (
+    INVALID,
+    REMOVED,
+    REPLACED,
+    STOPPED,
+    TERMINATED,
+    Contact,
+    ContactState,
+    NewNumber,
+    Number,
+    Rank,
+)
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.params import CONTROL, check_params
 from astdialer.domain.result import ResultRules, apply_result, due_again
@@ -30,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 #: The base of calls that somebody asked for outside of any list (ports.ContactStore.add_task).
 TASKS = "tasks"
-#: End reasons that others search for.
-TERMINATED, REMOVED = "terminated", "removed"
 #: An order that no engine has taken by then, and whose answer nobody waits for, is not carried out.
 ORDER_S = 30
 #: A call is closed so long after its hangup: who says something about it is often quicker.

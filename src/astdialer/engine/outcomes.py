@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import BLACKLISTED, FOR_GOOD, Contact, ContactState, NewNumber, Rank
+from astdialer.domain.contact import BLACKLISTED, FOR_GOOD, REMOVED, TERMINATED, Contact, ContactState, NewNumber, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.retry import ended, exhausted, settle, succeeded
 from astdialer.domain.typification import MOST_LEVELS, Action, Outcome, Result, find, parse_outcomes
 from astdialer.engine import tasks
 from astdialer.engine.contacts import (
-    REMOVED,
-    TERMINATED,
     ask_engine,
     forbid,
     main_number,

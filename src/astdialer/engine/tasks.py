@@ -11,14 +11,13 @@ from functools import partial
 
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import DEFAULT_PRIORITY, Contact, ContactState, NewContact, NewNumber, Rank
+from astdialer.domain.contact import DEFAULT_PRIORITY, REMOVED, Contact, ContactState, NewContact, NewNumber, Rank
 from astdialer.domain.errors import Conflict, InvalidSetting
 from astdialer.domain.params import check_params
 from astdialer.domain.retry import ended
 from astdialer.domain.typification import LONGEST_NEXT_S
 from astdialer.engine import orders
 from astdialer.engine.contacts import (
-    REMOVED,
     TASKS,
     Respool,
     base_name,

@@ -27,6 +27,8 @@ SAVE_S = 1.0
 REJECTS = ".rejects.csv"
 #: What is left in the spool is removed after so long; it is looked for this often.
 KEPT_S, SWEEP_S = 7 * 86_400, 3600
+#: A job that is ended is forgotten so long after it came: its report quotes rows, which are people's data.
+JOB_KEPT_S = 90 * 86_400
 
 DELIMITERS = {"tab": "\t", "\\t": "\t", "semicolon": ";", "comma": ",", "pipe": "|"}
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
@@ -189,7 +191,9 @@ class UploadRunner:
         return loading.result()
 
     async def _sweep(self, needed: Collection[str]) -> None:
-        """Remove rejects that had their time, and files of requests that died before they became a job."""
+        """Forget jobs and remove rejects that had their time, and files of requests that died before they became a
+        job."""
+        await self._store.forget_jobs(self._clock.now() - JOB_KEPT_S * 1000)
         if self._spool:
             before_s = self._clock.now() / 1000 - KEPT_S
             await asyncio.to_thread(_remove_old, self._spool, before_s, [Path(path).name for path in needed])

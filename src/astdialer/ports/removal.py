@@ -10,7 +10,7 @@ class RemovalStore(Protocol):
     """What was called stays in the tables without what else was known of it: attempts, CDRs and days refer to it."""
 
     async def remove_campaign(self, campaign_id: int, now: int) -> None:
-        """It, its contacts and its history are not there any more; CDRs and days are. Its name stays taken.
+        """It, its contacts and its webhooks are not there any more; CDRs and days are. Its name stays taken.
 
         Raises Conflict while it is active or has a live call, and if it was removed already.
         """
@@ -19,5 +19,5 @@ class RemovalStore(Protocol):
         """The ids of those that were there, of this campaign and in no call: they are not there any more."""
 
     async def erase_some(self, limit: int, now: int) -> int:
-        """Forget what is known of some contacts of removed campaigns; how many were looked at, 0: none are left.
-        Those whose result was awaited end."""
+        """Forget some of what is left of removed campaigns: messages to their webhooks, history, what is known of their
+        contacts; those whose result was awaited end. How many of these were looked at, 0: none are left."""

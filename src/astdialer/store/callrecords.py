@@ -52,6 +52,8 @@ def _page(search: CallSearch) -> str:
     """The query that reads least."""
     if search.number is not None:
         return "call_record_page_of_number"
+    if search.agents is not None:
+        return "call_record_page_of_agents"
     return "call_record_page_of_campaign" if _campaign(search) else "call_record_page"
 
 

@@ -1,8 +1,9 @@
 """Claiming contacts that may be called: one transaction, and its cost does not grow with the base.
 
 A campaign's contacts lie in pools (an upload's contacts of the same zones, for the same agents). The claim opens the
-pools whose zones are within hours, reads each from the start of an index, merges them in the campaign's order, and has
-the domain judge each contact that comes up.
+pools whose zones are within hours, reads each from the start of an index, all of them in one statement (every bulk that
+another system sends makes pools of its own), merges them in the campaign's order, and has the domain judge each contact
+that comes up.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from astdialer.store.database import Parameters, Writing
 from astdialer.store.lineup import LineUp
 from astdialer.store.rows import attempt_row, contact_of, number_of
 
-#: Due contacts that one claim takes out of waiting. More than it needs, so that priorities are right.
+#: Due contacts of each pool and rank that one claim takes out of waiting. More than it needs: priorities must be right.
 PROMOTED = 1000
 #: Contacts that one claim looks at in vain, at most: dialing must go on.
 IN_VAIN = 2000
@@ -35,9 +36,8 @@ Row = Mapping[str, Any]
 async def claim(tx: Writing, request: ClaimRequest) -> Claimed:
     """See ports.AttemptStore.claim."""
     pools = await _open_pools(tx, request)
-    for pool_id in pools:
-        due = {"pool_id": pool_id, "now": request.now, "limit": max(PROMOTED, request.limit)}
-        await tx.execute("promote", due)
+    due = {"pools": json.dumps(list(pools)), "now": request.now, "limit": max(PROMOTED, request.limit)}
+    await tx.execute("promote", due)
     line = LineUp(pools, request.strategy, request.after)
     claims: list[Claim] = []
     seen, count = 0, request.limit + request.window - 1

@@ -5,8 +5,8 @@ A pool's contacts are read from an index, from its start or from behind a place 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from sqlite3 import Row
 from typing import Any
 
 from astdialer.domain.settings import ContactStrategy
@@ -22,26 +22,33 @@ class LineUp:
     """``pools`` are the open ones, by id; ``after``: what is up to there has been looked at."""
 
     def __init__(self, pools: Mapping[int, Mapping[str, Any]], strategy: ContactStrategy, after: Place | None) -> None:
-        self._pools, self._strategy = pools, strategy
+        self._pools = {
+            free: [pool_id for pool_id, pool in pools.items() if (pool["bucket"] == "") is free]
+            for free in (False, True)
+        }
+        self._strategy = strategy
         self.after = after
 
     async def read(self, tx: Writing, count: int) -> Sequence[tuple[Place, int]]:
         """The places and ids of the next ``count`` contacts."""
         limit = min(count, MOST_READ)
-        rows = [row for pool_id in self._pools for row in await self._head(tx, pool_id, limit)]
-        return sorted((self._place(row), row["id"]) for row in rows)[:limit]
+        heads = [place for free in self._pools for place in await self._heads(tx, free, limit)]
+        return [(place, place[-1]) for place in sorted(heads)[:limit]]
 
-    async def _head(self, tx: Writing, pool_id: int, limit: int) -> Sequence[Row]:
-        free = self._pools[pool_id]["bucket"] == ""
-        wanted = {"pool_id": pool_id, "limit": limit}
+    async def _heads(self, tx: Writing, free: bool, limit: int) -> Sequence[Place]:
+        """Of each pool the places of its next ``limit`` contacts, at least."""
+        wanted: dict[str, Any] = {"pools": json.dumps(self._pools[free]), "limit": limit}
         if self._strategy is ContactStrategy.STRICT_CIRCUIT:
+            query = "ready_by_last_call"
             for rank in range(3):
                 wanted |= self._from(f"{rank}", ("last_call_at", "priority", "id"), (free, rank))
-            return await tx.fetch("ready_by_last_call", wanted)
-        for rank in range(3):
-            for name, called in (("new", False), ("again", True)):
-                wanted |= self._from(f"{name}_{rank}", ("priority", "id"), (free, rank, self._circuit(int(called))))
-        return await tx.fetch("ready", wanted)
+        else:
+            query = "ready"
+            for rank in range(3):
+                for name, called in (("new", False), ("again", True)):
+                    wanted |= self._from(f"{name}_{rank}", ("priority", "id"), (free, rank, self._circuit(int(called))))
+        rows = await tx.fetch(query, wanted) if self._pools[free] else []
+        return [self._place(free, *contact) for row in rows for contact in json.loads(row["head"])]
 
     def _from(self, branch: str, columns: tuple[str, ...], head: tuple[int, ...]) -> dict[str, int]:
         """Where to begin in the part of the order that starts with ``head``."""
@@ -61,7 +68,6 @@ class LineUp:
             case ContactStrategy.STRICT_CIRCUIT:
                 return last_call_at
 
-    def _place(self, row: Row) -> Place:
+    def _place(self, free: bool, contact_id: int, rank: int, last_call_at: int, priority: int) -> Place:
         """Contacts for some agents only come first; then tasks before lists; and then as the strategy says."""
-        free = self._pools[row["pool_id"]]["bucket"] == ""
-        return free, row["rank"], self._circuit(row["last_call_at"]), row["priority"], row["id"]
+        return free, rank, self._circuit(last_call_at), priority, contact_id

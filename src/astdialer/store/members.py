@@ -7,16 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from astdialer.domain.contact import Contact, NewContact
+from astdialer.domain.contact import REMOVED, Contact, NewContact
 from astdialer.domain.errors import Conflict
 from astdialer.ports import AttemptSearch, BaseUpload, ForeignObject, MemberSearch
 from astdialer.store.claim import with_numbers
 from astdialer.store.database import Database, Writing
 from astdialer.store.requests import add_to_base, end_at_once, foreign_row, has_expired, has_no_number
 from astdialer.store.uploads import insert_contacts
-
-#: End reason of contacts that somebody has removed.
-REMOVED = "removed"
 
 
 class Members:

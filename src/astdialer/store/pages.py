@@ -10,7 +10,7 @@ from astdialer.domain.contact import Contact
 from astdialer.domain.disposition import Disposition
 from astdialer.ports.pages import PastAttempt
 from astdialer.store.claim import with_numbers
-from astdialer.store.database import Database, Writing
+from astdialer.store.database import Database
 from astdialer.store.rows import attempt_of
 
 
@@ -24,17 +24,12 @@ class Pages:
         return await self._page("contacts_page", {"campaign_id": campaign_id, "after": after, "limit": limit})
 
     async def contacts_at(self, campaign_id: int, offset: int, limit: int) -> Sequence[Contact]:
-        """From the ``offset``-th on, by id."""
+        """From the ``offset``-th on, by id. Whoever has the last page's last id should ask for what is after it."""
         return await self._page("contacts_at", {"campaign_id": campaign_id, "offset": offset, "limit": limit})
 
     async def _page(self, query: str, parameters: Mapping[str, Any]) -> list[Contact]:
-        """In one transaction: a contact and its numbers belong together."""
-
-        async def find(tx: Writing) -> list[Contact]:
-            return await with_numbers(tx, [dict(row) for row in await tx.fetch(query, parameters)])
-
-        found: list[Contact] = await self._db.write(find)
-        return found
+        """Beside the dialing, which must not wait for it: a contact may change before its numbers are read."""
+        return await with_numbers(self._db, await self._db.read(query, parameters))
 
     async def attempts_of(self, contact_ids: Sequence[int]) -> Mapping[int, Sequence[PastAttempt]]:
         """By contact, the oldest first."""

@@ -9,16 +9,13 @@ import json
 from collections.abc import Sequence
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.contact import REMOVED, Contact, ContactState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import ended
 from astdialer.ports.requests import CONTACT_DOCUMENTS
 from astdialer.store.claim import with_numbers
 from astdialer.store.contact_write import pool_id, save_contacts
 from astdialer.store.database import Database, Writing
-
-#: End reason of contacts that were removed while they were to be called.
-REMOVED = "removed"
 
 
 class Removal:
@@ -59,14 +56,18 @@ class Removal:
         return removed
 
     async def erase_some(self, limit: int, now: int) -> int:
-        """Some contacts of one removed campaign."""
+        """Of one removed campaign: messages of its webhooks, then its history, then contacts."""
 
         async def erase(tx: Writing) -> int:
             rows = await tx.fetch("next_to_erase")
             if not rows:
                 return 0
-            campaign = dict(rows[0])
-            found = [dict(row) for row in await tx.fetch("contacts_to_erase", campaign | {"limit": limit})]
+            campaign = dict(rows[0]) | {"limit": limit}
+            for query in ("erase_deliveries", "erase_history"):
+                if erased := await tx.execute(query, campaign):
+                    return erased
+            await tx.execute("erase_webhooks", campaign)
+            found = [dict(row) for row in await tx.fetch("contacts_to_erase", campaign)]
             await _end(tx, await with_numbers(tx, [row for row in found if row["state"] == "held"]), now)
             ids = [row["id"] for row in found]
             await _erase(tx, ids)
@@ -79,14 +80,8 @@ class Removal:
         return erased
 
 
-_FORGET = (
-    "remove_uploads",
-    "forget_history",
-    "forget_learned",
-    "forget_totals",
-    "forget_deliveries_of_campaign",
-    "forget_webhooks_of_campaign",
-)
+#: What takes no time, however much there is of the campaign. The rest is erased in steps.
+_FORGET = ("remove_uploads", "forget_learned", "forget_totals", "silence_webhooks")
 
 
 #: What refers to a contact goes before it.

@@ -60,7 +60,7 @@ class Reports:
         tenant, and those behind the place ``before`` (calldate, guid). Whoever reads slowly should ask for pages: an
         open reader shows all others of this store the past."""
         wanted = _only(filters, _CDR_FILTERS)
-        query = "cdrs_of_number" if wanted["number"] else "cdrs_of_campaign" if wanted["campaign"] else "cdrs"
+        query = next((f"cdrs_of_{one}" for one in ("number", "agent", "campaign") if wanted[one]), "cdrs")
         return self._db.stream(query, _window(wanted) | {"limit": -1 if limit is None else limit})
 
     async def recordings(self, filters: Mapping[str, Any], limit: int) -> Sequence[Mapping[str, Any]]:

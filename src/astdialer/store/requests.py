@@ -13,6 +13,7 @@ from astdialer.domain.contact import INVALID, Contact, NewContact
 from astdialer.domain.errors import NotFound
 from astdialer.domain.retry import ended
 from astdialer.ports import BaseUpload, ForeignObject, Kept, UploadJob
+from astdialer.ports.callrecords import AFTER_ALL
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.contacts import loaded_contact, standing_upload
 from astdialer.store.database import Database, Writing
@@ -60,13 +61,17 @@ class Requests:
 
     async def jobs(self, tenant: str | None, limit: int, after: tuple[int, str] | None = None) -> Sequence[UploadJob]:
         """The newest first; ``after``: those behind the one of this time and id."""
-        created_at, job_id = after or (None, "")
-        row = {"tenant": tenant, "limit": limit, "created_at": created_at, "id": job_id}
+        last_at, job_id = after or (AFTER_ALL, "")
+        row = {"tenant": tenant, "limit": limit, "last_at": last_at, "id": job_id}
         return [_job(found) for found in await self._db.read("jobs", row)]
 
     async def open_jobs(self) -> Sequence[UploadJob]:
         """Those that are not ended, the oldest first."""
         return [_job(row) for row in await self._db.read("open_jobs")]
+
+    async def forget_jobs(self, before: int) -> None:
+        """Those that are ended and came before an instant."""
+        await self._db.write(lambda tx: tx.execute("forget_jobs", {"before": before}), quiet=True)
 
     # --- dialects' own objects ---------------------------------------------------------------------------------------
 

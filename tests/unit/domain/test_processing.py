@@ -75,6 +75,14 @@ def test_who_has_no_tries_left_is_done_unless_a_time_is_given() -> None:
     assert after(last, only_number=True).state is ContactState.WAITING
 
 
+def test_a_number_without_tries_left_is_closed_unless_a_time_is_given() -> None:
+    by = replace(RULES, redial=replace(REDIAL, number_tries=1))
+    left = reported(held(), Report(attempt_id="call"), by, NOW)
+    assert [(n.is_open, n.end_reason) for n in left.numbers] == [(False, "answered"), (True, "")]
+    assert reported(held(1), Report(attempt_id="call"), by, NOW).end_cause == EndCause.MAX_TRY_COUNT
+    assert reported(held(1), Report(attempt_id="call", next_at=LATER), by, NOW).next_at == LATER
+
+
 def test_the_number_of_the_attempt_may_be_closed_for_good() -> None:
     left = after(held(), exclude_number=True)
     assert [n.end_reason for n in left.numbers] == [STOPPED, ""]

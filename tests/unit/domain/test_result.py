@@ -86,6 +86,22 @@ def test_a_failure_after_the_last_try_ends_the_contact() -> None:
     assert [n.end_reason for n in left.numbers] == ["answered", "answered"]
 
 
+ONCE_A_NUMBER = replace(RULES, redial=replace(REDIAL, number_tries=1))
+
+
+def test_a_failure_after_the_last_try_of_a_number_closes_it_and_leaves_the_others() -> None:
+    left = apply_result(held(*TWO), FAILURE, ONCE_A_NUMBER, NOW)
+    assert [(n.next_at, n.end_reason) for n in left.numbers] == [(None, "answered"), (LATER, "")]
+    assert (left.state, left.next_at) == (ContactState.WAITING, LATER)
+
+
+def test_a_failure_after_the_last_try_of_the_last_number_ends_the_contact() -> None:
+    left = apply_result(held(), FAILURE, ONCE_A_NUMBER, NOW)
+    assert (left.state, left.end_cause, left.end_reason) == (ContactState.DONE, EndCause.MAX_TRY_COUNT, "answered")
+    again = apply_result(held(), replace(FAILURE, reset_retries=True), ONCE_A_NUMBER, NOW)
+    assert (again.state, again.next_at) == (ContactState.WAITING, LATER)
+
+
 def test_a_failure_ends_a_task_for_one_day_whose_day_is_over() -> None:
     by = replace(RULES, redial=replace(REDIAL, one_day=True, ranges=parse_ranges("M=07:00-10:00/1")))
     left = apply_result(held(), FAILURE, by, NOW)
@@ -256,6 +272,12 @@ def test_the_attempt_stays_counted_where_the_campaign_says_so() -> None:
     last = result_timed_out(held(*TWO, tries=4), counting, NOW)
     assert (last.end_cause, last.next_at) == (EndCause.MAX_TRY_COUNT, None)
     assert result_timed_out(held(*TWO, tries=4), RULES, NOW).next_at == LATER
+
+
+def test_a_number_whose_last_try_stays_counted_is_closed() -> None:
+    left = result_timed_out(held(*TWO), replace(ONCE_A_NUMBER, timeout_counts=True), NOW)
+    assert [n.is_open for n in left.numbers] == [False, True]
+    assert [n.is_open for n in result_timed_out(held(*TWO), ONCE_A_NUMBER, NOW).numbers] == [True, True]
 
 
 def test_a_hold_of_an_attempt_that_nobody_remembers_gives_nothing_back() -> None:

@@ -21,10 +21,10 @@ import pytest
 from astdialer.config import Engine
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import NewContact, NewNumber
-from astdialer.domain.errors import InvalidSetting, Unavailable
+from astdialer.domain.errors import InvalidSetting, NotFound, Unavailable
 from astdialer.domain.settings import Settings
 from astdialer.engine import uploads
-from astdialer.engine.uploads import KEPT_S, REJECTS, SWEEP_S, UploadRunner, options_of, submit
+from astdialer.engine.uploads import JOB_KEPT_S, KEPT_S, REJECTS, SWEEP_S, UploadRunner, options_of, submit
 from astdialer.ports import UploadJob
 from astdialer.store import SqliteStore, open_store
 from astdialer.upload.spool import spool_loader
@@ -540,6 +540,28 @@ async def test_what_is_old_in_the_spool_is_removed_and_what_waits_is_not(
 
         await when(young_is_gone)
     assert (spool / "waits").exists()
+
+
+async def test_what_came_of_a_file_is_forgotten_after_its_time(
+    store: SqliteStore, demo: Campaign, spool: Path, clock: SteppedClock
+) -> None:
+    async def fails(_job: UploadJob, _progress: Callable[[int, int], None]) -> Mapping[str, Any]:
+        raise NotFound("campaign", "x")
+
+    async def failed(name: str) -> UploadJob:
+        job = await sent(store, clock, spool / name, GOOD, demo)
+
+        async def has_failed() -> bool:
+            return (await store.job(job.id)).state == "failed"
+
+        async with running(UploadRunner(store, clock, fails)):
+            await when(has_failed)
+        return job
+
+    await failed("old")
+    clock.at = NOW + JOB_KEPT_S * 1000 + 1
+    young = await failed("young")
+    assert [job.id for job in await store.jobs(None, 9)] == [young.id]
 
 
 async def test_a_spool_that_is_not_there_yet_is_no_fault(

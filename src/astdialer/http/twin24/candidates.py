@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from astdialer.domain.access import Access
-from astdialer.domain.contact import NewContact
+from astdialer.domain.contact import REMOVED, NewContact
 from astdialer.domain.errors import InvalidNumber, NotFound
-from astdialer.engine.contacts import REMOVED, end_anyhow
+from astdialer.engine.contacts import end_anyhow
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
 from astdialer.http.twin24.models import Batch, Candidate

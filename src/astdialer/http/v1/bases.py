@@ -224,7 +224,8 @@ async def _taken(
 
 @router.get("/uploads")
 async def list_uploads(found: Found, access: Reader, limit: Limit = USUAL_LIMIT, cursor: Cursor = None) -> Page[Upload]:
-    """Files that were sent to us, the newest first."""
+    """Files that were sent to us, the newest first. One that was loaded, or could not be, is forgotten 90 days after it
+    came, with its report."""
     place = place_of(cursor, int, str)
     jobs = await found.store.jobs(access.tenant or None, limit, (place[0], place[1]) if place else None)
     names = await _names(found, access)

@@ -14,12 +14,12 @@ from fastapi.responses import Response
 
 from astdialer.domain.access import Access, Permission
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.contact import Contact, ContactState, NewContact
+from astdialer.domain.contact import REMOVED, Contact, ContactState, NewContact
 from astdialer.domain.errors import AstdialerError, Conflict, NotFound
 from astdialer.domain.result import due_again, started_over
 from astdialer.domain.retry import settle
 from astdialer.engine import campaigns
-from astdialer.engine.contacts import REMOVED, main_number
+from astdialer.engine.contacts import main_number
 from astdialer.engine.members import add
 from astdialer.engine.removal import remove_contacts
 from astdialer.http.services import Services

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.contact import REMOVED, Contact, ContactState
 from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.names import NAME
 from astdialer.domain.processing import Change
 from astdialer.engine import processing
-from astdialer.engine.contacts import REMOVED, check_agent, end_anyhow
+from astdialer.engine.contacts import check_agent, end_anyhow
 from astdialer.engine.members import add
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services

@@ -176,6 +176,7 @@ CREATE TABLE upload_jobs (
   error       TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX upload_jobs_open ON upload_jobs (created_at) WHERE state IN ('waiting', 'loading');
+CREATE INDEX upload_jobs_by_age ON upload_jobs (created_at DESC, id);
 
 -- What a dialect has of its own: documents as they came, and ids in its own form.
 CREATE TABLE foreign_objects (

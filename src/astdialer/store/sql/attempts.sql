@@ -14,102 +14,106 @@ WHERE p.campaign_id = :campaign_id AND p.bucket <> '' AND u.state = 'published'
   AND EXISTS (SELECT 1 FROM contact_counts n WHERE n.pool_id = p.id AND n.state IN ('ready', 'waiting') AND n.n > 0)
 
 -- name: promote
+-- Of each pool and rank on its own, though in one statement: SQLite has no lateral join, hence the arrays.
 UPDATE contacts SET state = 'ready', next_at = NULL, deferred = 0, why = '' WHERE id IN (
-  SELECT id FROM (SELECT id FROM contacts INDEXED BY contacts_waiting
-    WHERE pool_id = :pool_id AND state = 'waiting' AND rank = 0 AND next_at <= :now ORDER BY next_at LIMIT :limit)
-  UNION ALL
-  SELECT id FROM (SELECT id FROM contacts INDEXED BY contacts_waiting
-    WHERE pool_id = :pool_id AND state = 'waiting' AND rank = 1 AND next_at <= :now ORDER BY next_at LIMIT :limit)
-  UNION ALL
-  SELECT id FROM (SELECT id FROM contacts INDEXED BY contacts_waiting
-    WHERE pool_id = :pool_id AND state = 'waiting' AND rank = 2 AND next_at <= :now ORDER BY next_at LIMIT :limit))
+  SELECT due.value FROM json_each(:pools) p CROSS JOIN json_each('[0, 1, 2]') r
+  CROSS JOIN json_each((SELECT json_group_array(id) FROM (SELECT id FROM contacts INDEXED BY contacts_waiting
+    WHERE pool_id = p.value AND state = 'waiting' AND rank = r.value AND next_at <= :now
+    ORDER BY next_at LIMIT :limit))) due)
 
 -- name: ready
 -- SQLite seeks no (priority, id) > (?, ?) in an index when id is the rowid: hence two selects in place of each.
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at = 0
-    AND priority = :priority_new_0 AND id > :id_new_0 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at = 0
-    AND priority > :priority_new_0 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at > 0
-    AND priority = :priority_again_0 AND id > :id_again_0 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0 AND last_call_at > 0
-    AND priority > :priority_again_0 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at = 0
-    AND priority = :priority_new_1 AND id > :id_new_1 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at = 0
-    AND priority > :priority_new_1 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at > 0
-    AND priority = :priority_again_1 AND id > :id_again_1 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1 AND last_call_at > 0
-    AND priority > :priority_again_1 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at = 0
-    AND priority = :priority_new_2 AND id > :id_new_2 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at = 0
-    AND priority > :priority_new_2 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at > 0
-    AND priority = :priority_again_2 AND id > :id_again_2 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2 AND last_call_at > 0
-    AND priority > :priority_again_2 ORDER BY priority, id LIMIT :limit)
+-- Each pool's head is an array of its own: SQLite has no lateral join.
+SELECT (SELECT json_group_array(json_array(id, rank, last_call_at, priority)) FROM (
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 0 AND last_call_at = 0
+      AND priority = :priority_new_0 AND id > :id_new_0 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 0 AND last_call_at = 0
+      AND priority > :priority_new_0 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 0 AND last_call_at > 0
+      AND priority = :priority_again_0 AND id > :id_again_0 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 0 AND last_call_at > 0
+      AND priority > :priority_again_0 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 1 AND last_call_at = 0
+      AND priority = :priority_new_1 AND id > :id_new_1 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 1 AND last_call_at = 0
+      AND priority > :priority_new_1 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 1 AND last_call_at > 0
+      AND priority = :priority_again_1 AND id > :id_again_1 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 1 AND last_call_at > 0
+      AND priority > :priority_again_1 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 2 AND last_call_at = 0
+      AND priority = :priority_new_2 AND id > :id_new_2 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 2 AND last_call_at = 0
+      AND priority > :priority_new_2 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 2 AND last_call_at > 0
+      AND priority = :priority_again_2 AND id > :id_again_2 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_again
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 2 AND last_call_at > 0
+      AND priority > :priority_again_2 ORDER BY priority, id LIMIT :limit))) AS head
+FROM json_each(:pools) p
+WHERE EXISTS (SELECT 1 FROM contact_counts n WHERE n.pool_id = p.value AND n.state = 'ready' AND n.n > 0)
 
 -- name: ready_by_last_call
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0
-    AND last_call_at = :last_call_at_0 AND priority = :priority_0 AND id > :id_0 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0
-    AND last_call_at = :last_call_at_0 AND priority > :priority_0 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 0
-    AND last_call_at > :last_call_at_0 ORDER BY last_call_at, priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1
-    AND last_call_at = :last_call_at_1 AND priority = :priority_1 AND id > :id_1 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1
-    AND last_call_at = :last_call_at_1 AND priority > :priority_1 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 1
-    AND last_call_at > :last_call_at_1 ORDER BY last_call_at, priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2
-    AND last_call_at = :last_call_at_2 AND priority = :priority_2 AND id > :id_2 ORDER BY id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2
-    AND last_call_at = :last_call_at_2 AND priority > :priority_2 ORDER BY priority, id LIMIT :limit)
-UNION ALL
-SELECT * FROM (SELECT id, pool_id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
-  WHERE pool_id = :pool_id AND state = 'ready' AND rank = 2
-    AND last_call_at > :last_call_at_2 ORDER BY last_call_at, priority, id LIMIT :limit)
+SELECT (SELECT json_group_array(json_array(id, rank, last_call_at, priority)) FROM (
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 0
+      AND last_call_at = :last_call_at_0 AND priority = :priority_0 AND id > :id_0 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 0
+      AND last_call_at = :last_call_at_0 AND priority > :priority_0 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 0
+      AND last_call_at > :last_call_at_0 ORDER BY last_call_at, priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 1
+      AND last_call_at = :last_call_at_1 AND priority = :priority_1 AND id > :id_1 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 1
+      AND last_call_at = :last_call_at_1 AND priority > :priority_1 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 1
+      AND last_call_at > :last_call_at_1 ORDER BY last_call_at, priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 2
+      AND last_call_at = :last_call_at_2 AND priority = :priority_2 AND id > :id_2 ORDER BY id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 2
+      AND last_call_at = :last_call_at_2 AND priority > :priority_2 ORDER BY priority, id LIMIT :limit)
+  UNION ALL
+  SELECT * FROM (SELECT id, rank, last_call_at, priority FROM contacts INDEXED BY contacts_ready
+    WHERE pool_id = p.value AND state = 'ready' AND rank = 2
+      AND last_call_at > :last_call_at_2 ORDER BY last_call_at, priority, id LIMIT :limit))) AS head
+FROM json_each(:pools) p
+WHERE EXISTS (SELECT 1 FROM contact_counts n WHERE n.pool_id = p.value AND n.state = 'ready' AND n.n > 0)
 
 -- name: contacts_by_id
 SELECT * FROM contacts WHERE id IN (SELECT value FROM json_each(:ids))

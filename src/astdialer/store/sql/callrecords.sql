@@ -1,6 +1,6 @@
--- Three queries that differ by nothing but the index they read, from where the span of time begins and no further than
--- the page needs: SQLite does not choose an index by what a parameter holds. The local time of day is that of the last
--- offset that had begun.
+-- Four queries that differ by nothing but the index they read, from where the span of time begins and no further than
+-- the page needs, but for that of agents, who may be several: it reads all of their calls in the span. SQLite does not
+-- choose an index by what a parameter holds. The local time of day is that of the last offset that had begun.
 
 -- name: call_record_page
 SELECT c.guid FROM cdrs c INDEXED BY cdrs_by_date
@@ -45,6 +45,24 @@ SELECT c.guid FROM cdrs c INDEXED BY cdrs_by_campaign
 WHERE c.campaign = :campaign AND c.calldate >= :from_at AND c.calldate < :to_at
   AND (:campaigns IS NULL OR c.campaign IN (SELECT value FROM json_each(:campaigns)))
   AND (:agents IS NULL OR c.agent IN (SELECT value FROM json_each(:agents)))
+  AND (:source IS NULL OR ltrim(c.src, '+') = :source)
+  AND (:excluded IS NULL OR c.dst <> :excluded)
+  AND (:shortest_s IS NULL OR c.duration >= :shortest_s)
+  AND (:tag IS NULL OR EXISTS (
+    SELECT 1 FROM contacts k WHERE k.id = c.contact_id AND instr(lower(k.tag), lower(:tag)) > 0))
+  AND (:day_start IS NULL OR (c.calldate - :day_start + 86400000 + (
+    SELECT o.value ->> 1 FROM json_each(:offsets) o WHERE o.value ->> 0 <= c.calldate ORDER BY o.key DESC LIMIT 1
+  )) % 86400000 < :day_length)
+  AND (:calls_at_least IS NULL OR c.dst IN (
+    SELECT o.dst FROM cdrs o WHERE o.calldate >= :from_at AND o.calldate < :to_at
+      AND (:campaigns IS NULL OR o.campaign IN (SELECT value FROM json_each(:campaigns)))
+    GROUP BY o.dst HAVING count(*) >= :calls_at_least))
+ORDER BY c.calldate, c.guid LIMIT :limit OFFSET :offset
+
+-- name: call_record_page_of_agents
+SELECT c.guid FROM cdrs c INDEXED BY cdrs_by_agent
+WHERE c.agent IN (SELECT value FROM json_each(:agents)) AND c.agent <> '' AND c.calldate >= :from_at AND c.calldate < :to_at
+  AND (:campaigns IS NULL OR c.campaign IN (SELECT value FROM json_each(:campaigns)))
   AND (:source IS NULL OR ltrim(c.src, '+') = :source)
   AND (:excluded IS NULL OR c.dst <> :excluded)
   AND (:shortest_s IS NULL OR c.duration >= :shortest_s)

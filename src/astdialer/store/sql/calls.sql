@@ -26,6 +26,19 @@ WHERE dst = :number AND calldate BETWEEN :first_at AND :last_at
   AND (:tenant IS NULL OR campaign IN (SELECT name FROM campaigns WHERE tenant = :tenant))
 ORDER BY calldate DESC, guid DESC LIMIT :limit
 
+-- name: cdrs_of_agent
+-- As cdrs, by the agent's index.
+SELECT * FROM cdrs INDEXED BY cdrs_by_agent
+WHERE agent = :agent AND agent <> '' AND calldate BETWEEN :first_at AND :last_at
+  AND (:before_at IS NULL OR calldate < :before_at OR guid < :before_guid)
+  AND (:campaign IS NULL OR campaign = :campaign)
+  AND (:disposition IS NULL OR disposition = :disposition)
+  AND (:base IS NULL OR dialerbase = :base)
+  AND (:guid IS NULL OR guid = :guid)
+  AND (:min_talk_s IS NULL OR talk_s >= :min_talk_s)
+  AND (:tenant IS NULL OR campaign IN (SELECT name FROM campaigns WHERE tenant = :tenant))
+ORDER BY calldate DESC, guid DESC LIMIT :limit
+
 -- name: cdr_of_guid
 SELECT * FROM cdrs WHERE guid = :guid
 

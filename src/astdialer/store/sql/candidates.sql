@@ -15,7 +15,8 @@ SELECT c.id, c.state, c.next_at, c.end_reason, c.end_cause, c.successful, c.trie
   (SELECT json_group_array(json_object('id', id, 'number', number, 'state', state, 'disposition', disposition,
       'caller_id', caller_id, 'dialed_at', dialed_at, 'answered_at', answered_at, 'gone_at', gone_at, 'key', "key"))
     FROM (SELECT * FROM attempts WHERE contact_id = c.id AND dialed_at IS NOT NULL ORDER BY created_at)) AS attempts
-FROM contacts c
+FROM contacts c INDEXED BY contacts_of_campaign
+CROSS JOIN uploads u ON u.id = c.upload_id AND u.state = 'published'
 WHERE c.campaign_id = :campaign_id AND c.id BETWEEN :first AND :last
 ORDER BY c.id LIMIT :limit OFFSET :offset
 

@@ -22,7 +22,10 @@ DELETE FROM events WHERE id IN (
   AND id <= (SELECT min(event_id) FROM followers)
 
 -- name: webhooks
-SELECT * FROM webhooks ORDER BY created_at, id
+-- Those of removed campaigns are there until their messages are erased.
+SELECT * FROM webhooks
+WHERE campaign_id IS NULL OR campaign_id NOT IN (SELECT id FROM campaigns WHERE removed_at IS NOT NULL)
+ORDER BY created_at, id
 
 -- name: add_webhook
 INSERT INTO webhooks (id, tenant, campaign_id, url, secret, events, form, options, enabled, since_event, created_at,

@@ -12,26 +12,31 @@ SELECT id FROM attempts INDEXED BY attempts_live WHERE state <> 'closed' AND cam
 UPDATE uploads SET state = CASE state WHEN 'published' THEN 'removed' ELSE 'discarding' END
 WHERE campaign_id = :id AND state IN ('published', 'loading')
 
--- name: forget_history
-DELETE FROM campaign_events WHERE campaign_id = :id
-
 -- name: forget_learned
 DELETE FROM learned WHERE campaign_id = :id
 
 -- name: forget_totals
 DELETE FROM disposition_counts WHERE campaign_id = :id
 
--- name: forget_deliveries_of_campaign
-DELETE FROM deliveries WHERE webhook_id IN (SELECT id FROM webhooks WHERE campaign_id = :id)
-
--- name: forget_webhooks_of_campaign
-DELETE FROM webhooks WHERE campaign_id = :id
+-- name: silence_webhooks
+-- From here on nothing is added to what is removed.
+UPDATE webhooks SET enabled = 0 WHERE campaign_id = :id
 
 -- name: next_to_erase
 SELECT id, erased_to FROM campaigns WHERE erased_to IS NOT NULL ORDER BY id LIMIT 1
 
 -- name: erased_to
 UPDATE campaigns SET erased_to = :erased_to WHERE id = :id
+
+-- name: erase_deliveries
+DELETE FROM deliveries WHERE seq IN (
+  SELECT d.seq FROM webhooks w CROSS JOIN deliveries d ON d.webhook_id = w.id WHERE w.campaign_id = :id LIMIT :limit)
+
+-- name: erase_history
+DELETE FROM campaign_events WHERE id IN (SELECT id FROM campaign_events WHERE campaign_id = :id LIMIT :limit)
+
+-- name: erase_webhooks
+DELETE FROM webhooks WHERE campaign_id = :id
 
 -- name: contacts_to_erase
 SELECT * FROM contacts WHERE campaign_id = :id AND id > :erased_to ORDER BY id LIMIT :limit

@@ -25,10 +25,14 @@ WHERE id = :id
 SELECT * FROM upload_jobs WHERE id = :id
 
 -- name: jobs
-SELECT * FROM upload_jobs
+SELECT * FROM upload_jobs INDEXED BY upload_jobs_by_age
 WHERE (:tenant IS NULL OR tenant = :tenant)
-  AND (:created_at IS NULL OR created_at < :created_at OR (created_at = :created_at AND id > :id))
+  AND created_at <= :last_at AND (created_at < :last_at OR id > :id)
 ORDER BY created_at DESC, id LIMIT :limit
+
+-- name: forget_jobs
+DELETE FROM upload_jobs INDEXED BY upload_jobs_by_age
+WHERE created_at < :before AND state IN ('done', 'failed')
 
 -- name: open_jobs
 SELECT * FROM upload_jobs INDEXED BY upload_jobs_open WHERE state IN ('waiting', 'loading') ORDER BY created_at, id
