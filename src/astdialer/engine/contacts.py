@@ -51,7 +51,7 @@ async def result(store: Store, clock: Clock, engine_zone: str, contact_id: int, 
     contact = await when_idle(store, clock, contact_id)
     campaign = await campaign_of(store, contact)
     rules = await rules_of(store, campaign, engine_zone)
-    zone = (await _bases(store, campaign))[contact.base_id]["timezone"]
+    zone = await base_zone(store, campaign, contact)
     found = replace(found, next_number_zones=zone or found.next_number_zones)
     now = clock.now()
     changed = await store.change_contact(contact_id, lambda c: apply_result(c, found, rules, now), now)
@@ -317,6 +317,11 @@ async def _bases(store: Store, campaign: Campaign) -> Mapping[int, Mapping[str, 
 async def base_name(store: Store, contact: Contact) -> str:
     """The base that the contact is in."""
     return str((await _bases(store, await campaign_of(store, contact)))[contact.base_id]["base"])
+
+
+async def base_zone(store: Store, campaign: Campaign, contact: Contact) -> str:
+    """The zone of the base that the contact is in; empty: the base has none."""
+    return str((await _bases(store, campaign))[contact.base_id]["timezone"])
 
 
 def shown(at: int) -> str:

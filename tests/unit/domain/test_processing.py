@@ -150,9 +150,14 @@ def test_nothing_that_is_not_named_is_changed() -> None:
 
 
 def test_plain_values_are_set() -> None:
-    left = changed(idle(), Change(priority=3, expires_at=None, agent="1001", bucket="vip", tries=2, zone="UTC"), NOW)
+    left = changed(idle(), Change(priority=3, expires_at=None, agent="1001", bucket="vip", tries=2), NOW)
     assert (left.priority, left.expires_at, left.agentphone, left.bucket, left.tries) == (3, None, "1001", "vip", 2)
-    assert {n.zones for n in left.numbers} == {"UTC"}
+
+
+def test_zones_of_numbers_are_set_by_number() -> None:
+    before = idle()
+    left = changed(before, Change(zones={before.numbers[1].number: "UTC", "+34999": "Asia/Tokyo"}), NOW)
+    assert [n.zones for n in left.numbers] == [before.numbers[0].zones, "UTC"]
 
 
 def test_params_are_added_and_an_empty_one_is_taken_away() -> None:

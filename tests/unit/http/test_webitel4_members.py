@@ -381,6 +381,44 @@ async def test_other_communications_take_the_place_of_those_before(api: Hands, q
     assert [n.number for n in (await contact(api, made)).numbers][:2] == ["+447700900003", PERSON]
 
 
+async def zones(api: Hands, member: dict[str, Any]) -> list[str]:
+    return [number.zones for number in (await contact(api, member)).numbers]
+
+
+async def test_a_number_that_is_added_is_called_by_the_members_zone(api: Hands, queue: Campaign) -> None:
+    made = await add(api, queue, one("+447911123451", timezone={"name": "Asia/Tokyo"}))
+    change = {"communications": one("+447911123451", "+447911123452")["communications"]}
+    changed = (await api.ask("PATCH", path(queue, made), json=change)).json()
+    assert changed["timezone"]["name"] == "Asia/Tokyo"
+    assert await zones(api, made) == ["Asia/Tokyo"] * 2
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"id": 0, "name": ""}])
+async def test_without_the_members_zone_its_numbers_have_those_of_their_digits(
+    api: Hands, queue: Campaign, nothing: dict[str, Any] | None
+) -> None:
+    made = await add(api, queue, one("+447911123451", "+34612345678", "Reception", timezone={"name": "Asia/Tokyo"}))
+    plain = await add(api, queue, one("+447911123451", "+34612345678", "Reception"))
+    assert (await api.ask("PATCH", path(queue, made), json={"timezone": nothing})).json()["timezone"] is None
+    assert await zones(api, made) == await zones(api, plain)
+    assert "Asia/Tokyo" not in await zones(api, made)
+
+
+async def test_a_number_that_is_added_is_called_by_the_zone_of_the_members_base(api: Hands, queue: Campaign) -> None:
+    upload = await api.store.open_upload(queue.id, "b", file_name="f", timezone="Asia/Tokyo", now=NOW)
+    number = NewNumber(number="+447911123451", as_uploaded="7911123451", type="M", zones="Asia/Tokyo")
+    new = NewContact(numbers=(number,), params={}, priority=5, agentphone="", line=1)
+    made = {"id": str((await api.store.add_to_upload(upload, [new], NOW))[0])}
+    await api.store.publish_uploads([upload], NOW)
+    change = {"communications": one("+447911123451", "+447911123452")["communications"]}
+    await api.ask("PATCH", path(queue, made), json=change)
+    assert await zones(api, made) == ["Asia/Tokyo"] * 2
+    await api.ask("PATCH", path(queue, made), json={"timezone": {"name": "Europe/Kyiv"}})
+    assert await zones(api, made) == ["Europe/Kyiv"] * 2
+    await api.ask("PATCH", path(queue, made), json={"timezone": None})
+    assert await zones(api, made) == ["Asia/Tokyo"] * 2
+
+
 @pytest.mark.parametrize(
     "change",
     [

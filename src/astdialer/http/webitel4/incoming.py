@@ -171,13 +171,15 @@ def base_name(file_name: str) -> str:
 
 
 def change_of(
-    read: ReadNumber, body: MemberPatch, places: Places, known: Mapping[str, Any], contact: Contact
+    read: ReadNumber, body: MemberPatch, places: Places, known: Mapping[str, Any], contact: Contact, base_zone: str
 ) -> tuple[Change, dict[str, Any]]:
-    """What is changed of the contact, and what is kept beside it then. Raises InvalidSetting."""
+    """What is changed of the contact, and what is kept beside it then. ``base_zone``: that of its base, if it has one.
+    Raises InvalidSetting."""
     kept, given = dict(known), body.has
-    zone = _zone(body.timezone, "") if given("timezone") else ""
+    own = _named_zone(known)
+    zone = _zone(body.timezone, "") if given("timezone") else own
     found = _sorted(body.communications, "") if given("communications") else []
-    numbers = [_number(read, each, zone) for each in found]
+    numbers = [_number(read, each, zone or base_zone) for each in found]
     if found:
         kept["communications"] = _documents(found, numbers)
     for key in ("name", "priority"):
@@ -193,12 +195,25 @@ def change_of(
         next_at=body.min_offering_at or Keep.IT,
         agent=places.agents.get(id_of(body.agent), "") if given("agent") else Keep.IT,
         bucket=places.buckets.get(id_of(body.bucket), "") if given("bucket") else Keep.IT,
-        zone=zone or Keep.IT,
+        zones=_zones(read, contact, zone, base_zone) if given("timezone") and (zone or own) else {},
         numbers=numbers if found else Keep.IT,
         tries=body.attempts if given("attempts") else Keep.IT,
         stop=Keep.IT if body.stop_cause is None else body.stop_cause,
     )
     return change, kept
+
+
+def _named_zone(known: Mapping[str, Any]) -> str:
+    """The zone that was named for the member, by what is kept of it."""
+    kept = known.get("timezone") or {}
+    return str(kept.get("name") or kept.get("id") or "")
+
+
+def _zones(read: ReadNumber, contact: Contact, zone: str, base_zone: str) -> dict[str, str]:
+    """By number: the zone that is named now; when none is any more, what a new member would have."""
+    if zone or base_zone:
+        return {number.number: zone or base_zone for number in contact.numbers}
+    return {n.number: _number(read, Communication(destination=n.number), "").zones for n in contact.numbers}
 
 
 def _changed_params(body: MemberPatch, kept: dict[str, Any], contact: Contact) -> dict[str, str]:

@@ -18,7 +18,7 @@ from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.names import NAME
 from astdialer.domain.processing import Change
 from astdialer.engine import processing
-from astdialer.engine.contacts import REMOVED, check_agent, end_anyhow
+from astdialer.engine.contacts import REMOVED, base_zone, check_agent, end_anyhow
 from astdialer.engine.members import add
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
@@ -196,7 +196,8 @@ async def change_member(
     document = (await found.store.documents(DIALECT, KIND, [member_id])).get(member_id)
     known = dict(document.body) if document else {}
     places = await _places(found, access, campaign, [body])
-    change, kept = incoming.change_of(found.read_number, body, places, known, contact)
+    zone = await base_zone(found.store, campaign, contact)
+    change, kept = incoming.change_of(found.read_number, body, places, known, contact, zone)
     await make(found, await buckets_of(found, campaign.tenant), places.unmade)
     changed = contact if change == Change() else await processing.change(found.store, found.clock, contact.id, change)
     if kept != known:
