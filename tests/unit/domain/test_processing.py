@@ -220,10 +220,11 @@ def test_numbers_are_replaced_and_known_ones_keep_their_counts() -> None:
     assert left.numbers[0].next_at == LATER, "not before the contact is due"
 
 
-def test_the_same_number_may_stand_twice() -> None:
-    before = idle(1)
-    left = changed(before, Change(numbers=[new(before.numbers[0]), new(before.numbers[0])]), NOW)
-    assert [n.is_open for n in left.numbers] == [True, True]
+def test_what_is_no_number_may_stand_twice() -> None:
+    reception = new("Reception", end_reason=INVALID)
+    before = changed(idle(1), Change(numbers=[reception, reception]), NOW)
+    left = changed(before, Change(numbers=[reception, reception]), NOW)
+    assert [n.number for n in left.numbers] == ["Reception"] * 2 + [before.numbers[2].number]
 
 
 def test_a_number_is_opened_by_naming_it_unless_it_is_blacklisted() -> None:

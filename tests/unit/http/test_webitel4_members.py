@@ -149,6 +149,18 @@ async def test_a_number_of_another_member_may_come_again(api: Hands, queue: Camp
     assert len(ids) == 3
 
 
+async def test_a_number_that_a_member_has_twice_is_called_as_one(api: Hands, queue: Campaign) -> None:
+    again = one("07700 900001", PERSON, "+447700900002", "Reception", "Reception")
+    made = await add(api, queue, again)
+    texts = ["07700 900001", "+447700900002", "Reception", "Reception"]
+    assert [each["destination"] for each in made["communications"]] == texts
+    assert [n.number for n in (await contact(api, made)).numbers if n.is_open] == [PERSON, "+447700900002"]
+    changed = await api.ask("PATCH", path(queue, made), json={"communications": again["communications"]})
+    assert changed.json()["communications"] == made["communications"]
+    begun = await api.ask("PATCH", path(queue, made), json={"stop_cause": ""})
+    assert [each["stop_at"] == "0" for each in begun.json()["communications"]] == [True, True, False, False]
+
+
 def test_priorities_keep_their_order_and_stay_within_ours() -> None:
     theirs = [-(2**31), -499_999, -1, 0, 1, 100, 499_999, 2**31 - 1]
     ours = [our_priority(each) for each in theirs]

@@ -55,8 +55,7 @@ def new_contacts(
 def new_contact(read: ReadNumber, member: Member, places: Places, where: str) -> tuple[NewContact, dict[str, Any]]:
     """The contact, and what is kept beside it. ``where`` is put before names of fields. Raises InvalidSetting."""
     zone = _zone(member.timezone, where)
-    found = _sorted(member.communications, where)
-    numbers = [_number(read, each, zone) for each in found]
+    found, numbers = _numbers(read, member.communications, zone, where)
     params, added = _params(member.variables, member.name, found)
     _checked(params, where)
     contact = NewContact(
@@ -92,6 +91,21 @@ def _sorted(communications: Sequence[Communication], where: str) -> list[Communi
             code = "model.member.is_valid.communications.type.app_error"
             raise Refused(code, f"{where}communications.{at}.type.id", type_id, "a whole number, 1 or more")
     return sorted(communications, key=lambda each: -each.priority)
+
+
+def _numbers(
+    read: ReadNumber, communications: Sequence[Communication], zone: str, where: str
+) -> tuple[list[Communication], list[NewNumber]]:
+    """Communications and the number of each. A telephone number that comes again is left out: the same telephone would
+    ring again at once."""
+    found: list[Communication] = []
+    numbers: list[NewNumber] = []
+    for each in _sorted(communications, where):
+        number = _number(read, each, zone)
+        if number.end_reason == INVALID or number.number not in {known.number for known in numbers}:
+            found.append(each)
+            numbers.append(number)
+    return found, numbers
 
 
 def _number(read: ReadNumber, one: Communication, zone: str) -> NewNumber:
@@ -178,9 +192,9 @@ def change_of(
     kept, given = dict(known), body.has
     own = _named_zone(known)
     zone = _zone(body.timezone, "") if given("timezone") else own
-    found = _sorted(body.communications, "") if given("communications") else []
-    numbers = [_number(read, each, zone or base_zone) for each in found]
-    if found:
+    numbers: Sequence[NewNumber] | Keep = Keep.IT
+    if given("communications"):
+        found, numbers = _numbers(read, body.communications, zone or base_zone, "")
         kept["communications"] = _documents(found, numbers)
     for key in ("name", "priority"):
         if given(key):
@@ -196,7 +210,7 @@ def change_of(
         agent=places.agents.get(id_of(body.agent), "") if given("agent") else Keep.IT,
         bucket=places.buckets.get(id_of(body.bucket), "") if given("bucket") else Keep.IT,
         zones=_zones(read, contact, zone, base_zone) if given("timezone") and (zone or own) else {},
-        numbers=numbers if found else Keep.IT,
+        numbers=numbers,
         tries=body.attempts if given("attempts") else Keep.IT,
         stop=Keep.IT if body.stop_cause is None else body.stop_cause,
     )
