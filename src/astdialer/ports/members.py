@@ -58,7 +58,7 @@ class MemberStore(Protocol):
         whose id becomes the contact's; all of them or none. Their ids."""
 
     async def add_to_upload(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
-        """As UploadStore.add_contacts; their ids."""
+        """As UploadStore.add_contacts, but in the base's zone, as RequestStore.add_to_base; their ids."""
 
     async def end_unreachable(self, contacts: Mapping[int, NewContact], now: int) -> None:
         """End those, by their ids, who have expired, or have no number that can be dialed."""

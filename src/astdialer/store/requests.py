@@ -143,7 +143,7 @@ async def add_to_base(
     upload = await standing_upload(tx, campaign_id, base, now)
     await _take_from_files(tx, upload, contacts)
     new = await _new(tx, upload, contacts)
-    ids = await insert_contacts(tx, upload, [_in_zone(contacts[at], upload.timezone) for at in new])
+    ids = await insert_contacts(tx, upload, [in_zone(contacts[at], upload.timezone) for at in new])
     for contact_id, at in zip(ids, new, strict=True):
         await end_at_once(tx, contact_id, contacts[at], now)
     placed = dict(zip(new, ids, strict=True))
@@ -179,8 +179,9 @@ async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact]) 
     return new
 
 
-def _in_zone(contact: NewContact, zone: str) -> NewContact:
-    """The zone of a base takes the place of those that were derived from numbers' digits."""
+def in_zone(contact: NewContact, zone: str) -> NewContact:
+    """The contact in a base of this zone, if it has one: it takes the place of those that were derived from numbers'
+    digits."""
     if not zone:
         return contact
     numbers = (number if number.own_zones else replace(number, zones=zone) for number in contact.numbers)

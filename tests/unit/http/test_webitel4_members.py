@@ -230,6 +230,19 @@ async def test_a_file_name_becomes_the_bases(api: Hands, queue: Campaign) -> Non
     assert sorted(row["base"] for row in await api.store.bases(queue.id)) == ["May-list.csv", "members"]
 
 
+@pytest.mark.parametrize("count", [2, BATCH + 1])
+async def test_a_base_has_its_zone_however_many_come_and_a_member_its_own(
+    api: Hands, queue: Campaign, count: int
+) -> None:
+    upload = await api.store.open_upload(queue.id, "may.csv", file_name="f", timezone="Asia/Tokyo", now=NOW)
+    await api.store.publish_uploads([upload], NOW)
+    items = [one(timezone={"name": "Europe/Kyiv"}), *[one()] * (count - 1)]
+    body = {"items": items, "file_name": "may.csv"}
+    ids = (await api.ask("POST", f"/call_center/queues/{queue.id}/members/bulk", json=body)).json()["ids"]
+    found = [await api.store.load_contact(int(each)) for each in (ids[0], ids[1], ids[-1])]
+    assert [each.numbers[0].zones for each in found] == ["Europe/Kyiv", "Asia/Tokyo", "Asia/Tokyo"]
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 

@@ -115,8 +115,14 @@ def _number(read: ReadNumber, one: Communication, zone: str) -> NewNumber:
     except InvalidNumber:
         number = NewNumber(number=text, as_uploaded=text, type=kind, end_reason=INVALID)
     reason = number.end_reason or (STOPPED if one.stop_at else "")
-    zones = zone or number.zones
-    return replace(number, priority=one.priority, description=one.description, zones=zones, end_reason=reason)
+    return replace(
+        number,
+        priority=one.priority,
+        description=one.description,
+        zones=zone or number.zones,
+        own_zones=bool(zone),
+        end_reason=reason,
+    )
 
 
 def number_of(read: ReadNumber, destination: str) -> str:
