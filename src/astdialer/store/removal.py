@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import ContactState
+from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import ended
 from astdialer.ports.requests import CONTACT_DOCUMENTS
@@ -49,12 +49,8 @@ class Removal:
             found = await with_numbers(tx, rows)
             open_ones = [contact for contact in found if contact.state is not ContactState.DONE]
             await save_contacts(tx, [ended(c, REMOVED, EndCause.MANAGER_REQUEST) for c in open_ones], now)
-            for base_id in {contact.base_id for contact in found}:
-                of_base = [contact.id for contact in found if contact.base_id == base_id]
-                await _hide(tx, campaign_id, base_id, of_base, now)
-            ids = [contact.id for contact in found]
-            await _erase(tx, ids)
-            return ids
+            await take_away(tx, campaign_id, found, now)
+            return [contact.id for contact in found]
 
         removed: list[int] = await self._db.write(remove)
         return removed
@@ -86,6 +82,14 @@ _FORGET = (
     "forget_deliveries_of_campaign",
     "forget_webhooks_of_campaign",
 )
+
+
+async def take_away(tx: Writing, campaign_id: int, contacts: Sequence[Contact], now: int) -> None:
+    """Contacts of the campaign that are done."""
+    for base_id in {contact.base_id for contact in contacts}:
+        of_base = [contact.id for contact in contacts if contact.base_id == base_id]
+        await _hide(tx, campaign_id, base_id, of_base, now)
+    await _erase(tx, [contact.id for contact in contacts])
 
 
 async def _hide(tx: Writing, campaign_id: int, base_id: int, ids: Sequence[int], now: int) -> None:

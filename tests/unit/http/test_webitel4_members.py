@@ -460,11 +460,12 @@ async def test_a_change_that_can_t_be_changes_nothing(api: Hands, queue: Campaig
     assert (await api.ask("GET", path(queue, made))).json() == made
 
 
-async def test_a_removed_member_is_not_called_and_not_shown(api: Hands, queue: Campaign) -> None:
+async def test_a_removed_member_is_not_called_and_nothing_is_known_of_it(api: Hands, queue: Campaign) -> None:
     made, other = await add(api, queue, one()), await add(api, queue, one("+447700900002"))
     assert (await api.ask("DELETE", path(queue, made))).json()["id"] == made["id"]
-    assert (await contact(api, made)).end_reason == "removed"
-    assert (await api.ask("GET", path(queue, made))).status_code == 404
+    for elsewhere in (path(queue, made), f"/v1/contacts/{made['id']}"):
+        assert (await api.ask("GET", elsewhere)).status_code == 404, elsewhere
+    assert await api.store.documents("webitel4", "member", [made["id"]]) == {}
     assert (await api.ask("DELETE", path(queue, made))).status_code == 404
     listed = (await api.ask("GET", f"/call_center/queues/{queue.id}/members")).json()["items"]
     assert [each["id"] for each in listed] == [other["id"]]

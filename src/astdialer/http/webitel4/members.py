@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,13 +12,14 @@ from pydantic import ValidationError
 
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.contact import Contact
 from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.names import NAME
 from astdialer.domain.processing import Change
 from astdialer.engine import processing
-from astdialer.engine.contacts import REMOVED, base_zone, check_agent, end_anyhow
+from astdialer.engine.contacts import base_zone, check_agent
 from astdialer.engine.members import add
+from astdialer.engine.removal import remove_contact
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.webitel4 import incoming
@@ -209,11 +209,8 @@ async def change_member(
 
 @router.delete("/{member_id}")
 async def delete_member(found: Found, access: Keeper, queue_id: PathId, member_id: PathId) -> dict[str, Any]:
-    """Remove a member: it is not called any more, and not shown. One in a call goes with the call's end."""
+    """Remove a member with all that is known of it. One in a call goes with the call's end."""
     contact, campaign = await member_of(found, access, queue_id, member_id)
     shown = await view(found, campaign, contact)
-    if contact.state is ContactState.DONE:
-        await found.store.change_contact(contact.id, lambda c: replace(c, end_reason=REMOVED), found.clock.now())
-    else:
-        await end_anyhow(found.store, found.clock, contact.id, REMOVED)
+    await remove_contact(found.store, found.clock, campaign, contact.id, done_by=access.name)
     return shown
