@@ -60,9 +60,10 @@ class Agent:
         """Asterisk's."""
         return [row["queue"] for row in self.rows]
 
-    def is_meant(self, text: str) -> bool:
-        """By its id, extension, interface or name."""
-        return text == str(self.id) or is_agent(text, self.interface, self.rows[0]["name"])
+    @property
+    def calls_itself(self) -> tuple[str, ...]:
+        """Its id, extension, interface and name."""
+        return str(self.id), extension(self.interface), self.interface, self.rows[0]["name"]
 
     def shown(self) -> dict[str, Any]:
         """As Webitel shows it."""
@@ -118,7 +119,7 @@ def _profile(profiles: Sequence[AgentProfile], row: Mapping[str, Any]) -> AgentP
 
 async def meant_by(found: Services, access: Access, text: str) -> list[Agent]:
     """The agent, on each Asterisk where it is. Raises NotFound, and Unavailable when no engine runs."""
-    agents = [agent for agent in await agents_of(found, access) if agent.is_meant(text)]
+    agents = [agent for agent in await agents_of(found, access) if text in agent.calls_itself]
     if not agents:
         raise NotFound("agent", text, "an id of GET /call_center/agents, or an extension: it has to be in a queue")
     return [agent for agent in agents if agent.interface == agents[0].interface]
@@ -130,8 +131,8 @@ async def extensions(found: Services, access: Access, ids: Sequence[str]) -> Map
         known = await agents_of(found, access) if ids else []
     except Unavailable:
         known = []
-    meant = {each: next((agent.interface for agent in known if agent.is_meant(each)), each) for each in ids}
-    return {each: extension(interface) for each, interface in meant.items()}
+    meant = {name: agent.interface for agent in reversed(known) for name in agent.calls_itself}
+    return {each: extension(meant.get(each, each)) for each in ids}
 
 
 @router.get("")
