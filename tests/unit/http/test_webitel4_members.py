@@ -1,5 +1,6 @@
 """Webitel v4: members of queues, one by one and in bulk, shown, changed, cancelled, removed."""
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +16,7 @@ from astdialer.domain.contact import INVALID, Contact, ContactState, NewContact,
 from astdialer.domain.errors import Unavailable
 from astdialer.domain.retry import succeeded
 from astdialer.engine.members import BATCH
+from astdialer.http.webitel4 import incoming
 from astdialer.http.webitel4.incoming import our_priority
 from astdialer.http.webitel4.shapes import Bulk
 from astdialer.ports import BaseUpload
@@ -579,6 +581,24 @@ async def test_thousands_are_loaded_at_once_and_none_of_it_in_the_thread_of_the_
         ("m8", 8, "expired"),
     ]
     assert (await api.store.counts(queue.id)).ready == len(items) - 2
+
+
+async def test_a_bucket_that_is_made_while_members_are_read_is_theirs(
+    api: Hands, queue: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, read = asyncio.get_running_loop(), incoming.new_contacts
+
+    def reading(*arguments: Any, **more: Any) -> Any:
+        made = api.ask("POST", "/call_center/buckets", json={"name": "vip"})
+        assert asyncio.run_coroutine_threadsafe(made, loop).result(20).json()["id"] == "1"
+        return read(*arguments, **more)
+
+    monkeypatch.setattr(incoming, "new_contacts", reading)
+    made = await add(api, queue, one(bucket={"id": "1"}))
+    assert made["bucket"] == {"id": "1", "name": "vip"}
+    assert (await contact(api, made)).bucket == "vip"
+    listed = (await api.ask("GET", "/call_center/buckets")).json()["items"]
+    assert [(each["id"], each["name"]) for each in listed] == [("1", "vip")]
 
 
 async def test_of_many_none_is_loaded_if_the_store_fails_on_the_way(

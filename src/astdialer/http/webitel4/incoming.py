@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from astdialer.domain.calendar import zone_of
@@ -31,29 +31,23 @@ MIDDLE = 500_000
 NAME_PARAM = "name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """What buckets and agents are called here, by Webitel's ids; and the ids of buckets that nobody made."""
-
-    buckets: Mapping[str, str]
-    agents: Mapping[str, str]
-    unmade: Sequence[str] = ()
-
-
 def our_priority(theirs: int) -> int:
     """1 to 999,999, smaller first; what lies beyond is the first or the last."""
     return min(max(MIDDLE - theirs, 1), MAX_PRIORITY)
 
 
 def new_contacts(
-    read: ReadNumber, members: Sequence[Member], places: Places, *, many: bool
+    read: ReadNumber, members: Sequence[Member], agents: Mapping[str, str], *, many: bool
 ) -> list[tuple[NewContact, dict[str, Any]]]:
-    """Each contact, and what is kept beside it. Takes a moment for thousands. Raises InvalidSetting."""
-    return [new_contact(read, member, places, f"items.{at}." if many else "") for at, member in enumerate(members)]
+    """Each contact, and what is kept beside it; ``agents``: extensions by Webitel's ids. A contact's bucket is still
+    Webitel's id: which bucket that is may change meanwhile. Takes a moment for thousands. Raises InvalidSetting."""
+    return [new_contact(read, member, agents, f"items.{at}." if many else "") for at, member in enumerate(members)]
 
 
-def new_contact(read: ReadNumber, member: Member, places: Places, where: str) -> tuple[NewContact, dict[str, Any]]:
-    """The contact, and what is kept beside it. ``where`` is put before names of fields. Raises InvalidSetting."""
+def new_contact(
+    read: ReadNumber, member: Member, agents: Mapping[str, str], where: str
+) -> tuple[NewContact, dict[str, Any]]:
+    """As new_contacts, of one. ``where`` is put before names of fields. Raises InvalidSetting."""
     zone = _zone(member.timezone, where)
     found, numbers = _numbers(read, member.communications, zone, where)
     params, added = _params(member.variables, member.name, found)
@@ -62,9 +56,9 @@ def new_contact(read: ReadNumber, member: Member, places: Places, where: str) ->
         numbers=tuple(numbers),
         params=params,
         priority=our_priority(member.priority),
-        agentphone=places.agents.get(id_of(member.agent), ""),
+        agentphone=agents.get(id_of(member.agent), ""),
         line=0,
-        bucket=places.buckets.get(id_of(member.bucket), ""),
+        bucket=id_of(member.bucket),
         not_before=member.min_offering_at,
         expires_at=member.expire_at,
         repeatable=True,
@@ -191,10 +185,16 @@ def base_name(file_name: str) -> str:
 
 
 def change_of(
-    read: ReadNumber, body: MemberPatch, places: Places, known: Mapping[str, Any], contact: Contact, base_zone: str
+    read: ReadNumber,
+    body: MemberPatch,
+    agents: Mapping[str, str],
+    known: Mapping[str, Any],
+    contact: Contact,
+    *,
+    base_zone: str,
 ) -> tuple[Change, dict[str, Any]]:
-    """What is changed of the contact, and what is kept beside it then. ``base_zone``: that of its base, if it has one.
-    Raises InvalidSetting."""
+    """What is changed of the contact, and what is kept beside it then; its bucket and ``agents`` as in new_contacts.
+    ``base_zone``: that of its base, if it has one. Raises InvalidSetting."""
     kept, given = dict(known), body.has
     own = _named_zone(known)
     zone = _zone(body.timezone, "") if given("timezone") else own
@@ -213,8 +213,8 @@ def change_of(
         priority=our_priority(body.priority) if given("priority") else Keep.IT,
         expires_at=body.expire_at if given("expire_at") else Keep.IT,
         next_at=body.min_offering_at or Keep.IT,
-        agent=places.agents.get(id_of(body.agent), "") if given("agent") else Keep.IT,
-        bucket=places.buckets.get(id_of(body.bucket), "") if given("bucket") else Keep.IT,
+        agent=agents.get(id_of(body.agent), "") if given("agent") else Keep.IT,
+        bucket=id_of(body.bucket) if given("bucket") else Keep.IT,
         zones=_zones(read, contact, zone, base_zone) if given("timezone") and (zone or own) else {},
         numbers=numbers,
         tries=body.attempts if given("attempts") else Keep.IT,
