@@ -296,6 +296,18 @@ async def test_what_can_t_be_is_refused_with_its_place_and_nothing_is_changed(
     assert (await api.ask("GET", "/call_center/buckets")).json()["items"] == []
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
+@pytest.mark.parametrize("key", ["variables", "priority", "expire_at", "timezone", "communications"])
+async def test_what_is_no_finite_number_is_refused(api: Hands, queue: Campaign, key: str, number: str) -> None:
+    values = {"variables": {"a": 0.5}, "timezone": {"id": 0.5}, "communications": [{"priority": 0.5}]}
+    text = json.dumps(one() | {key: values.get(key, 0.5)}).replace("0.5", number)
+    url, json_type = f"/call_center/queues/{queue.id}/members", {"content-type": "application/json"}
+    for where, body in (("", text), ("/bulk", f'{{"items": [{text}]}}')):
+        answer = await api.ask("POST", url + where, content=body, headers=json_type)
+        assert (answer.status_code, answer.json()["code"]) == (400, 400), where
+    assert (await api.ask("GET", url)).json()["items"] == []
+
+
 @pytest.mark.parametrize("body", ["{", "[]", '{"items": []}', '{"items": {}}', "null", "\x00"])
 async def test_a_body_that_can_t_be_read_is_a_bad_request(api: Hands, queue: Campaign, body: str) -> None:
     url = f"/call_center/queues/{queue.id}/members/bulk"
