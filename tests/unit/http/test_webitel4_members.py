@@ -18,7 +18,8 @@ from astdialer.domain.retry import succeeded
 from astdialer.engine.members import BATCH
 from astdialer.http.webitel4 import incoming
 from astdialer.http.webitel4.incoming import our_priority
-from astdialer.http.webitel4.shapes import Bulk
+from astdialer.http.webitel4.routes import LARGEST
+from astdialer.http.webitel4.shapes import MOST_COMMUNICATIONS, Bulk
 from astdialer.ports import BaseUpload
 
 REQUESTS = {each["id"]: each for each in json.loads((Path(__file__).parents[2] / "requests.json").read_text())}
@@ -294,6 +295,33 @@ async def test_what_can_t_be_is_refused_with_its_place_and_nothing_is_changed(
     assert told["id"] == (code or told["id"])
     assert await api.store.bases(queue.id) == []
     assert (await api.ask("GET", "/call_center/buckets")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/call_center/queues/1/members"),
+        ("PATCH", "/call_center/queues/1/members/1"),
+        ("PATCH", "/call_center/attempts/00000000-0000-4000-8000-000000000000"),
+        ("PATCH", "/call_center/agents/1001/status"),
+        ("POST", "/call_center/buckets"),
+        ("POST", "/api/calls"),
+    ],
+)
+async def test_one_object_is_no_large_body(api: Hands, queue: Campaign, method: str, path: str) -> None:
+    answer = await api.ask(method, path, json={"name": " " * LARGEST}, headers={"idempotency-key": "k"})
+    assert (answer.status_code, answer.json()["id"]) == (413, "app.too_large")
+
+
+async def test_the_largest_member_is_not_too_large(api: Hands, queue: Campaign) -> None:
+    body = one(
+        *(f"+4477009{n:05}" for n in range(MOST_COMMUNICATIONS)), variables={f"v{n}": "é" * 450 for n in range(58)}
+    )
+    for each in body["communications"]:
+        each |= {"description": "é" * 500, "display": "é" * 50, "dtmf": "é" * 50}
+    url, escaped = f"/call_center/queues/{queue.id}/members", json.dumps(body)
+    answer = await api.ask("POST", url, content=escaped, headers={"content-type": "application/json"})
+    assert len(answer.json()["communications"]) == MOST_COMMUNICATIONS
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])

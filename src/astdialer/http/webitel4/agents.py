@@ -15,9 +15,10 @@ from astdialer.engine import orders
 from astdialer.engine.visible import sight
 from astdialer.http.services import Services
 from astdialer.http.webitel4.ids import agent_number, extension
+from astdialer.http.webitel4.routes import SmallRoute
 from astdialer.http.webitel4.shapes import Body, Found, Ids, Line, Pages, PathId, Reader, Search, Word, Worker
 
-router = APIRouter(prefix="/call_center/agents", tags=["webitel v4"])
+router = APIRouter(prefix="/call_center/agents", tags=["webitel v4"], route_class=SmallRoute)
 
 ONLINE, OFFLINE, PAUSE = "online", "offline", "pause"
 #: What an agent's line does, by its status 0 to 9.

@@ -13,9 +13,9 @@ from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.names import NAME, check_name
-from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.webitel4.queues import queue_of
+from astdialer.http.webitel4.routes import SmallIdempotentRoute
 from astdialer.http.webitel4.shapes import (
     DIALECT,
     Body,
@@ -37,7 +37,7 @@ from astdialer.ports import ForeignObject
 
 KIND, ATTACHED = "bucket", "queue-bucket"
 
-router = APIRouter(prefix="/call_center", tags=["webitel v4"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/call_center", tags=["webitel v4"], route_class=SmallIdempotentRoute)
 
 
 class BucketBody(Body):

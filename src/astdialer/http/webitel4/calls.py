@@ -13,16 +13,16 @@ from astdialer.domain.errors import InvalidNumber, InvalidSetting, NotFound
 from astdialer.domain.params import check_params
 from astdialer.engine import orders
 from astdialer.engine.visible import Sight, sight
-from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.webitel4.agents import Agent, meant_by, require_own
 from astdialer.http.webitel4.attempts import attempt_of
 from astdialer.http.webitel4.ids import extension
 from astdialer.http.webitel4.outgoing import agent_view
+from astdialer.http.webitel4.routes import SmallIdempotentRoute
 from astdialer.http.webitel4.shapes import Body, Flag, Found, Key, Number, Pages, PathId, Reader, Variables, Worker
 from astdialer.ports import AttemptSearch
 
-router = APIRouter(prefix="/calls", tags=["webitel v4"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/calls", tags=["webitel v4"], route_class=SmallIdempotentRoute)
 
 #: The variable that may name the campaign of a call.
 CAMPAIGN = "campaign"

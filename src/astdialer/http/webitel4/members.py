@@ -28,6 +28,7 @@ from astdialer.http.webitel4.buckets import Buckets, Turn, buckets_of, make
 from astdialer.http.webitel4.ids import whole
 from astdialer.http.webitel4.outgoing import member_view
 from astdialer.http.webitel4.queues import queue_of
+from astdialer.http.webitel4.routes import SmallIdempotentRoute
 from astdialer.http.webitel4.shapes import (
     DIALECT,
     Bulk,
@@ -47,7 +48,10 @@ from astdialer.ports import ForeignObject, MemberSearch
 BASE = "members"
 KIND = "member"
 
-router = APIRouter(prefix="/call_center/queues/{queue_id}/members", tags=["webitel v4"], route_class=IdempotentRoute)
+router = APIRouter(
+    prefix="/call_center/queues/{queue_id}/members", tags=["webitel v4"], route_class=SmallIdempotentRoute
+)
+many = APIRouter(prefix=router.prefix, tags=["webitel v4"], route_class=IdempotentRoute)
 
 
 async def member_of(found: Services, access: Access, queue_id: str, member_id: str) -> tuple[Contact, Campaign]:
@@ -149,7 +153,7 @@ _BULK = {"type": "object", "required": ["items"], "properties": {"items": _ITEMS
 _BULK_BODY = {"requestBody": {"content": {"application/json": {"schema": _BULK}}, "required": True}}
 
 
-@router.post("/bulk", openapi_extra=_BULK_BODY)
+@many.post("/bulk", openapi_extra=_BULK_BODY)
 async def create_members(
     found: Found, access: Keeper, turn: Turn, queue_id: PathId, request: Request
 ) -> dict[str, list[str]]:
