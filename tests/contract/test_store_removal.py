@@ -32,6 +32,7 @@ from astdialer.domain.result import terminate
 from astdialer.domain.retry import RedialRules
 from astdialer.domain.settings import Settings
 from astdialer.ports import CampaignEvent, Delivery, ForeignObject, Store
+from astdialer.ports.removal import REMOVE
 
 pytest_plugins = ("store_fixtures",)
 
@@ -142,6 +143,32 @@ async def test_a_contact_in_a_call_or_of_another_campaign_stays(store: Store, de
     theirs = (await people(store, "other"))[phone(2)]["id"]
     assert await store.remove_contacts(demo.id, [claim.contact.id, theirs], NOW) == []
     assert (await store.load_contact(claim.contact.id)).state is ContactState.IN_CALL
+
+
+@pytest.mark.parametrize("disposition", [Disposition.BUSY, Disposition.ANSWERED])
+async def test_a_contact_in_a_call_is_removed_with_its_end(
+    store: Store, demo: Campaign, disposition: Disposition
+) -> None:
+    await load(store, demo, [person(1), person(2)])
+    claims = await store.claim(request(demo))
+    wanted, other = (claim.contact.id for claim in claims)
+    await member(store, wanted)
+    await member(store, other)
+    assert await store.end_after_call(wanted, REMOVE)
+    assert await store.end_after_call(wanted, "called off"), "that does not keep it"
+    dialed = [replace(claim, attempt=replace(claim.attempt, dialed_at=NOW)) for claim in claims]
+    await store.close([closing(claim, disposition) for claim in dialed])
+
+    with pytest.raises(NotFound):
+        await store.load_contact(wanted)
+    assert list(await store.documents("webitel3", "member", [str(wanted), str(other)])) == [str(other)]
+    assert (await store.load_contact(other)).params != {}
+    left = await row_of(store, wanted)
+    assert (left["params"], left["state"], left["ends_after_call"]) == ({}, "done", "")
+    assert left["end_reason"] == ("removed" if disposition is Disposition.BUSY else "answered")
+    assert len(await cdrs(store)) == 2
+    assert wanted not in [claim.contact.id for claim in await store.claim(request(demo, now=NOW + DAY))]
+    await check_counts(store, demo)
 
 
 async def test_a_contact_whose_result_is_awaited_is_awaited_no_more(store: Store, demo: Campaign) -> None:

@@ -88,7 +88,7 @@ class Change:
     next_at: int | Keep = Keep.IT
     agent: str | Keep = Keep.IT
     bucket: str | Keep = Keep.IT
-    zone: str | Keep = Keep.IT  #: of all numbers
+    zones: Mapping[str, str] = field(default_factory=dict)  #: by number; the others keep theirs
     numbers: Sequence[NewNumber] | Keep = Keep.IT
     tries: int | Keep = Keep.IT
     stop: str | Keep = Keep.IT
@@ -129,9 +129,9 @@ def _renumbered(contact: Contact, change: Change) -> Contact:
         spare = list(contact.numbers)
         numbers = [_named(new, contact, spare) for new in change.numbers]
         numbers = [*numbers, *(closed_number(number, REPLACED) for number in spare)]
-    if isinstance(change.zone, str):
-        numbers = [replace(number, zones=change.zone) for number in numbers]
-    return replace(contact, numbers=tuple(replace(number, position=at) for at, number in enumerate(numbers)))
+    placed = enumerate(numbers)
+    numbers = [replace(n, position=at, zones=change.zones.get(n.number, n.zones)) for at, n in placed]
+    return replace(contact, numbers=tuple(numbers))
 
 
 def _named(new: NewNumber, contact: Contact, spare: list[Number]) -> Number:

@@ -60,7 +60,7 @@ async def result(store: Store, clock: Clock, engine_zone: str, contact_id: int, 
     contact = await when_idle(store, clock, contact_id)
     campaign = await campaign_of(store, contact)
     rules = await rules_of(store, campaign, engine_zone)
-    zone = (await _bases(store, campaign))[contact.base_id]["timezone"]
+    zone = await base_zone(store, campaign, contact)
     if zone and not found.next_number_own_zones:
         found = replace(found, next_number_zones=zone)
     now = clock.now()
@@ -327,6 +327,11 @@ async def _bases(store: Store, campaign: Campaign) -> Mapping[int, Mapping[str, 
 async def base_name(store: Store, contact: Contact) -> str:
     """The base that the contact is in."""
     return str((await _bases(store, await campaign_of(store, contact)))[contact.base_id]["base"])
+
+
+async def base_zone(store: Store, campaign: Campaign, contact: Contact) -> str:
+    """The zone of the base that the contact is in; empty: the base has none."""
+    return str((await _bases(store, campaign))[contact.base_id]["timezone"])
 
 
 def shown(at: int) -> str:

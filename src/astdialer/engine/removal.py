@@ -9,6 +9,7 @@ from astdialer.domain.campaign import ACTIVE, Campaign
 from astdialer.domain.errors import Conflict
 from astdialer.engine.campaigns import SOMEBODY
 from astdialer.ports import Clock, Store
+from astdialer.ports.removal import REMOVE
 
 logger = logging.getLogger(__name__)
 
@@ -33,3 +34,14 @@ async def remove_contacts(
     removed = await store.remove_contacts(campaign.id, contact_ids, clock.now())
     logger.info("contacts.removed", extra={"campaign": campaign.name, "contacts": len(removed), "by": done_by})
     return removed
+
+
+async def remove_contact(
+    store: Store, clock: Clock, campaign: Campaign, contact_id: int, *, done_by: str = SOMEBODY
+) -> None:
+    """One contact of the campaign with all that is known of it; one in a call is called no more and goes with its
+    end."""
+    if await remove_contacts(store, clock, campaign, [contact_id], done_by=done_by):
+        return
+    if not await store.end_after_call(contact_id, REMOVE):  # the call has ended between the two
+        await remove_contacts(store, clock, campaign, [contact_id], done_by=done_by)

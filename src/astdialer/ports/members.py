@@ -58,8 +58,8 @@ class MemberStore(Protocol):
         whose id becomes the contact's; all of them or none. Their ids."""
 
     async def add_to_upload(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
-        """Add contacts that may repeat each other's numbers; their ids. Raises Conflict when the upload was discarded
-        meanwhile."""
+        """Add contacts that may repeat each other's numbers, in the base's zone as RequestStore.add_to_base does; their
+        ids. Raises Conflict when the upload was discarded meanwhile."""
 
     async def end_unreachable(self, contacts: Mapping[int, NewContact], now: int) -> None:
         """End those, by their ids, who have expired, or have no number that can be dialed."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
+
+#: ContactStore.end_after_call for this reason removes the contact, as remove_contacts does, when its call is over.
+REMOVE: Final = "remove"
 
 
 class RemovalStore(Protocol):

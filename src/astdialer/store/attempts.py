@@ -9,13 +9,15 @@ from typing import Any
 
 from astdialer.domain.attempt import Attempt
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.contact import REMOVED, Contact, ContactState
 from astdialer.domain.retry import ended
 from astdialer.domain.selection import NumberFacts
 from astdialer.ports import CampaignCounts, Claim, Claimed, ClaimRequest, Closing, Converted, Learned, Recording
+from astdialer.ports.removal import REMOVE
 from astdialer.store.claim import barred_until, claim, facts_of, with_numbers
 from astdialer.store.contact_write import save_contacts
 from astdialer.store.database import Database, Writing
+from astdialer.store.removal import take_away
 from astdialer.store.rows import attempt_of, attempt_row
 
 
@@ -157,7 +159,11 @@ async def _close(tx: Writing, closings: Sequence[Closing]) -> None:
     await tx.execute_many("count_agent", [row for closing in new if (row := _agent_row(closing))])
     await tx.execute_many("insert_cdr", [dataclasses.asdict(closing.cdr) for closing in new])
     for closing in new:
-        await save_contacts(tx, [_left(closing, still_open[closing.attempt.id])], closing.now)
+        called_off = still_open[closing.attempt.id]
+        left = _left(closing, REMOVED if called_off == REMOVE else called_off)
+        await save_contacts(tx, [left], closing.now)
+        if called_off == REMOVE:
+            await take_away(tx, left.campaign_id, [left], closing.now)
     await tx.execute_many("called_off", [{"id": closing.contact.id} for closing in new])
     await tx.execute_many("queue_recording", [_ending(c) | {"date": c.recording.date} for c in new if c.recording])
 

@@ -12,7 +12,7 @@ from astdialer.domain.errors import Conflict
 from astdialer.ports import AttemptSearch, BaseUpload, ForeignObject, MemberSearch
 from astdialer.store.claim import with_numbers
 from astdialer.store.database import Database, Writing
-from astdialer.store.requests import add_to_base, end_at_once, foreign_row, has_expired, has_no_number
+from astdialer.store.requests import add_to_base, end_at_once, foreign_row, has_expired, has_no_number, in_zone
 from astdialer.store.uploads import insert_contacts
 
 
@@ -63,7 +63,7 @@ class Members:
         async def add(tx: Writing) -> Sequence[int]:
             if not await tx.execute("touch_upload", {"id": upload.id, "now": now}):
                 raise Conflict(f"the upload into {upload.base!r} was discarded by somebody else")
-            return await insert_contacts(tx, upload, contacts)
+            return await insert_contacts(tx, upload, [in_zone(contact, upload.timezone) for contact in contacts])
 
         ids: Sequence[int] = await self._db.write(add)
         return ids

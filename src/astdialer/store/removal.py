@@ -45,12 +45,8 @@ class Removal:
             rows = [dict(row) for row in await tx.fetch("removable_contacts", wanted)]
             found = await with_numbers(tx, rows)
             await _end(tx, [contact for contact in found if contact.state is not ContactState.DONE], now)
-            for base_id in {contact.base_id for contact in found}:
-                of_base = [contact.id for contact in found if contact.base_id == base_id]
-                await _hide(tx, campaign_id, base_id, of_base, now)
-            ids = [contact.id for contact in found]
-            await _erase(tx, ids)
-            return ids
+            await take_away(tx, campaign_id, found, now)
+            return [contact.id for contact in found]
 
         removed: list[int] = await self._db.write(remove)
         return removed
@@ -96,6 +92,14 @@ _ERASE = (
 
 async def _end(tx: Writing, contacts: Sequence[Contact], now: int) -> None:
     await save_contacts(tx, [ended(contact, REMOVED, EndCause.MANAGER_REQUEST) for contact in contacts], now)
+
+
+async def take_away(tx: Writing, campaign_id: int, contacts: Sequence[Contact], now: int) -> None:
+    """Contacts of the campaign that are done."""
+    for base_id in {contact.base_id for contact in contacts}:
+        of_base = [contact.id for contact in contacts if contact.base_id == base_id]
+        await _hide(tx, campaign_id, base_id, of_base, now)
+    await _erase(tx, [contact.id for contact in contacts])
 
 
 async def _hide(tx: Writing, campaign_id: int, base_id: int, ids: Sequence[int], now: int) -> None:

@@ -151,7 +151,7 @@ async def add_to_base(
     there = [dict(found) for found in await tx.fetch("contacts_of_numbers", row)]
     new = await _new(tx, upload, contacts, {each["main_number"] for each in there if each["is_published"]})
     await _take_from_files(tx, there, [contacts[at] for at in new])
-    ids = await insert_contacts(tx, upload, [_in_zone(contacts[at], upload.timezone) for at in new])
+    ids = await insert_contacts(tx, upload, [in_zone(contacts[at], upload.timezone) for at in new])
     for contact_id, at in zip(ids, new, strict=True):
         await end_at_once(tx, contact_id, contacts[at], now)
     placed = dict(zip(new, ids, strict=True))
@@ -182,8 +182,9 @@ async def _new(tx: Writing, upload: BaseUpload, contacts: Sequence[NewContact], 
     return new
 
 
-def _in_zone(contact: NewContact, zone: str) -> NewContact:
-    """The zone of a base takes the place of those that were derived from numbers' digits."""
+def in_zone(contact: NewContact, zone: str) -> NewContact:
+    """The contact in a base of this zone, if it has one: it takes the place of those that were derived from numbers'
+    digits."""
     if not zone:
         return contact
     numbers = (number if number.own_zones else replace(number, zones=zone) for number in contact.numbers)

@@ -158,9 +158,14 @@ def test_nothing_that_is_not_named_is_changed() -> None:
 
 
 def test_plain_values_are_set() -> None:
-    left = changed(idle(), Change(priority=3, expires_at=None, agent="1001", bucket="vip", tries=2, zone="UTC"), NOW)
+    left = changed(idle(), Change(priority=3, expires_at=None, agent="1001", bucket="vip", tries=2), NOW)
     assert (left.priority, left.expires_at, left.agentphone, left.bucket, left.tries) == (3, None, "1001", "vip", 2)
-    assert {n.zones for n in left.numbers} == {"UTC"}
+
+
+def test_zones_of_numbers_are_set_by_number() -> None:
+    before = idle()
+    left = changed(before, Change(zones={before.numbers[1].number: "UTC", "+34999": "Asia/Tokyo"}), NOW)
+    assert [n.zones for n in left.numbers] == [before.numbers[0].zones, "UTC"]
 
 
 def test_params_are_added_and_an_empty_one_is_taken_away() -> None:
@@ -223,10 +228,11 @@ def test_numbers_are_replaced_and_known_ones_keep_their_counts() -> None:
     assert left.numbers[0].next_at == LATER, "not before the contact is due"
 
 
-def test_the_same_number_may_stand_twice() -> None:
-    before = idle(1)
-    left = changed(before, Change(numbers=[new(before.numbers[0]), new(before.numbers[0])]), NOW)
-    assert [n.is_open for n in left.numbers] == [True, True]
+def test_what_is_no_number_may_stand_twice() -> None:
+    reception = new("Reception", end_reason=INVALID)
+    before = changed(idle(1), Change(numbers=[reception, reception]), NOW)
+    left = changed(before, Change(numbers=[reception, reception]), NOW)
+    assert [n.number for n in left.numbers] == ["Reception"] * 2 + [before.numbers[2].number]
 
 
 def test_a_number_is_opened_by_naming_it_unless_it_is_blacklisted() -> None:

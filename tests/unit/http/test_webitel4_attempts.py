@@ -277,6 +277,38 @@ async def test_what_nobody_reported_on_is_told_as_the_call_ended(
     assert row["result"] == result
 
 
+async def test_a_member_in_a_call_is_removed_with_its_end(api: Hands, queue: Campaign) -> None:
+    made = await member(api, queue)
+    claim = await dial(api, queue)
+    url = f"/call_center/queues/{queue.id}/members/{made['id']}"
+    assert (await api.ask("DELETE", url)).status_code == 200
+    await api.ask("PATCH", url, json={"stop_cause": "cancel"})
+    assert (await shown(api, queue, made))["reserved"] is True
+    await hang_up(api, claim, campaign=queue.name, agent="", how=Disposition.BUSY, caller_id="")
+    for gone in (url, f"/v1/contacts/{made['id']}"):
+        assert (await api.ask("GET", gone)).status_code == 404
+    assert await api.store.documents("webitel4", "member", [made["id"]]) == {}
+    (row,) = (await api.ask("GET", "/call_center/queues/attempts/history")).json()["items"]
+    assert (row["id"], row["variables"]) == (claim.attempt.id, {})
+
+
+async def test_a_member_whose_call_ends_while_it_is_removed_goes_too(
+    api: Hands, queue: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await member(api, queue)
+    claim = await dial(api, queue)
+    end_after_call = api.store.end_after_call
+
+    async def too_late(contact_id: int, reason: str) -> bool:
+        await hang_up(api, claim, campaign=queue.name, agent="", how=Disposition.BUSY, caller_id="")
+        return await end_after_call(contact_id, reason)
+
+    monkeypatch.setattr(api.store, "end_after_call", too_late)
+    url = f"/call_center/queues/{queue.id}/members/{made['id']}"
+    assert (await api.ask("DELETE", url)).status_code == 200
+    assert (await api.ask("GET", url)).status_code == 404
+
+
 async def test_a_member_in_a_call_can_only_be_cancelled(api: Hands, queue: Campaign) -> None:
     made = await member(api, queue)
     await dial(api, queue)

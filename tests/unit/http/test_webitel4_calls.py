@@ -15,6 +15,7 @@ from http_hands import Hands, hands
 from astdialer.domain.access import Role
 from astdialer.domain.agent import AgentProfile
 from astdialer.domain.campaign import CampaignState
+from astdialer.domain.trunk import Trunk
 from astdialer.http.webitel4.ids import agent_number
 from astdialer.ports import Order
 
@@ -214,6 +215,44 @@ async def test_a_tenant_sees_the_agents_of_its_queues(api: Hands) -> None:
     assert (await api.ask("GET", "/call_center/agents/1001", tenant="b")).status_code == 404
 
 
+async def two_tenants(api: Hands) -> None:
+    """Each on an Asterisk of its own, with a queue of the same name."""
+    await api.store.save_trunk(Trunk(name="north", dial="PJSIP/{number}@x", server="north"))
+    await api.campaign("ours", tenant="a")
+    await api.campaign("theirs", tenant="b", trunk="north")
+
+
+async def test_a_tenant_sees_no_agent_of_another_asterisk(api: Hands) -> None:
+    await two_tenants(api)
+    await api.view(agents=[row("PJSIP/1001"), row("PJSIP/1002", server="north")])
+    listed = (await api.ask("GET", "/call_center/agents", tenant="b")).json()["items"]
+    assert [each["id"] for each in listed] == ["1002"]
+    assert (await api.ask("GET", "/call_center/agents/1001", tenant="b")).status_code == 404
+
+
+async def test_a_tenant_pauses_the_agent_on_its_own_asterisk_alone(api: Hands) -> None:
+    await two_tenants(api)
+    agents = [row("PJSIP/1001"), row("PJSIP/1001", server="north")]
+    async with engine(api, {"agent_pause": "{}"}, *agents) as taken:
+        path, body = "/call_center/agents/1001/status", {"status": "pause"}
+        assert (await api.ask("PATCH", path, json=body, tenant="b")).status_code == 200
+        assert [order.body["server"] for order in taken] == ["north"]
+        await api.ask("PATCH", path, json=body)
+    assert [order.body["server"] for order in taken] == ["north", "default", "north"]
+
+
+async def test_a_call_rings_the_agent_on_the_campaigns_asterisk(api: Hands) -> None:
+    await two_tenants(api)
+    await api.store.save_trunk(Trunk(name="south", dial="PJSIP/{number}@x", server="south"))
+    await api.campaign("far", tenant="a", trunk="south", queue="far")
+    async with engine(api, MADE, row("PJSIP/1001"), row("PJSIP/1001", server="north")) as taken:
+        await api.ask("POST", "/calls", json=wish())
+        await api.ask("POST", "/calls", json=wish(), tenant="b")
+        refused = await api.ask("POST", "/calls", json=wish(params={"variables": {"campaign": "far"}}), tenant="a")
+    assert [order.body["campaign"] for order in taken] == ["ours", "theirs"]
+    assert (refused.status_code, "south" in refused.json()["detail"]) == (404, True)
+
+
 def test_an_agents_id_is_its_extension_or_a_number_that_no_extension_is() -> None:
     assert agent_number("PJSIP/1001") == agent_number("1001") == agent_number("Local/1001@from-queue/n") == 1001
     assert agent_number("PJSIP/agent1") == agent_number("agent1")
@@ -235,7 +274,8 @@ async def test_an_agents_status_is_a_pause(api: Hands, body: dict[str, Any], pau
     async with engine(api, {"agent_pause": "{}"}) as taken:
         answer = await api.ask("PATCH", "/call_center/agents/1001/status", json=body)
     assert (answer.status_code, answer.json()) == (200, {"status": "OK"})
-    assert [order.body for order in taken] == [{"agent": "PJSIP/1001", "paused": paused, "reason": reason}]
+    order = {"agent": "PJSIP/1001", "server": "default", "paused": paused, "reason": reason}
+    assert [each.body for each in taken] == [order]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Webitel v4: members of queues, one by one and in bulk, shown, changed, cancelled, removed."""
 
+import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -15,8 +16,10 @@ from astdialer.domain.contact import INVALID, Contact, ContactState, NewContact,
 from astdialer.domain.errors import Unavailable
 from astdialer.domain.retry import succeeded
 from astdialer.engine.members import BATCH
+from astdialer.http.webitel4 import incoming
 from astdialer.http.webitel4.incoming import our_priority
-from astdialer.http.webitel4.shapes import Bulk
+from astdialer.http.webitel4.routes import LARGEST
+from astdialer.http.webitel4.shapes import MOST_COMMUNICATIONS, Bulk
 from astdialer.ports import BaseUpload
 
 REQUESTS = {each["id"]: each for each in json.loads((Path(__file__).parents[2] / "requests.json").read_text())}
@@ -149,6 +152,18 @@ async def test_a_number_of_another_member_may_come_again(api: Hands, queue: Camp
     assert len(ids) == 3
 
 
+async def test_a_number_that_a_member_has_twice_is_called_as_one(api: Hands, queue: Campaign) -> None:
+    again = one("07700 900001", PERSON, "+447700900002", "Reception", "Reception")
+    made = await add(api, queue, again)
+    texts = ["07700 900001", "+447700900002", "Reception", "Reception"]
+    assert [each["destination"] for each in made["communications"]] == texts
+    assert [n.number for n in (await contact(api, made)).numbers if n.is_open] == [PERSON, "+447700900002"]
+    changed = await api.ask("PATCH", path(queue, made), json={"communications": again["communications"]})
+    assert changed.json()["communications"] == made["communications"]
+    begun = await api.ask("PATCH", path(queue, made), json={"stop_cause": ""})
+    assert [each["stop_at"] == "0" for each in begun.json()["communications"]] == [True, True, False, False]
+
+
 def test_priorities_keep_their_order_and_stay_within_ours() -> None:
     theirs = [-(2**31), -499_999, -1, 0, 1, 100, 499_999, 2**31 - 1]
     ours = [our_priority(each) for each in theirs]
@@ -218,6 +233,19 @@ async def test_a_file_name_becomes_the_bases(api: Hands, queue: Campaign) -> Non
     assert sorted(row["base"] for row in await api.store.bases(queue.id)) == ["May-list.csv", "members"]
 
 
+@pytest.mark.parametrize("count", [2, BATCH + 1])
+async def test_a_base_has_its_zone_however_many_come_and_a_member_its_own(
+    api: Hands, queue: Campaign, count: int
+) -> None:
+    upload = await api.store.open_upload(queue.id, "may.csv", file_name="f", timezone="Asia/Tokyo", now=NOW)
+    await api.store.publish_uploads([upload], NOW)
+    items = [one(timezone={"name": "Europe/Kyiv"}), *[one()] * (count - 1)]
+    body = {"items": items, "file_name": "may.csv"}
+    ids = (await api.ask("POST", f"/call_center/queues/{queue.id}/members/bulk", json=body)).json()["ids"]
+    found = [await api.store.load_contact(int(each)) for each in (ids[0], ids[1], ids[-1])]
+    assert [each.numbers[0].zones for each in found] == ["Europe/Kyiv", "Asia/Tokyo", "Asia/Tokyo"]
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
@@ -267,6 +295,45 @@ async def test_what_can_t_be_is_refused_with_its_place_and_nothing_is_changed(
     assert told["id"] == (code or told["id"])
     assert await api.store.bases(queue.id) == []
     assert (await api.ask("GET", "/call_center/buckets")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/call_center/queues/1/members"),
+        ("PATCH", "/call_center/queues/1/members/1"),
+        ("PATCH", "/call_center/attempts/00000000-0000-4000-8000-000000000000"),
+        ("PATCH", "/call_center/agents/1001/status"),
+        ("POST", "/call_center/buckets"),
+        ("POST", "/api/calls"),
+    ],
+)
+async def test_one_object_is_no_large_body(api: Hands, queue: Campaign, method: str, path: str) -> None:
+    answer = await api.ask(method, path, json={"name": " " * LARGEST}, headers={"idempotency-key": "k"})
+    assert (answer.status_code, answer.json()["id"]) == (413, "app.too_large")
+
+
+async def test_the_largest_member_is_not_too_large(api: Hands, queue: Campaign) -> None:
+    body = one(
+        *(f"+4477009{n:05}" for n in range(MOST_COMMUNICATIONS)), variables={f"v{n}": "é" * 450 for n in range(58)}
+    )
+    for each in body["communications"]:
+        each |= {"description": "é" * 500, "display": "é" * 50, "dtmf": "é" * 50}
+    url, escaped = f"/call_center/queues/{queue.id}/members", json.dumps(body)
+    answer = await api.ask("POST", url, content=escaped, headers={"content-type": "application/json"})
+    assert len(answer.json()["communications"]) == MOST_COMMUNICATIONS
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
+@pytest.mark.parametrize("key", ["variables", "priority", "expire_at", "timezone", "communications"])
+async def test_what_is_no_finite_number_is_refused(api: Hands, queue: Campaign, key: str, number: str) -> None:
+    values = {"variables": {"a": 0.5}, "timezone": {"id": 0.5}, "communications": [{"priority": 0.5}]}
+    text = json.dumps(one() | {key: values.get(key, 0.5)}).replace("0.5", number)
+    url, json_type = f"/call_center/queues/{queue.id}/members", {"content-type": "application/json"}
+    for where, body in (("", text), ("/bulk", f'{{"items": [{text}]}}')):
+        answer = await api.ask("POST", url + where, content=body, headers=json_type)
+        assert (answer.status_code, answer.json()["code"]) == (400, 400), where
+    assert (await api.ask("GET", url)).json()["items"] == []
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '{"items": []}', '{"items": {}}', "null", "\x00"])
@@ -381,6 +448,44 @@ async def test_other_communications_take_the_place_of_those_before(api: Hands, q
     assert [n.number for n in (await contact(api, made)).numbers][:2] == ["+447700900003", PERSON]
 
 
+async def zones(api: Hands, member: dict[str, Any]) -> list[str]:
+    return [number.zones for number in (await contact(api, member)).numbers]
+
+
+async def test_a_number_that_is_added_is_called_by_the_members_zone(api: Hands, queue: Campaign) -> None:
+    made = await add(api, queue, one("+447911123451", timezone={"name": "Asia/Tokyo"}))
+    change = {"communications": one("+447911123451", "+447911123452")["communications"]}
+    changed = (await api.ask("PATCH", path(queue, made), json=change)).json()
+    assert changed["timezone"]["name"] == "Asia/Tokyo"
+    assert await zones(api, made) == ["Asia/Tokyo"] * 2
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"id": 0, "name": ""}])
+async def test_without_the_members_zone_its_numbers_have_those_of_their_digits(
+    api: Hands, queue: Campaign, nothing: dict[str, Any] | None
+) -> None:
+    made = await add(api, queue, one("+447911123451", "+34612345678", "Reception", timezone={"name": "Asia/Tokyo"}))
+    plain = await add(api, queue, one("+447911123451", "+34612345678", "Reception"))
+    assert (await api.ask("PATCH", path(queue, made), json={"timezone": nothing})).json()["timezone"] is None
+    assert await zones(api, made) == await zones(api, plain)
+    assert "Asia/Tokyo" not in await zones(api, made)
+
+
+async def test_a_number_that_is_added_is_called_by_the_zone_of_the_members_base(api: Hands, queue: Campaign) -> None:
+    upload = await api.store.open_upload(queue.id, "b", file_name="f", timezone="Asia/Tokyo", now=NOW)
+    number = NewNumber(number="+447911123451", as_uploaded="7911123451", type="M", zones="Asia/Tokyo")
+    new = NewContact(numbers=(number,), params={}, priority=5, agentphone="", line=1)
+    made = {"id": str((await api.store.add_to_upload(upload, [new], NOW))[0])}
+    await api.store.publish_uploads([upload], NOW)
+    change = {"communications": one("+447911123451", "+447911123452")["communications"]}
+    await api.ask("PATCH", path(queue, made), json=change)
+    assert await zones(api, made) == ["Asia/Tokyo"] * 2
+    await api.ask("PATCH", path(queue, made), json={"timezone": {"name": "Europe/Kyiv"}})
+    assert await zones(api, made) == ["Europe/Kyiv"] * 2
+    await api.ask("PATCH", path(queue, made), json={"timezone": None})
+    assert await zones(api, made) == ["Asia/Tokyo"] * 2
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -397,11 +502,12 @@ async def test_a_change_that_can_t_be_changes_nothing(api: Hands, queue: Campaig
     assert (await api.ask("GET", path(queue, made))).json() == made
 
 
-async def test_a_removed_member_is_not_called_and_not_shown(api: Hands, queue: Campaign) -> None:
+async def test_a_removed_member_is_not_called_and_nothing_is_known_of_it(api: Hands, queue: Campaign) -> None:
     made, other = await add(api, queue, one()), await add(api, queue, one("+447700900002"))
     assert (await api.ask("DELETE", path(queue, made))).json()["id"] == made["id"]
-    assert (await contact(api, made)).end_reason == "removed"
-    assert (await api.ask("GET", path(queue, made))).status_code == 404
+    for elsewhere in (path(queue, made), f"/v1/contacts/{made['id']}"):
+        assert (await api.ask("GET", elsewhere)).status_code == 404, elsewhere
+    assert await api.store.documents("webitel4", "member", [made["id"]]) == {}
     assert (await api.ask("DELETE", path(queue, made))).status_code == 404
     listed = (await api.ask("GET", f"/call_center/queues/{queue.id}/members")).json()["items"]
     assert [each["id"] for each in listed] == [other["id"]]
@@ -515,6 +621,24 @@ async def test_thousands_are_loaded_at_once_and_none_of_it_in_the_thread_of_the_
         ("m8", 8, "expired"),
     ]
     assert (await api.store.counts(queue.id)).ready == len(items) - 2
+
+
+async def test_a_bucket_that_is_made_while_members_are_read_is_theirs(
+    api: Hands, queue: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, read = asyncio.get_running_loop(), incoming.new_contacts
+
+    def reading(*arguments: Any, **more: Any) -> Any:
+        made = api.ask("POST", "/call_center/buckets", json={"name": "vip"})
+        assert asyncio.run_coroutine_threadsafe(made, loop).result(20).json()["id"] == "1"
+        return read(*arguments, **more)
+
+    monkeypatch.setattr(incoming, "new_contacts", reading)
+    made = await add(api, queue, one(bucket={"id": "1"}))
+    assert made["bucket"] == {"id": "1", "name": "vip"}
+    assert (await contact(api, made)).bucket == "vip"
+    listed = (await api.ask("GET", "/call_center/buckets")).json()["items"]
+    assert [(each["id"], each["name"]) for each in listed] == [("1", "vip")]
 
 
 async def test_of_many_none_is_loaded_if_the_store_fails_on_the_way(

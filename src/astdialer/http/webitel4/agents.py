@@ -12,11 +12,13 @@ from astdialer.domain.access import Access, Forbidden, Permission
 from astdialer.domain.agent import OUR_PAUSE, AgentProfile, AgentStatus, is_agent
 from astdialer.domain.errors import InvalidSetting, NotFound, Unavailable
 from astdialer.engine import orders
+from astdialer.engine.visible import sight
 from astdialer.http.services import Services
 from astdialer.http.webitel4.ids import agent_number, extension
+from astdialer.http.webitel4.routes import SmallRoute
 from astdialer.http.webitel4.shapes import Body, Found, Ids, Line, Pages, PathId, Reader, Search, Word, Worker
 
-router = APIRouter(prefix="/call_center/agents", tags=["webitel v4"])
+router = APIRouter(prefix="/call_center/agents", tags=["webitel v4"], route_class=SmallRoute)
 
 ONLINE, OFFLINE, PAUSE = "online", "offline", "pause"
 #: What an agent's line does, by its status 0 to 9.
@@ -42,8 +44,9 @@ class StatusBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One agent, in all of its queues; ``rows`` are those of the live view."""
+    """One agent, in all of its queues on one Asterisk; ``rows`` are those of the live view."""
 
+    server: str
     interface: str
     rows: Sequence[Mapping[str, Any]]
     profile: AgentProfile | None
@@ -58,9 +61,10 @@ class Agent:
         """Asterisk's."""
         return [row["queue"] for row in self.rows]
 
-    def is_meant(self, text: str) -> bool:
-        """By its id, extension, interface or name."""
-        return text == str(self.id) or is_agent(text, self.interface, self.rows[0]["name"])
+    @property
+    def calls_itself(self) -> tuple[str, ...]:
+        """Its id, extension, interface and name."""
+        return str(self.id), extension(self.interface), self.interface, self.rows[0]["name"]
 
     def shown(self) -> dict[str, Any]:
         """As Webitel shows it."""
@@ -101,27 +105,25 @@ async def agents_of(found: Services, access: Access) -> list[Agent]:
     """The agents of the queues of the token's campaigns; all, for a token of no tenant. Raises Unavailable."""
     rows = (await found.live.view())["agents"]
     if access.tenant:
-        queues = {campaign.settings.queue for campaign in await found.campaigns(access)}
-        rows = [row for row in rows if row["queue"] in queues]
+        seen = await sight(found.store, await found.campaigns(access))
+        rows = [row for row in rows if seen.has(row)]
     profiles = await found.store.agents()
     by_phone: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         by_phone.setdefault((row["server"], row["agent"]), []).append(row)
-    return [
-        Agent(interface, of_agent, _profile(profiles, of_agent[0])) for (_, interface), of_agent in by_phone.items()
-    ]
+    return [Agent(*phone, of_agent, _profile(profiles, of_agent[0])) for phone, of_agent in by_phone.items()]
 
 
 def _profile(profiles: Sequence[AgentProfile], row: Mapping[str, Any]) -> AgentProfile | None:
     return next((each for each in profiles if is_agent(each.agent, row["agent"], row["name"])), None)
 
 
-async def agent_of(found: Services, access: Access, text: str) -> Agent:
-    """Raises NotFound, and Unavailable when no engine runs."""
-    for agent in await agents_of(found, access):
-        if agent.is_meant(text):
-            return agent
-    raise NotFound("agent", text, "an id of GET /call_center/agents, or an extension: it has to be in a queue")
+async def meant_by(found: Services, access: Access, text: str) -> list[Agent]:
+    """The agent, on each Asterisk where it is. Raises NotFound, and Unavailable when no engine runs."""
+    agents = [agent for agent in await agents_of(found, access) if text in agent.calls_itself]
+    if not agents:
+        raise NotFound("agent", text, "an id of GET /call_center/agents, or an extension: it has to be in a queue")
+    return [agent for agent in agents if agent.interface == agents[0].interface]
 
 
 async def extensions(found: Services, access: Access, ids: Sequence[str]) -> Mapping[str, str]:
@@ -130,8 +132,8 @@ async def extensions(found: Services, access: Access, ids: Sequence[str]) -> Map
         known = await agents_of(found, access) if ids else []
     except Unavailable:
         known = []
-    meant = {each: next((agent.interface for agent in known if agent.is_meant(each)), each) for each in ids}
-    return {each: extension(interface) for each, interface in meant.items()}
+    meant = {name: agent.interface for agent in reversed(known) for name in agent.calls_itself}
+    return {each: extension(meant.get(each, each)) for each in ids}
 
 
 @router.get("")
@@ -159,7 +161,7 @@ async def list_agents(
 @router.get("/{agent_id}")
 async def show_agent(found: Found, access: Reader, agent_id: PathId) -> dict[str, Any]:
     """One agent, by its id or extension."""
-    return (await agent_of(found, access, agent_id)).shown()
+    return (await meant_by(found, access, agent_id))[0].shown()
 
 
 @router.patch("/{agent_id}/status")
@@ -167,11 +169,17 @@ async def set_status(found: Found, access: Worker, agent_id: PathId, body: Statu
     """Let the agent pause, or take calls again. Offline is a pause with that reason: it stays in its queues."""
     if body.status not in (ONLINE, OFFLINE, PAUSE):
         raise InvalidSetting("status", body.status, f"{ONLINE}, {OFFLINE} or {PAUSE}")
-    agent = await agent_of(found, access, agent_id)
-    require_own(access, agent.interface)
+    agents = await meant_by(found, access, agent_id)
+    require_own(access, agents[0].interface)
     reason = {ONLINE: "", OFFLINE: OFFLINE}.get(body.status, body.payload[:80] or PAUSE)
     if reason.startswith(OUR_PAUSE):
         raise InvalidSetting("payload", reason, f"a reason that does not begin with {OUR_PAUSE!r}")
-    order = {"agent": agent.interface, "paused": body.status != ONLINE, "reason": reason}
-    await orders.ask(found.store, found.clock, "agent_pause", order)
+    for agent in agents:
+        order = {
+            "agent": agent.interface,
+            "server": agent.server,
+            "paused": body.status != ONLINE,
+            "reason": reason,
+        }
+        await orders.ask(found.store, found.clock, "agent_pause", order)
     return {"status": "OK"}

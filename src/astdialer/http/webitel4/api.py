@@ -42,7 +42,7 @@ def dialect() -> Dialect:
     router = APIRouter()
     for base in BASES:
         # attempts before queues and members: their paths are more particular
-        for part in (attempts, buckets, members, queues, agents, calls):
-            router.include_router(part.router, prefix=base, include_in_schema=not base)
+        for part in (*(one.router for one in (attempts, buckets, members, queues, agents, calls)), members.many):
+            router.include_router(part, prefix=base, include_in_schema=not base)
     prefixes = tuple(base + path for base in BASES for path in PATHS)
     return Dialect(name="webitel4", prefixes=prefixes, router=router, find=find, tell=tell)

@@ -20,13 +20,14 @@ from astdialer.http.webitel4.agents import extensions, require_own
 from astdialer.http.webitel4.ids import whole
 from astdialer.http.webitel4.members import member_of
 from astdialer.http.webitel4.outgoing import attempt_view, member_attempt_view
+from astdialer.http.webitel4.routes import SmallRoute
 from astdialer.http.webitel4.shapes import DIALECT, AttemptResult, Found, Ids, Pages, Paging, PathId, Reader, Worker
 from astdialer.ports import AttemptSearch, ForeignObject, MemberSearch
 
 KIND = "attempt"
 _NAMED = re.compile(r'\s*"?([^"<]*?)"?\s*<([^<>]*)>\s*')
 
-router = APIRouter(prefix="/call_center", tags=["webitel v4"])
+router = APIRouter(prefix="/call_center", tags=["webitel v4"], route_class=SmallRoute)
 
 MemberIds = Annotated[list[str] | None, Query(alias="member_id", max_length=1)]
 QueueIds = Annotated[list[str] | None, Query(alias="queue_id", max_length=1000)]

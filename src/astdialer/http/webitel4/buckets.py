@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
-from astdialer.domain.names import check_name
-from astdialer.http.idempotency import IdempotentRoute
+from astdialer.domain.names import NAME, check_name
 from astdialer.http.services import Services
 from astdialer.http.webitel4.queues import queue_of
+from astdialer.http.webitel4.routes import SmallIdempotentRoute
 from astdialer.http.webitel4.shapes import (
     DIALECT,
     Body,
@@ -36,9 +36,8 @@ from astdialer.http.webitel4.shapes import (
 from astdialer.ports import ForeignObject
 
 KIND, ATTACHED = "bucket", "queue-bucket"
-MOST = 10_000
 
-router = APIRouter(prefix="/call_center", tags=["webitel v4"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/call_center", tags=["webitel v4"], route_class=SmallIdempotentRoute)
 
 
 class BucketBody(Body):
@@ -87,11 +86,20 @@ async def buckets_of(found: Services, tenant: str) -> Buckets:
     return Buckets(tenant, {each.id.removeprefix(f"{tenant}/"): each for each in stored})
 
 
-async def make(found: Services, known: Buckets, ids: Collection[str]) -> None:
-    """Make buckets with their ids for names, so that members can be loaded before anybody sets buckets up."""
-    names = {each.name for each in known.by_id.values()}
-    new = [_new(found, known.tenant, each, name=each) for each in ids if each not in names]
-    await found.store.save_documents(new)
+async def make(found: Services, turn: asyncio.Lock, tenant: str, ids: Collection[str]) -> Buckets:
+    """The tenant's buckets with these ids. Those that nobody made are made, with their ids for names, so that members
+    can be loaded before anybody sets buckets up. Raises InvalidSetting, and makes none, for what can be no name."""
+    async with turn:
+        known = await buckets_of(found, tenant)
+        names = {each.name for each in known.by_id.values()}
+        unmade = [each for each in ids if each not in known.by_id and each not in names]
+        for each in unmade:
+            if not NAME.fullmatch(each):
+                raise InvalidSetting("bucket.id", each, "the id of a bucket: see GET /call_center/buckets")
+        new = {each: _new(found, tenant, each, name=each) for each in unmade}
+        if new:
+            await found.store.save_documents(list(new.values()))
+    return Buckets(tenant, {**known.by_id, **new})
 
 
 def _new(found: Services, tenant: str, bucket_id: str, *, name: str, description: str = "") -> ForeignObject:
@@ -112,13 +120,16 @@ def _stored_id(tenant: str, bucket_id: str) -> str:
     return f"{tenant}/{bucket_id}" if tenant else bucket_id
 
 
-def turn(request: Request) -> asyncio.Lock:
+async def _turn(request: Request) -> asyncio.Lock:
     """Whoever gives ids out takes turns."""
     state = request.app.state
     if not hasattr(state, "webitel4_turn"):
         state.webitel4_turn = asyncio.Lock()
     lock: asyncio.Lock = state.webitel4_turn
     return lock
+
+
+Turn = Annotated[asyncio.Lock, Depends(_turn)]
 
 
 def _checked(name: str, key: str = "name") -> str:
@@ -141,10 +152,10 @@ async def list_buckets(found: Found, access: Reader, pages: Pages, ids: Ids = No
 
 
 @router.post("/buckets")
-async def create_bucket(found: Found, access: Keeper, request: Request, body: BucketBody) -> dict[str, str]:
+async def create_bucket(found: Found, access: Keeper, turn: Turn, body: BucketBody) -> dict[str, str]:
     """Make a bucket."""
     name = _checked(body.name)
-    async with turn(request):
+    async with turn:
         known = await buckets_of(found, access.tenant)
         if any(each.name == name for each in known.by_id.values()):
             raise Conflict(f"bucket {name!r} is there already")

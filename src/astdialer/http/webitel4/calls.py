@@ -12,16 +12,17 @@ from astdialer.domain.campaign import ACTIVE, Campaign
 from astdialer.domain.errors import InvalidNumber, InvalidSetting, NotFound
 from astdialer.domain.params import check_params
 from astdialer.engine import orders
-from astdialer.http.idempotency import IdempotentRoute
+from astdialer.engine.visible import Sight, sight
 from astdialer.http.services import Services
-from astdialer.http.webitel4.agents import Agent, agent_of, require_own
+from astdialer.http.webitel4.agents import Agent, meant_by, require_own
 from astdialer.http.webitel4.attempts import attempt_of
 from astdialer.http.webitel4.ids import extension
 from astdialer.http.webitel4.outgoing import agent_view
+from astdialer.http.webitel4.routes import SmallIdempotentRoute
 from astdialer.http.webitel4.shapes import Body, Flag, Found, Key, Number, Pages, PathId, Reader, Variables, Worker
 from astdialer.ports import AttemptSearch
 
-router = APIRouter(prefix="/calls", tags=["webitel v4"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/calls", tags=["webitel v4"], route_class=SmallIdempotentRoute)
 
 #: The variable that may name the campaign of a call.
 CAMPAIGN = "campaign"
@@ -60,9 +61,12 @@ async def create_call(found: Found, access: Worker, body: CallBody, queue_id: Qu
     text = body.caller.extension or body.caller.id
     if not text:
         raise InvalidSetting("from.extension", "", "the extension of the agent who calls")
-    agent = await agent_of(found, access, text)
-    require_own(access, agent.interface)
-    campaign = _campaign(await found.campaigns(access), agent, named)
+    agents = await meant_by(found, access, text)
+    require_own(access, agents[0].interface)
+    campaigns = await found.campaigns(access)
+    seen = await sight(found.store, campaigns)
+    campaign = _campaign(campaigns, seen, agents, named)
+    agent = _on(seen.campaigns[campaign.name], agents)
     order = {
         "campaign": campaign.name,
         "agent": agent.interface,
@@ -89,7 +93,15 @@ def _check_variables(variables: Mapping[str, str]) -> None:
         raise InvalidSetting("params.variables", error.value, error.expected) from None
 
 
-def _campaign(campaigns: Sequence[Campaign], agent: Agent, named: str) -> Campaign:
+def _on(server: str, agents: Sequence[Agent]) -> Agent:
+    """The agent on the campaign's Asterisk: on another one its telephone may be somebody else's. Raises NotFound."""
+    for agent in agents:
+        if agent.server == server:
+            return agent
+    raise NotFound("agent", agents[0].interface, f"it has to be in a queue of {server}, where the campaign is")
+
+
+def _campaign(campaigns: Sequence[Campaign], seen: Sight, agents: Sequence[Agent], named: str) -> Campaign:
     """The one that is named by id or name; else one that has the agent's queue, an active one first; else the only one
     that there is. Raises NotFound and InvalidSetting."""
     if named:
@@ -97,12 +109,13 @@ def _campaign(campaigns: Sequence[Campaign], agent: Agent, named: str) -> Campai
             if named in (str(campaign.id), campaign.name):
                 return campaign
         raise NotFound("queue", named)
-    own = [campaign for campaign in campaigns if campaign.settings.queue in agent.queues]
+    queues = {(agent.server, queue) for agent in agents for queue in agent.queues}
+    own = [campaign for campaign in campaigns if (seen.campaigns[campaign.name], campaign.settings.queue) in queues]
     if own:
         return min(own, key=lambda campaign: (campaign.state not in ACTIVE, campaign.id))
     if len(campaigns) == 1:
         return campaigns[0]
-    expected = f"the campaign whose call it is: no campaign has a queue of agent {agent.interface}"
+    expected = f"the campaign whose call it is: no campaign has a queue of agent {agents[0].interface}"
     raise InvalidSetting("queue_id", "", expected)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from astdialer.domain.calendar import zone_of
@@ -31,41 +31,34 @@ MIDDLE = 500_000
 NAME_PARAM = "name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """What buckets and agents are called here, by Webitel's ids; and the ids of buckets that nobody made."""
-
-    buckets: Mapping[str, str]
-    agents: Mapping[str, str]
-    unmade: Sequence[str] = ()
-
-
 def our_priority(theirs: int) -> int:
     """1 to 999,999, smaller first; what lies beyond is the first or the last."""
     return min(max(MIDDLE - theirs, 1), MAX_PRIORITY)
 
 
 def new_contacts(
-    read: ReadNumber, members: Sequence[Member], places: Places, *, many: bool
+    read: ReadNumber, members: Sequence[Member], agents: Mapping[str, str], *, many: bool
 ) -> list[tuple[NewContact, dict[str, Any]]]:
-    """Each contact, and what is kept beside it. Takes a moment for thousands. Raises InvalidSetting."""
-    return [new_contact(read, member, places, f"items.{at}." if many else "") for at, member in enumerate(members)]
+    """Each contact, and what is kept beside it; ``agents``: extensions by Webitel's ids. A contact's bucket is still
+    Webitel's id: which bucket that is may change meanwhile. Takes a moment for thousands. Raises InvalidSetting."""
+    return [new_contact(read, member, agents, f"items.{at}." if many else "") for at, member in enumerate(members)]
 
 
-def new_contact(read: ReadNumber, member: Member, places: Places, where: str) -> tuple[NewContact, dict[str, Any]]:
-    """The contact, and what is kept beside it. ``where`` is put before names of fields. Raises InvalidSetting."""
+def new_contact(
+    read: ReadNumber, member: Member, agents: Mapping[str, str], where: str
+) -> tuple[NewContact, dict[str, Any]]:
+    """As new_contacts, of one. ``where`` is put before names of fields. Raises InvalidSetting."""
     zone = _zone(member.timezone, where)
-    found = _sorted(member.communications, where)
-    numbers = [_number(read, each, zone) for each in found]
+    found, numbers = _numbers(read, member.communications, zone, where)
     params, added = _params(member.variables, member.name, found)
     _checked(params, where)
     contact = NewContact(
         numbers=tuple(numbers),
         params=params,
         priority=our_priority(member.priority),
-        agentphone=places.agents.get(id_of(member.agent), ""),
+        agentphone=agents.get(id_of(member.agent), ""),
         line=0,
-        bucket=places.buckets.get(id_of(member.bucket), ""),
+        bucket=id_of(member.bucket),
         not_before=member.min_offering_at,
         expires_at=member.expire_at,
         repeatable=True,
@@ -94,6 +87,21 @@ def _sorted(communications: Sequence[Communication], where: str) -> list[Communi
     return sorted(communications, key=lambda each: -each.priority)
 
 
+def _numbers(
+    read: ReadNumber, communications: Sequence[Communication], zone: str, where: str
+) -> tuple[list[Communication], list[NewNumber]]:
+    """Communications and the number of each. A telephone number that comes again is left out: the same telephone would
+    ring again at once."""
+    found: list[Communication] = []
+    numbers: list[NewNumber] = []
+    for each in _sorted(communications, where):
+        number = _number(read, each, zone)
+        if number.end_reason == INVALID or number.number not in {known.number for known in numbers}:
+            found.append(each)
+            numbers.append(number)
+    return found, numbers
+
+
 def _number(read: ReadNumber, one: Communication, zone: str) -> NewNumber:
     text, kind = one.destination.strip(), id_of(one.type)
     try:
@@ -101,8 +109,14 @@ def _number(read: ReadNumber, one: Communication, zone: str) -> NewNumber:
     except InvalidNumber:
         number = NewNumber(number=text, as_uploaded=text, type=kind, end_reason=INVALID)
     reason = number.end_reason or (STOPPED if one.stop_at else "")
-    zones = zone or number.zones
-    return replace(number, priority=one.priority, description=one.description, zones=zones, end_reason=reason)
+    return replace(
+        number,
+        priority=one.priority,
+        description=one.description,
+        zones=zone or number.zones,
+        own_zones=bool(zone),
+        end_reason=reason,
+    )
 
 
 def number_of(read: ReadNumber, destination: str) -> str:
@@ -171,14 +185,22 @@ def base_name(file_name: str) -> str:
 
 
 def change_of(
-    read: ReadNumber, body: MemberPatch, places: Places, known: Mapping[str, Any], contact: Contact
+    read: ReadNumber,
+    body: MemberPatch,
+    agents: Mapping[str, str],
+    known: Mapping[str, Any],
+    contact: Contact,
+    *,
+    base_zone: str,
 ) -> tuple[Change, dict[str, Any]]:
-    """What is changed of the contact, and what is kept beside it then. Raises InvalidSetting."""
+    """What is changed of the contact, and what is kept beside it then; its bucket and ``agents`` as in new_contacts.
+    ``base_zone``: that of its base, if it has one. Raises InvalidSetting."""
     kept, given = dict(known), body.has
-    zone = _zone(body.timezone, "") if given("timezone") else ""
-    found = _sorted(body.communications, "") if given("communications") else []
-    numbers = [_number(read, each, zone) for each in found]
-    if found:
+    own = _named_zone(known)
+    zone = _zone(body.timezone, "") if given("timezone") else own
+    numbers: Sequence[NewNumber] | Keep = Keep.IT
+    if given("communications"):
+        found, numbers = _numbers(read, body.communications, zone or base_zone, "")
         kept["communications"] = _documents(found, numbers)
     for key in ("name", "priority"):
         if given(key):
@@ -191,14 +213,27 @@ def change_of(
         priority=our_priority(body.priority) if given("priority") else Keep.IT,
         expires_at=body.expire_at if given("expire_at") else Keep.IT,
         next_at=body.min_offering_at or Keep.IT,
-        agent=places.agents.get(id_of(body.agent), "") if given("agent") else Keep.IT,
-        bucket=places.buckets.get(id_of(body.bucket), "") if given("bucket") else Keep.IT,
-        zone=zone or Keep.IT,
-        numbers=numbers if found else Keep.IT,
+        agent=agents.get(id_of(body.agent), "") if given("agent") else Keep.IT,
+        bucket=id_of(body.bucket) if given("bucket") else Keep.IT,
+        zones=_zones(read, contact, zone, base_zone) if given("timezone") and (zone or own) else {},
+        numbers=numbers,
         tries=body.attempts if given("attempts") else Keep.IT,
         stop=Keep.IT if body.stop_cause is None else body.stop_cause,
     )
     return change, kept
+
+
+def _named_zone(known: Mapping[str, Any]) -> str:
+    """The zone that was named for the member, by what is kept of it."""
+    kept = known.get("timezone") or {}
+    return str(kept.get("name") or kept.get("id") or "")
+
+
+def _zones(read: ReadNumber, contact: Contact, zone: str, base_zone: str) -> dict[str, str]:
+    """By number: the zone that is named now; when none is any more, what a new member would have."""
+    if zone or base_zone:
+        return {number.number: zone or base_zone for number in contact.numbers}
+    return {n.number: _number(read, Communication(destination=n.number), "").zones for n in contact.numbers}
 
 
 def _changed_params(body: MemberPatch, kept: dict[str, Any], contact: Contact) -> dict[str, str]:

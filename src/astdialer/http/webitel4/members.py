@@ -13,22 +13,22 @@ from pydantic import ValidationError
 
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
-from astdialer.domain.contact import REMOVED, Contact, ContactState
-from astdialer.domain.errors import InvalidSetting, NotFound
-from astdialer.domain.names import NAME
+from astdialer.domain.contact import Contact, NewContact
+from astdialer.domain.errors import NotFound
 from astdialer.domain.processing import Change
 from astdialer.engine import processing
-from astdialer.engine.contacts import check_agent, end_anyhow
+from astdialer.engine.contacts import base_zone, check_agent
 from astdialer.engine.members import add
+from astdialer.engine.removal import remove_contact
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.webitel4 import incoming
 from astdialer.http.webitel4.agents import extensions
-from astdialer.http.webitel4.buckets import buckets_of, make
+from astdialer.http.webitel4.buckets import Buckets, Turn, buckets_of, make
 from astdialer.http.webitel4.ids import whole
-from astdialer.http.webitel4.incoming import Places
 from astdialer.http.webitel4.outgoing import member_view
 from astdialer.http.webitel4.queues import queue_of
+from astdialer.http.webitel4.routes import SmallIdempotentRoute
 from astdialer.http.webitel4.shapes import (
     DIALECT,
     Bulk,
@@ -48,7 +48,10 @@ from astdialer.ports import ForeignObject, MemberSearch
 BASE = "members"
 KIND = "member"
 
-router = APIRouter(prefix="/call_center/queues/{queue_id}/members", tags=["webitel v4"], route_class=IdempotentRoute)
+router = APIRouter(
+    prefix="/call_center/queues/{queue_id}/members", tags=["webitel v4"], route_class=SmallIdempotentRoute
+)
+many = APIRouter(prefix=router.prefix, tags=["webitel v4"], route_class=IdempotentRoute)
 
 
 async def member_of(found: Services, access: Access, queue_id: str, member_id: str) -> tuple[Contact, Campaign]:
@@ -76,31 +79,49 @@ async def view(found: Services, campaign: Campaign, contact: Contact) -> dict[st
 
 
 async def _add(
-    found: Services, access: Access, campaign: Campaign, members: Sequence[Member], base: str = ""
+    found: Services,
+    access: Access,
+    campaign: Campaign,
+    members: Sequence[Member],
+    *,
+    turn: asyncio.Lock,
+    base: str = "",
 ) -> Sequence[int]:
     """All of them, or none; without ``base`` it is one alone. Raises InvalidSetting."""
-    places = await _places(found, access, campaign, members)
-    # In another thread: reading thousands of numbers takes seconds, and calls go on in this one.
-    new = await asyncio.to_thread(incoming.new_contacts, found.read_number, members, places, many=bool(base))
-    await make(found, await buckets_of(found, campaign.tenant), places.unmade)
-    now = found.clock.now()
-    documents = [(contact, _document(campaign, "", body, now)) for contact, body in new]
+    # In other threads: reading thousands of numbers takes seconds, and calls go on in this one.
+    agent_ids, bucket_ids = await asyncio.to_thread(_ids, members)
+    agents = await _agents(found, access, agent_ids)
+    new = await asyncio.to_thread(incoming.new_contacts, found.read_number, members, agents, many=bool(base))
+    buckets = await make(found, turn, campaign.tenant, bucket_ids)
+    documents = await asyncio.to_thread(_placed, campaign, new, buckets, found.clock.now())
     return await add(found.store, found.clock, campaign, base or BASE, documents)
 
 
-async def _places(found: Services, access: Access, campaign: Campaign, members: Sequence[Member]) -> Places:
-    """What the buckets and agents of members are called here."""
-    buckets = await buckets_of(found, campaign.tenant)
-    bucket_ids = list(dict.fromkeys(filter(None, (id_of(member.bucket) for member in members))))
-    agent_ids = list(dict.fromkeys(filter(None, (id_of(member.agent) for member in members))))
-    agents = await extensions(found, access, agent_ids)
+def _ids(members: Sequence[Member]) -> tuple[list[str], list[str]]:
+    """Those of the members' agents, and of their buckets; each once."""
+    agents, buckets = (id_of(each.agent) for each in members), (id_of(each.bucket) for each in members)
+    return list(dict.fromkeys(filter(None, agents))), list(dict.fromkeys(filter(None, buckets)))
+
+
+async def _agents(found: Services, access: Access, ids: Sequence[str]) -> Mapping[str, str]:
+    """What agents are called here, by Webitel's ids. Raises InvalidSetting."""
+    agents = await extensions(found, access, ids)
     for name in agents.values():
         check_agent(name)
-    unmade = [each for each in bucket_ids if each not in buckets.by_id]
-    for each in unmade:
-        if not NAME.fullmatch(each):
-            raise InvalidSetting("bucket.id", each, "the id of a bucket: see GET /call_center/buckets")
-    return Places(buckets={each: buckets.name(each) for each in bucket_ids}, agents=agents, unmade=unmade)
+    return agents
+
+
+def _placed(
+    campaign: Campaign, new: Sequence[tuple[NewContact, Mapping[str, Any]]], buckets: Buckets, now: int
+) -> list[tuple[NewContact, ForeignObject]]:
+    """In their buckets, each with its document."""
+    return [
+        (
+            replace(contact, bucket=buckets.name(contact.bucket)) if contact.bucket else contact,
+            _document(campaign, "", body, now),
+        )
+        for contact, body in new
+    ]
 
 
 def _document(
@@ -119,10 +140,10 @@ def _document(
 
 
 @router.post("")
-async def create_member(found: Found, access: Keeper, queue_id: PathId, body: Member) -> dict[str, Any]:
+async def create_member(found: Found, access: Keeper, turn: Turn, queue_id: PathId, body: Member) -> dict[str, Any]:
     """Add one member."""
     campaign = await queue_of(found, access, queue_id)
-    (contact_id,) = await _add(found, access, campaign, [body])
+    (contact_id,) = await _add(found, access, campaign, [body], turn=turn)
     (contact,) = await found.store.members(MemberSearch(campaign_id=campaign.id, ids=[contact_id]), 1)
     return await view(found, campaign, contact)
 
@@ -132,13 +153,15 @@ _BULK = {"type": "object", "required": ["items"], "properties": {"items": _ITEMS
 _BULK_BODY = {"requestBody": {"content": {"application/json": {"schema": _BULK}}, "required": True}}
 
 
-@router.post("/bulk", openapi_extra=_BULK_BODY)
-async def create_members(found: Found, access: Keeper, queue_id: PathId, request: Request) -> dict[str, list[str]]:
+@many.post("/bulk", openapi_extra=_BULK_BODY)
+async def create_members(
+    found: Found, access: Keeper, turn: Turn, queue_id: PathId, request: Request
+) -> dict[str, list[str]]:
     """Add many members, all or none. A name of a file becomes the base's."""
     campaign = await queue_of(found, access, queue_id)
     body = await asyncio.to_thread(_bulk, await request.body())
     base = incoming.base_name(body.file_name) or BASE
-    ids = await _add(found, access, campaign, body.items, base)
+    ids = await _add(found, access, campaign, body.items, turn=turn, base=base)
     return {"ids": [str(contact_id) for contact_id in ids]}
 
 
@@ -189,15 +212,19 @@ async def show_member(found: Found, access: Reader, queue_id: PathId, member_id:
 
 @router.patch("/{member_id}")
 async def change_member(
-    found: Found, access: Keeper, queue_id: PathId, member_id: PathId, body: MemberPatch
+    found: Found, access: Keeper, *, turn: Turn, queue_id: PathId, member_id: PathId, body: MemberPatch
 ) -> dict[str, Any]:
     """Change what is given. ``stop_cause`` ends the member; an empty one lets it begin anew."""
     contact, campaign = await member_of(found, access, queue_id, member_id)
     document = (await found.store.documents(DIALECT, KIND, [member_id])).get(member_id)
     known = dict(document.body) if document else {}
-    places = await _places(found, access, campaign, [body])
-    change, kept = incoming.change_of(found.read_number, body, places, known, contact)
-    await make(found, await buckets_of(found, campaign.tenant), places.unmade)
+    agent_ids, bucket_ids = _ids([body])
+    agents = await _agents(found, access, agent_ids)
+    of_base = await base_zone(found.store, campaign, contact)
+    change, kept = incoming.change_of(found.read_number, body, agents, known, contact, base_zone=of_base)
+    buckets = await make(found, turn, campaign.tenant, bucket_ids)
+    if bucket_ids:
+        change = replace(change, bucket=buckets.name(bucket_ids[0]))
     changed = contact if change == Change() else await processing.change(found.store, found.clock, contact.id, change)
     if kept != known:
         created_at = document.created_at if document else 0
@@ -208,11 +235,8 @@ async def change_member(
 
 @router.delete("/{member_id}")
 async def delete_member(found: Found, access: Keeper, queue_id: PathId, member_id: PathId) -> dict[str, Any]:
-    """Remove a member: it is not called any more, and not shown. One in a call goes with the call's end."""
+    """Remove a member with all that is known of it. One in a call goes with the call's end."""
     contact, campaign = await member_of(found, access, queue_id, member_id)
     shown = await view(found, campaign, contact)
-    if contact.state is ContactState.DONE:
-        await found.store.change_contact(contact.id, lambda c: replace(c, end_reason=REMOVED), found.clock.now())
-    else:
-        await end_anyhow(found.store, found.clock, contact.id, REMOVED)
+    await remove_contact(found.store, found.clock, campaign, contact.id, done_by=access.name)
     return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -73,6 +74,8 @@ def _scalar(value: Any) -> Any:
         return str(value).lower()
     if value is None:
         return ""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("expected text, or a number that can be written down")
     return str(value) if isinstance(value, int | float) else value
 
 

@@ -13,7 +13,9 @@ WHERE n.number = :number AND (:campaign_id IS NULL OR c.campaign_id = :campaign_
 ORDER BY c.id
 
 -- name: end_after_call
-UPDATE contacts SET ends_after_call = :reason WHERE id = :id AND state = 'in_call'
+-- Who is to be removed then (ports.removal.REMOVE) stays so.
+UPDATE contacts SET ends_after_call = CASE ends_after_call WHEN 'remove' THEN 'remove' ELSE :reason END
+WHERE id = :id AND state = 'in_call'
 
 -- name: standing_upload
 SELECT u.id, u.campaign_id, k.name AS campaign, u.base_id, b.name AS base, b.timezone
