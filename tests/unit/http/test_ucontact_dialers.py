@@ -300,6 +300,16 @@ async def test_a_contact_is_meant_by_its_id_whatever_number_it_is_to_have(api: H
     assert (contact.tries, contact.agentphone) == (2, "1001")
 
 
+async def test_of_several_contacts_with_a_number_the_one_of_the_id_is_put_back(api: Hands) -> None:
+    for date in ("2025-10-10 15:00:00", "2025-10-12 15:00:00"):
+        await result(api, SCHEDULE, schedule(calldate=date, alternatives=""))
+    first, second = await tasks_of(api)
+    fields = spool(contact=first.id, dialerbase="tasks", alternatives="")
+    assert await result(api, RESPOOL, fields) == "1"
+    assert (await api.store.load_contact(first.id)).priority == 5
+    assert await api.store.load_contact(second.id) == second
+
+
 async def test_an_id_of_another_campaign_means_nobody_here(api: Hands) -> None:
     other = await api.store.campaign("nombreCampana<-")
     (stranger,) = await load(api, other, 8)

@@ -118,7 +118,6 @@ async def _respool(found: Services, access: Access, campaign: Campaign, spool: F
     main = number_of(found, "destination", spool.raw("destination"))
     contact = await _meant(found, campaign, spool)
     known = contacts.main_number(contact) if contact else main.number
-    base = await contacts.base_name(found.store, contact) if contact else spool.line("dialerbase")
     if contact:
         await check_own_contact(found, access, contact.id)
         await contacts.when_idle(found.store, found.clock, contact.id)
@@ -129,7 +128,8 @@ async def _respool(found: Services, access: Access, campaign: Campaign, spool: F
     return contacts.Respool(
         campaign=campaign.name,
         number=known,
-        base=base,
+        contact_id=contact.id if contact else 0,
+        base=spool.line("dialerbase"),
         new_number=main if known != main.number else None,
         alternatives=alternatives_of(found, spool.raw("alternatives")) if "alternatives" in spool else None,
         params=params_of(spool.raw("data")) if "data" in spool else None,
