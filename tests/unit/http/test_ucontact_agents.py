@@ -197,6 +197,18 @@ async def test_a_tenant_sees_neither_the_campaigns_nor_the_agents_of_another(api
     )
     assert order is not None
     assert (answer.text, order.body["agent"]) == ("g", "PJSIP/7")
+    answer, order = await ordered(api, "Agents/HangupPhone", {"phone": "7"}, {"hung_up": 1}, tenant="a")
+    assert order is not None
+    assert order.body == {"agent": "PJSIP/7", "server": "default"}, "on another Asterisk it may be another tenant's"
+
+
+async def test_the_agent_of_a_call_is_one_of_the_campaigns_asterisk(api: Hands) -> None:
+    await api.view(agents=[agent_row("SIP/1001", server="other"), agent_row()])
+    assert (await called(api))["agent"] == ANA
+    await api.campaign("theirs", tenant="a", queue="care")
+    await api.view(agents=[agent_row(queue="care", server="other")])
+    fields = CALL | {"outqueue": "theirs"}
+    assert "no agent '1001 Ana'" in await why_zero(api, "Agents/AgentCall", fields, tenant="a")
 
 
 # --- tags ------------------------------------------------------------------------------------------------------------

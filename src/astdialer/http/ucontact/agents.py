@@ -59,9 +59,10 @@ async def _call(request: Request, access: Access, fields: Fields, params: Mappin
     number = number_of(found, "destination", fields.raw("destination"))
     data = dict(params or {}) | _caller_id(fields.line("callerid"))
     check_params(data)
+    texts = fields.line("phone"), fields.line("agent")
     body = {
         "campaign": campaign.name,
-        "agent": await telephone_of(found, access, fields.line("phone"), fields.line("agent")),
+        "agent": (await telephone_of(found, access, *texts, campaign=campaign.name))["agent"],
         "number": number.number,
         "zones": number.zones,
         "data": data,
@@ -95,12 +96,12 @@ async def hangup_phone(request: Request, access: Caller) -> Response:
     found, fields = services(request), await fields_of(request)
     phone = fields.line("phone")
     try:
-        interface = await telephone_of(found, access, phone, fields.line("agent"))
+        meant = await telephone_of(found, access, phone, fields.line("agent"))
     except NotFound:
         if "/" not in phone or access.tenant:  # a telephone that is in no queue is meant by its interface only
             raise
-        interface = check_own(access, phone)
-    ended = await orders.ask(found.store, found.clock, "agent_hangup", {"agent": interface})
+        meant = {"agent": check_own(access, phone)}
+    ended = await orders.ask(found.store, found.clock, "agent_hangup", meant)
     return plain("1" if ended.get("hung_up") else "0")
 
 

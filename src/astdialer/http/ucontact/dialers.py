@@ -27,6 +27,7 @@ from astdialer.http.ucontact.values import (
     number_of,
     numbers_of,
     params_of,
+    telephone_of,
     whole_number,
 )
 
@@ -47,6 +48,9 @@ async def dialer_task(request: Request, access: Keeper) -> Response:
     agent = await agentphone_of(found, access, call.line("agent", "agentphone"))
     # Without an agent nobody can make the call by hand: then it is the dialer's, and the next one.
     by_hand = not automatic and not bulk and bool(agent)
+    if by_hand and not call.line("calldate"):
+        campaign = await campaign_of(found, access, call.line("campaign"))
+        agent = (await telephone_of(found, access, agent, campaign=campaign.name))["agent"]
     wish = await _wish(found, access, call, agent, automatic=not by_hand and not bulk, bulk=bulk and not automatic)
     await tasks.add(found.store, found.clock, wish)
     return done()
