@@ -88,6 +88,15 @@ async def test_a_call_rings_the_agent_and_then_the_number(api: Hands) -> None:
     }
 
 
+async def test_a_context_of_a_tenants_or_an_agents_token_is_passed_over(api: Hands) -> None:
+    await api.campaign("theirs", tenant="a")
+    for fields, who in (({}, {"role": Role.AGENT}), ({"outqueue": "theirs"}, {"tenant": "a"})):
+        wanted = CALL | {"context": "from-agents", **fields}
+        answer, order = await ordered(api, "Agents/AgentCall", wanted, {"guid": "g"}, **who)
+        assert order is not None, answer.headers
+        assert order.body["usual_context"] == ""
+
+
 @pytest.mark.parametrize(
     ("fields", "agent"),
     [

@@ -66,10 +66,16 @@ async def _call(request: Request, access: Access, fields: Fields, params: Mappin
         "number": number.number,
         "zones": number.zones,
         "data": data,
-        "usual_context": fields.line("context"),
+        "usual_context": _context(access, fields),
     }
     made = await orders.ask(found.store, found.clock, "agent_call", body)
     return plain(str(made["guid"]))
+
+
+def _context(access: Access, fields: Fields) -> str:
+    """The dialplan context that the call may leave by: it leads past the campaign's trunk, so that tenants' and agents'
+    tokens have none. Theirs is passed over, not refused: uContact's pages send one with every call."""
+    return fields.line("context") if access.may(Permission.AGENTS) and not access.tenant else ""
 
 
 def _compact(value: Any) -> str:
