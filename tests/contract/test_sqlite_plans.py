@@ -201,6 +201,17 @@ PLANS = {
     "erase_uncalled_contacts": [BY_ID, "attempts_of_contact (contact_id=?)"],
     "erase_uncalled_numbers": ["numbers_of_contact (contact_id=?)", "attempts_of_contact (contact_id=?)"],
     "erase_documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
+    "erase_call_tags": ["attempts_of_contact (contact_id=?)"],
+    "tag_call": ["PRIMARY KEY (id=?)"],
+    "call_record_page": ["cdrs_by_date (calldate>? AND calldate<?)", "a USING PRIMARY KEY (id=?)"],
+    "call_record_page_of_number": [
+        "cdrs_by_number (dst=? AND calldate>? AND calldate<?)",
+        "a USING PRIMARY KEY (id=?)",
+    ],
+    "call_record_page_of_campaign": [
+        "cdrs_by_campaign (campaign=? AND calldate>? AND calldate<?)",
+        "a USING PRIMARY KEY (id=?)",
+    ],
     # HTTP and webhooks
     "token_by_hash": ["(hash=?)"],
     "good_token_named": ["tokens_by_name (name=?)"],
@@ -236,8 +247,11 @@ ALLOWED_SCANS = {
     "forget_happenings": ["events"],
     "due_webhooks": ["w"],
 }
-#: What is sorted is no more than what was asked for, or one row for each pool.
+#: What is sorted is no more than what was asked for, one row for each pool, or the offsets of a zone.
 SORTS = {
+    "call_record_page",
+    "call_record_page_of_number",
+    "call_record_page_of_campaign",
     "contacts_found",
     "numbers_of",
     "contacts_with_number",

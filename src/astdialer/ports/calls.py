@@ -21,5 +21,8 @@ class CallStore(Protocol):
     async def live_attempts(self, tenant: str | None, campaign: str | None = None) -> Sequence[Mapping[str, Any]]:
         """Attempts that are not over, the oldest first, with ``campaign``, ``tenant``, ``base``."""
 
+    async def tag_call(self, guid: str, tag: str) -> None:
+        """Say what a call was, live or over; the contact's own tag stays as it is."""
+
     async def delivery(self, delivery_id: str) -> Delivery:
         """One message to a webhook. Raises NotFound."""

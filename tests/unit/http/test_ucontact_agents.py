@@ -30,6 +30,7 @@ from astdialer.domain.access import Role
 from astdialer.ports import Order
 
 BO = "Local/1002@from-queue/n"
+HOUR = 3_600_000
 CALL = {"outqueue": "demo->", "destination": phone(1), "agent": "Ana", "phone": "1001", "tech": "SIP"}
 
 
@@ -230,6 +231,22 @@ async def test_a_call_is_tagged_by_its_guid_or_by_the_number_that_was_called(api
     assert (await contact_of(api, 1)).tag == "Sale|Cash <b>"
     assert await result(api, "Agents/TagRecord", {"phone": phone(1), "guid": "", "data": "Other"}) == ""
     assert (await contact_of(api, 1)).tag == "Other"
+
+
+async def test_each_call_of_a_contact_has_its_own_tag(api: Hands) -> None:
+    demo = await api.store.campaign("demo")
+    first = await talk(api, demo, 1)
+    assert await result(api, "Agents/TagRecord", {"guid": first, "data": "first"}) == ""
+    api.clock.at += HOUR
+    spool = {"callspool": {"campaign": "demo", "destination": phone(1)}}
+    assert await result(api, "Dialers/Respool", spool) == "1"
+    second = await close(api, demo, await claim(api, demo))
+    assert await result(api, "Agents/TagRecord", {"phone": phone(1), "data": "second"}) == ""
+    assert (await contact_of(api, 1)).tag == "second"
+    shown = {row["guid"]: row["note"] for row in (await post(api, "Cdr/getrecords")).json()}
+    assert shown == {first: "first", second: "second"}
+    (found,) = (await post(api, "Cdr/getrecords", {"filter": {"data": "first"}})).json()
+    assert found["guid"] == first
 
 
 async def test_nothing_is_tagged_where_nothing_is_named(api: Hands) -> None:

@@ -43,5 +43,8 @@ JOIN contacts c ON c.id = a.contact_id JOIN bases b ON b.id = c.base_id
 WHERE a.state <> 'closed' AND (:tenant IS NULL OR k.tenant = :tenant) AND (:campaign IS NULL OR k.name = :campaign)
 ORDER BY a.created_at, a.id
 
+-- name: tag_call
+UPDATE attempts SET tag = :tag WHERE id = :guid
+
 -- name: delivery
 SELECT * FROM deliveries WHERE id = :id
