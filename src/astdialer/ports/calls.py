@@ -13,7 +13,8 @@ class CallStore(Protocol):
 
     async def attempt(self, guid: str) -> Mapping[str, Any]:
         """An attempt with ``campaign``, ``tenant``, ``base``, and of its recording ``recording_state`` (pending, done,
-        none, failed, or None), ``recording_date``, ``recording_s``, ``recording_error``. Raises NotFound."""
+        none, failed, or None), ``recording_date``, ``recording_s``, ``recording_error``, and ``recording_trim_s``, what
+        is cut off its beginning. Raises NotFound."""
 
     async def cdr(self, guid: str) -> Mapping[str, Any] | None:
         """The record of an attempt; None while it is not over."""

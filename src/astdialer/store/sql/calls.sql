@@ -31,7 +31,8 @@ SELECT * FROM cdrs WHERE guid = :guid
 
 -- name: attempt_by_guid
 SELECT a.*, k.name AS campaign, k.tenant, b.name AS base, r.state AS recording_state, r.date AS recording_date,
-  r.duration_s AS recording_s, r.error AS recording_error
+  r.duration_s AS recording_s, r.error AS recording_error,
+  CAST(coalesce(k.settings ->> '$.record_trim_s', '0') AS INTEGER) AS recording_trim_s
 FROM attempts a JOIN campaigns k ON k.id = a.campaign_id JOIN contacts c ON c.id = a.contact_id
 JOIN bases b ON b.id = c.base_id LEFT JOIN recordings r ON r.attempt_id = a.id
 WHERE a.id = :guid
