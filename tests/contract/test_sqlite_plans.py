@@ -203,6 +203,8 @@ PLANS = {
     "erase_documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
     "erase_call_tags": ["attempts_of_contact (contact_id=?)"],
     "tag_call": ["PRIMARY KEY (id=?)"],
+    "attempt_by_guid": ["a USING PRIMARY KEY (id=?)", BY_ID],
+    "call_records": ["PRIMARY KEY (guid=?)", "PRIMARY KEY (id=?)", BY_ID, "numbers_of_contact (contact_id=?)"],
     "call_record_page": ["cdrs_by_date (calldate>? AND calldate<?)", "a USING PRIMARY KEY (id=?)"],
     "call_record_page_of_number": [
         "cdrs_by_number (dst=? AND calldate>? AND calldate<?)",
@@ -239,6 +241,7 @@ PLANS = {
 
 #: Walks along an index, or a list, that hold nothing but what is asked for.
 ALLOWED_SCANS = {
+    "call_records": ["o"],
     "open_attempts": ["a USING INDEX attempts_live"],
     "new_orders": ["orders USING INDEX orders_new"],
     "scheduled": ["d"],
@@ -252,6 +255,7 @@ SORTS = {
     "call_record_page",
     "call_record_page_of_number",
     "call_record_page_of_campaign",
+    "call_records",
     "contacts_found",
     "numbers_of",
     "contacts_with_number",
