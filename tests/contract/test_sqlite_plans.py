@@ -213,6 +213,19 @@ PLANS = {
     "erase_uncalled_contacts": [BY_ID, "attempts_of_contact (contact_id=?)"],
     "erase_uncalled_numbers": ["numbers_of_contact (contact_id=?)", "attempts_of_contact (contact_id=?)"],
     "erase_documents": ["PRIMARY KEY (dialect=? AND kind=? AND id=?)"],
+    "erase_call_tags": ["attempts_of_contact (contact_id=?)"],
+    "tag_call": ["PRIMARY KEY (id=?)"],
+    "attempt_by_guid": ["a USING PRIMARY KEY (id=?)", BY_ID],
+    "call_records": ["PRIMARY KEY (guid=?)", "PRIMARY KEY (id=?)", BY_ID, "numbers_of_contact (contact_id=?)"],
+    "call_record_page": ["cdrs_by_date (calldate>? AND calldate<?)", "a USING PRIMARY KEY (id=?)"],
+    "call_record_page_of_number": [
+        "cdrs_by_number (dst=? AND calldate>? AND calldate<?)",
+        "a USING PRIMARY KEY (id=?)",
+    ],
+    "call_record_page_of_campaign": [
+        "cdrs_by_campaign (campaign=? AND calldate>? AND calldate<?)",
+        "a USING PRIMARY KEY (id=?)",
+    ],
     # HTTP and webhooks
     "token_by_hash": ["(hash=?)"],
     "good_token_named": ["tokens_by_name (name=?)"],
@@ -244,6 +257,7 @@ PLANS = {
 
 #: Walks along an index, or a list, that hold nothing but what is asked for.
 ALLOWED_SCANS = {
+    "call_records": ["o"],
     "open_attempts": ["a USING INDEX attempts_live"],
     "new_orders": ["orders USING INDEX orders_new"],
     "scheduled": ["d"],
@@ -254,8 +268,12 @@ ALLOWED_SCANS = {
     "due_webhooks": ["w"],
     "erase_deliveries": ["w"],
 }
-#: What is sorted is no more than what was asked for, or one row for each pool.
+#: What is sorted is no more than what was asked for, one row for each pool, or the offsets of a zone.
 SORTS = {
+    "call_record_page",
+    "call_record_page_of_number",
+    "call_record_page_of_campaign",
+    "call_records",
     "contacts_found",
     "numbers_of",
     "contacts_with_number",

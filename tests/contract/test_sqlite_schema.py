@@ -178,7 +178,7 @@ async def test_a_check_lists_exactly_the_domains_words(
 @pytest.mark.parametrize(
     ("table", "kind", "others"),
     [
-        ("attempts", Attempt, {"disposition", "closed_at"}),
+        ("attempts", Attempt, {"disposition", "closed_at", "tag"}),
         ("cdrs", Cdr, set()),
         ("trunks", Trunk, set()),
         ("numbers", Number, {"contact_id"}),

@@ -87,10 +87,12 @@ async def test_each_filter(store: Store, calls: list[str], search: dict[str, Any
     assert await found(store, **search) == [calls[n] for n in which]
 
 
-async def test_by_the_contacts_tag_in_whatever_case(store: Store, calls: list[str]) -> None:
-    tagged = await store.contact_of_attempt(calls[1])
-    await store.change_contact(tagged, lambda contact: replace(contact, tag="Sale|Cash"), NOW)
+async def test_by_the_calls_tag_in_whatever_case(store: Store, calls: list[str]) -> None:
+    await store.tag_call(calls[1], "Sale|Cash")
+    await store.tag_call(calls[2], "Sale|Card")
     assert await found(store, tag="cash") == [calls[1]]
+    assert await found(store, tag="sale") == calls[1:3]
+    assert [row["tag"] for row in await store.call_records(CallSearch(), 9, 0)] == ["", "Sale|Cash", "Sale|Card", ""]
     assert await found(store, tag="%") == []
 
 

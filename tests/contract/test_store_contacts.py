@@ -1,5 +1,6 @@
 """Store contract: contacts that somebody has a word to say about."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,7 +35,7 @@ from astdialer.domain.result import terminate
 from astdialer.domain.retry import RedialRules
 from astdialer.domain.selection import Judgement, Why
 from astdialer.domain.settings import Settings
-from astdialer.ports import Claim, Store
+from astdialer.ports import Claim, Store, TaskAdded
 
 pytest_plugins = ("store_fixtures",)
 
@@ -254,7 +255,7 @@ async def test_tasks_go_before_the_list_dated_ones_first(store: Store, demo: Cam
 
 
 async def test_tasks_are_in_one_base_and_may_have_the_same_number(store: Store, demo: Campaign) -> None:
-    ids = [await store.add_task(task(demo, 1), NOW) for _ in range(3)]
+    ids = [(await store.add_task(task(demo, 1), NOW)).contact_id for _ in range(3)]
     assert len(set(ids)) == 3
     assert [contact.id for contact in await store.contacts_with(phone(1), demo.id)] == ids
     (base,) = await store.bases(demo.id)
@@ -266,7 +267,7 @@ async def test_tasks_are_in_one_base_and_may_have_the_same_number(store: Store, 
 
 async def test_a_task_takes_its_campaigns_zone_where_its_numbers_have_none(store: Store, demo: Campaign) -> None:
     numbers = (new_number(1), new_number(2, "America/Lima"))
-    contact_id = await store.add_task(task(demo, 1, numbers=numbers, zone="Europe/Madrid"), NOW)
+    contact_id, _ = await store.add_task(task(demo, 1, numbers=numbers, zone="Europe/Madrid"), NOW)
     contact = await store.load_contact(contact_id)
     assert [n.zones for n in contact.numbers] == ["Europe/Madrid", "America/Lima"]
     assert await store.zones(demo.id) == ["America/Lima;Europe/Madrid"]
@@ -321,6 +322,29 @@ async def test_scheduled_calls_are_listed_by_their_time(store: Store, demo: Camp
     assert await found() == [phone(n) for n in (2, 3, 1)]
 
 
+async def test_a_task_that_is_known_is_no_other_contact(store: Store, demo: Campaign) -> None:
+    async def ask(*numbers: int, order: str, **values: Any) -> TaskAdded:
+        def again(contact: Contact, in_tasks: bool) -> Contact | None:
+            return replace(contact, params={"order": order}) if in_tasks else None
+
+        return await store.add_task(task(demo, *numbers, **values), NOW, again)
+
+    await load(store, demo, [person(1)])
+    first, second = await asyncio.gather(ask(1, order="7"), ask(1, order="8"))
+    assert (first.is_new, second) == (True, TaskAdded(first.contact_id, is_new=False))
+    assert (await store.load_contact(first.contact_id)).params == {"order": "8"}
+    await store.change_contact(first.contact_id, terminate, NOW)
+    assert (await ask(1, order="9", rank=Rank.LIST)).contact_id == first.contact_id, "a list knows whoever is done, too"
+    third = await ask(1, order="9")
+    assert third.is_new
+    await store.change_contact(third.contact_id, lambda c: replace(c, priority=0), NOW)
+    (claim,) = await store.claim(request(demo, limit=1))
+    assert claim.contact.id == third.contact_id
+    with pytest.raises(Conflict, match=f"contact {third.contact_id} is in a call"):
+        await ask(1, order="10")
+    await check_counts(store, demo)
+
+
 # --- withdrawing -----------------------------------------------------------------------------------------------------
 
 
@@ -328,7 +352,7 @@ async def test_a_blacklisted_number_is_closed_with_everybody_who_waits_for_it(st
     other = await store.create_campaign("other", Settings(), NOW)
     await load(store, demo, [person(1), person(2, 1), person(3)])
     await load(store, other, [person(1)])
-    task_id = await store.add_task(task(demo, 1, rank=Rank.DATED, not_before=NOW + DAY), NOW)
+    task_id, _ = await store.add_task(task(demo, 1, rank=Rank.DATED, not_before=NOW + DAY), NOW)
     assert await store.withdraw([forbid(1)], NOW) == 4
     rows = await people(store)
     ended = await store.load_contact(task_id)

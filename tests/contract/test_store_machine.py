@@ -104,7 +104,7 @@ class StoreLife(RuleBasedStateMachine):
     def ask_for_a_call(self, which: int, row: list[list[int]], dated: bool) -> None:
         new = replace(self.somebody(row[0]), rank=Rank.DATED if dated else Rank.TASK)
         wish = NewTask(campaign_id=self.campaigns[which].id, contact=new, zone="UTC")
-        contact = self.run(self.store.load_contact(self.run(self.store.add_task(wish, self.now))))
+        contact = self.run(self.store.load_contact(self.run(self.store.add_task(wish, self.now)).contact_id))
         assert contact.rank is new.rank
         assert all(n.zones for n in contact.numbers)
 

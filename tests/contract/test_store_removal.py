@@ -213,6 +213,8 @@ async def test_its_cdrs_and_its_days_stay(store: Store, demo: Campaign) -> None:
 async def test_what_is_known_of_its_contacts_is_erased_bit_by_bit(store: Store, demo: Campaign) -> None:
     was_called = await called(store, demo, 1)
     await member(store, was_called)
+    ((call,),) = [(await store.contact(was_called))["attempts"]]
+    await store.tag_call(call["id"], "Sale|Ana's own words")
     await store.add_to_base(demo.id, "b", [person(n) for n in range(10, 15)], NOW)
     other = await store.create_campaign("other", Settings(), NOW)
     (theirs,) = await store.add_to_base(other.id, "b", [person(1)], NOW)
@@ -224,6 +226,7 @@ async def test_what_is_known_of_its_contacts_is_erased_bit_by_bit(store: Store, 
     assert steps == [4, 2]
     assert await store.erase_some(4, NOW) == 0
     assert (await row_of(store, was_called))["params"] == {}
+    assert (await store.attempt(call["id"]))["tag"] == ""
     assert await store.documents("webitel3", "member", [str(was_called)]) == {}
     for contact_id in range(was_called + 1, was_called + 6):
         with pytest.raises(NotFound):

@@ -13,7 +13,7 @@ from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.result import ResultRules, apply_result, due_again
 from astdialer.domain.retry import ended, exhausted, settle, succeeded
 from astdialer.domain.typification import MOST_LEVELS, Action, Outcome, Result, find, parse_outcomes
-from astdialer.engine import tasks
+from astdialer.engine import tags, tasks
 from astdialer.engine.contacts import (
     ask_engine,
     forbid,
@@ -62,6 +62,7 @@ class _Case:
     campaign: Campaign
     outcome: Outcome
     called: str  #: the number of the call
+    guid: str  #: of the call; empty: the contact was never called
     rules: ResultRules
     now: int
 
@@ -89,20 +90,28 @@ async def choose(store: Store, clock: Clock, engine_zone: str, choice: Choice) -
     campaign = await store.campaign(choice.campaign)
     outcome = _outcome(campaign, choice)
     _check(choice, outcome, clock.now())
-    contact, called = await _call(store, campaign, choice)
+    contact, called, guid = await _call(store, campaign, choice)
     contact = await when_idle(store, clock, contact.id)
     rules = await rules_of(store, campaign, engine_zone)
-    case = _Case(choice=choice, campaign=campaign, outcome=outcome, called=called, rules=rules, now=clock.now())
+    now = clock.now()
+    case = _Case(choice=choice, campaign=campaign, outcome=outcome, called=called, guid=guid, rules=rules, now=now)
     said = {"contact": contact.id, "outcome": case.text, "agent": choice.agent, "comment": choice.comment}
     logger.info("contact.outcome", extra=said)
     if outcome.action is Action.BLACKLIST:
         await forbid(store, clock, await _entries(store, case))
+    chosen = await _done(store, clock, contact, case)
+    if case.guid:
+        await store.tag_call(case.guid, case.tag)
+    return chosen
+
+
+async def _done(store: Store, clock: Clock, contact: Contact, case: _Case) -> Chosen:
     if contact.state is ContactState.IN_CALL:
         return await _during_call(store, clock, contact, case)
-    if outcome.action is Action.RESCHEDULE and case.target != campaign.name:
+    if case.outcome.action is Action.RESCHEDULE and case.target != case.campaign.name:
         return await _handed_over(store, clock, contact, case)
     changed = await store.change_contact(contact.id, _change(case), case.now)
-    return Chosen(outcome=outcome, contact=changed, words=_past(case))
+    return Chosen(outcome=case.outcome, contact=changed, words=_past(case))
 
 
 def _outcome(campaign: Campaign, choice: Choice) -> Outcome:
@@ -121,24 +130,25 @@ def _check(choice: Choice, outcome: Outcome, now: int) -> None:
         tasks.check_time(choice.at, now)
 
 
-async def _call(store: Store, campaign: Campaign, choice: Choice) -> tuple[Contact, str]:
-    """The contact and the number that was called. Raises NotFound."""
+async def _call(store: Store, campaign: Campaign, choice: Choice) -> tuple[Contact, str, str]:
+    """The contact, the number that was called, and the call's guid, if there was one. Raises NotFound."""
     if choice.contact_id:
         return await _last_call_of(store, choice.contact_id)
     if not choice.guid:
-        return await _last_called(store, campaign, choice.number), choice.number
+        contact = await _last_called(store, campaign, choice.number)
+        return contact, choice.number, await tags.last_call(store, contact.id, choice.number)
     contact = await store.load_contact(await store.contact_of_attempt(choice.guid))
     if contact.campaign_id != campaign.id:
         raise NotFound("call", choice.guid, f"it is none of {campaign.name}'s")
     attempts = (await store.contact(contact.id))["attempts"]
-    return contact, next(row["number"] for row in attempts if row["id"] == choice.guid)
+    return contact, next(row["number"] for row in attempts if row["id"] == choice.guid), choice.guid
 
 
-async def _last_call_of(store: Store, contact_id: int) -> tuple[Contact, str]:
-    """The contact and the number that it was last called at, its main one if it never was."""
+async def _last_call_of(store: Store, contact_id: int) -> tuple[Contact, str, str]:
+    """The contact, and its last call's number and guid; its main number if it was never called."""
     attempts = (await store.contact(contact_id))["attempts"]
     contact = await store.load_contact(contact_id)
-    return contact, attempts[-1]["number"] if attempts else main_number(contact)
+    return (contact, attempts[-1]["number"], attempts[-1]["id"]) if attempts else (contact, main_number(contact), "")
 
 
 async def _last_called(store: Store, campaign: Campaign, number: str) -> Contact:

@@ -1,4 +1,4 @@
-"""Tagging a call: whoever looks calls up finds it by that text."""
+"""Tagging a call: whoever looks calls up finds it by that text. Its contact has the tag that was given last."""
 
 from __future__ import annotations
 
@@ -22,8 +22,17 @@ def check(tag: str) -> str:
     return text
 
 
-async def tag(store: Store, clock: Clock, contact: Contact, text: str) -> None:
-    """Tag the contact: at once, or, while it is in a call, by the engine, which writes it with the call's end."""
+async def last_call(store: Store, contact_id: int, number: str) -> str:
+    """The guid of the contact's last call to this number; empty: there was none. Raises NotFound."""
+    attempts = (await store.contact(contact_id))["attempts"]
+    return next((row["id"] for row in reversed(attempts) if row["number"] == number and row["dialed_at"]), "")
+
+
+async def tag(store: Store, clock: Clock, contact: Contact, guid: str, text: str) -> None:
+    """Tag a call, if one is named, and its contact: at once, or, while that is in a call, by the engine, which writes
+    it with the call's end."""
+    if guid:
+        await store.tag_call(guid, text)
     if contact.state is not ContactState.IN_CALL:
         try:
             await store.change_contact(contact.id, lambda found: replace(found, tag=text), clock.now())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.cause import EndCause
@@ -18,14 +17,12 @@ from astdialer.domain.retry import ended
 from astdialer.domain.typification import LONGEST_NEXT_S
 from astdialer.engine import orders
 from astdialer.engine.contacts import (
-    TASKS,
     Respool,
-    base_name,
     check_agent,
     check_allowed,
     check_priority,
     main_number,
-    respool,
+    respooled,
     shown,
 )
 from astdialer.ports import Clock, NewTask, Store
@@ -133,24 +130,23 @@ def _at_rest(campaign: Campaign) -> str:
 
 async def _kept(store: Store, clock: Clock, campaign: Campaign, wish: Wish) -> tuple[int, str]:
     """The contact of the wish, and what there is to say of it."""
-    there = await _there(store, campaign, wish)
-    if there is None:
-        return await store.add_task(_new(campaign, wish), clock.now()), ""
+    now = clock.now()
+    added = await store.add_task(_new(campaign, wish), now, lambda contact, listed: _again(contact, listed, wish, now))
+    if added.is_new:
+        return added.contact_id, ""
     if wish.rank is Rank.LIST:
-        return await _once_more(store, clock, there, wish), "it was in the list already, and begins anew"
-    update = partial(replace, params=dict(wish.params))
-    await store.change_contact(there.id, update, clock.now())
-    return there.id, "it was asked for already: it is one call, with the newer data"
+        return added.contact_id, "it was in the list already, and begins anew"
+    return added.contact_id, "it was asked for already: it is one call, with the newer data"
 
 
-async def _there(store: Store, campaign: Campaign, wish: Wish) -> Contact | None:
-    """The contact of the same wish, if it was taken up before. A list has each main number once, called or not."""
-    is_list = wish.rank is Rank.LIST
-    for contact in await store.contacts_with(wish.number, campaign.id, open_only=not is_list):
-        is_same = contact.rank is wish.rank and main_number(contact) == wish.number
-        if is_same and (await base_name(store, contact) == TASKS if is_list else _is_untouched(contact, wish)):
-            return contact
-    return None
+def _again(contact: Contact, listed: bool, wish: Wish, now: int) -> Contact | None:
+    """The contact of the same wish as it is now, if this is the one that it was taken up for before. A list has each
+    main number once, called or not. Raises Conflict when a result is awaited, or no number is left."""
+    if contact.rank is not wish.rank or main_number(contact) != wish.number:
+        return None
+    if wish.rank is Rank.LIST:
+        return respooled(contact, _anew(wish), zone="", is_list=True, now=now) if listed else None
+    return replace(contact, params=dict(wish.params)) if _is_untouched(contact, wish) else None
 
 
 def _is_untouched(contact: Contact, wish: Wish) -> bool:
@@ -180,18 +176,16 @@ def _each_once(numbers: Sequence[NewNumber]) -> tuple[NewNumber, ...]:
     return tuple(found.values())
 
 
-async def _once_more(store: Store, clock: Clock, there: Contact, wish: Wish) -> int:
-    again = Respool(
+def _anew(wish: Wish) -> Respool:
+    return Respool(
         campaign=wish.campaign,
         number=wish.number,
-        base=TASKS,
         alternatives=wish.numbers[1:],
         params=dict(wish.params),
         priority=wish.priority,
         agentphone=wish.agent,
         tries_used=0,
     )
-    return (await respool(store, clock, again)).id
 
 
 async def scheduled(

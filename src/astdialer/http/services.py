@@ -35,8 +35,8 @@ class Library(Protocol):
     def place(self, guid: str, folder: str | None, suffix: str) -> Path | None:
         """The file at exactly that place of the main directory or the backup, if it is there."""
 
-    async def convert_path(self, gsm: Path) -> Converted | None:
-        """GSM to MP3; None if nothing was recorded."""
+    async def convert_path(self, gsm: Path, *, trim_s: int = 0) -> Converted | None:
+        """GSM to MP3 without its first seconds; None if nothing else was recorded."""
 
     async def trim(
         self, guid: str, date: str | None = None, *, left_s: float = 0.0, length_s: float | None = None

@@ -20,6 +20,7 @@ from astdialer.ports.facts import (
     NewTask,
     Offer,
     Order,
+    TaskAdded,
 )
 from astdialer.ports.hooks import Delivery, HookStore, NewEvent, Notifier, Tried
 from astdialer.ports.intake import IntakeStore
@@ -94,6 +95,7 @@ __all__ = [
     "ReportStore",
     "RequestStore",
     "Store",
+    "TaskAdded",
     "Telephony",
     "TelephonyEvent",
     "Token",

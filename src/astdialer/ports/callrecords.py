@@ -24,7 +24,7 @@ class CallSearch:
     source: str | None = None  #: digits that the called person was shown
     excluded: str | None = None  #: a number that is not wanted, E.164
     shortest_s: int | None = None
-    tag: str | None = None  #: what the contact's tag contains, in whatever case
+    tag: str | None = None  #: what the call's tag contains, in whatever case
     hours: DayRange | None = None  #: of the local day in ``zone``
     zone: str = "UTC"
     calls_at_least: int | None = None  #: to the same number, in the same span and campaigns
@@ -34,8 +34,8 @@ class CallRecordStore(Protocol):
     """CDRs with a running number, their contacts, and their agents."""
 
     async def call_records(self, search: CallSearch, limit: int, offset: int) -> Sequence[Mapping[str, Any]]:
-        """The oldest first. A CDR's columns; ``id``: its running number; ``gone_at``, ``reserved_agent`` of the
-        attempt; the contact's ``tag``, ``params`` (a mapping), the number ``as_uploaded``, and ``others``: its other
+        """The oldest first. A CDR's columns; ``id``: its running number; ``gone_at``, ``reserved_agent``, ``tag``
+        of the attempt; the contact's ``params`` (a mapping), the number ``as_uploaded``, and ``others``: its other
         numbers as (type, number, as uploaded, priority, description)."""
 
     async def called_agents(self) -> Sequence[str]:

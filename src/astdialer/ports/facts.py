@@ -62,6 +62,13 @@ class NewTask:
     zone: str  #: of the campaign, for numbers whose own is not known; "" leaves it to the campaign
 
 
+class TaskAdded(NamedTuple):
+    """Whose call it is now."""
+
+    contact_id: int
+    is_new: bool  #: False: it was there already
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What somebody asks the running engine to do at once."""

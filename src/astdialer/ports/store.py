@@ -30,6 +30,7 @@ from astdialer.ports.facts import (
     NewTask,
     Offer,
     Order,
+    TaskAdded,
 )
 from astdialer.ports.hooks import HookStore
 from astdialer.ports.intake import IntakeStore
@@ -157,8 +158,16 @@ class ContactStore(Protocol):
     async def end_after_call(self, contact_id: int, reason: str) -> bool:
         """End the contact when its open attempt is closed; False if none is open."""
 
-    async def add_task(self, task: NewTask, now: int) -> int:
-        """The new contact's id, in the campaign's base ``tasks``."""
+    async def add_task(
+        self, task: NewTask, now: int, again: Callable[[Contact, bool], Contact | None] | None = None
+    ) -> TaskAdded:
+        """A new contact in the campaign's base ``tasks``, or else the first one there is that ``again`` changes, in one
+        transaction: of two who ask for the same call at once, the second one finds the first one's.
+
+        ``again`` is given the campaign's contacts with the main number, open ones unless the task is for a list, and
+        whether they are in that base; None: it is another call. Raises Conflict while an attempt of the contact is
+        open, and what ``again`` raises; then nothing is changed.
+        """
 
     async def claim_task(self, task: NewTask, request: ClaimRequest, reason: str) -> Claim | Judgement:
         """Add a contact for one call and take it, or say why it can't be called, in one transaction.

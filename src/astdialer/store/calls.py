@@ -30,6 +30,10 @@ class Calls:
         """Attempts that are not over, the oldest first, with ``campaign``, ``tenant``, ``base``."""
         return await self._db.read("live_attempts", {"tenant": tenant, "campaign": campaign})
 
+    async def tag_call(self, guid: str, tag: str) -> None:
+        """Say what a call was, live or over; the contact's own tag stays as it is."""
+        await self._db.write(lambda tx: tx.execute("tag_call", {"guid": guid, "tag": tag}))
+
     async def delivery(self, delivery_id: str) -> Delivery:
         """One message to a webhook. Raises NotFound."""
         rows = await self._db.read("delivery", {"id": delivery_id})

@@ -11,12 +11,12 @@ from itertools import groupby, islice
 from typing import Any
 
 from astdialer.domain.cause import EndCause
-from astdialer.domain.contact import Contact, ContactState
+from astdialer.domain.contact import Contact, ContactState, Rank
 from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.result import terminate, withdrawn
 from astdialer.domain.retry import ended
 from astdialer.domain.selection import SHORTEST_PREFIX, Judgement, Why
-from astdialer.ports import BaseUpload, BlacklistEntry, Claim, ClaimRequest, NewTask
+from astdialer.ports import BaseUpload, BlacklistEntry, Claim, ClaimRequest, NewTask, TaskAdded
 from astdialer.store.claim import claim_contact, with_numbers
 from astdialer.store.contact_write import move_to_pool, save_contacts
 from astdialer.store.database import Database, Writing
@@ -84,9 +84,16 @@ class Contacts:
         row = {"id": contact_id, "reason": reason}
         return bool(await self._db.write(lambda tx: tx.execute("end_after_call", row)))
 
-    async def add_task(self, task: NewTask, now: int) -> int:
-        """The new contact's id; its main number may be another's as well."""
-        added: int = await self._db.write(lambda tx: _add_task(tx, task, now))
+    async def add_task(
+        self, task: NewTask, now: int, again: Callable[[Contact, bool], Contact | None] | None = None
+    ) -> TaskAdded:
+        """A new contact, whose main number may be another's as well, unless ``again`` knows it."""
+
+        async def add(tx: Writing) -> TaskAdded:
+            known = await _known_task(tx, task, now, again) if again else None
+            return known or TaskAdded(await _add_task(tx, task, now), is_new=True)
+
+        added: TaskAdded = await self._db.write(add)
         return added
 
     async def claim_task(self, task: NewTask, request: ClaimRequest, reason: str) -> Claim | Judgement:
@@ -206,6 +213,22 @@ async def _name(tx: Writing, contact_id: int, number: str) -> None:
         await tx.execute("name_contact", {"id": contact_id, "number": number})
     except sqlite3.IntegrityError:
         raise Conflict(f"contact {contact_id}: another contact of its base has the main number {number}") from None
+
+
+async def _known_task(
+    tx: Writing, task: NewTask, now: int, again: Callable[[Contact, bool], Contact | None]
+) -> TaskAdded | None:
+    upload = await standing_upload(tx, task.campaign_id, TASKS, now)
+    number, is_list = task.contact.numbers[0].number, task.contact.rank is Rank.LIST
+    wanted = {"number": number, "campaign_id": task.campaign_id, "open_only": not is_list}
+    found = await _found(tx, "contacts_with_number", wanted)
+    pairs = ((contact, again(contact, contact.base_id == upload.base_id)) for contact in found)
+    known = next(((contact, changed) for contact, changed in pairs if changed is not None), None)
+    if known is None:
+        return None
+    contact, changed = known
+    await _write(tx, [(contact, _changed(contact, lambda _: changed))], now)
+    return TaskAdded(contact.id, is_new=False)
 
 
 async def _add_task(tx: Writing, task: NewTask, now: int) -> int:

@@ -115,5 +115,6 @@ async def _erase(tx: Writing, ids: Sequence[int]) -> None:
     listed = {"ids": json.dumps(list(ids))}
     for query in _ERASE:
         await tx.execute(query, listed)
+    await tx.execute("erase_call_tags", listed)
     for dialect, kind in CONTACT_DOCUMENTS:
         await tx.execute("erase_documents", listed | {"dialect": dialect, "kind": kind})

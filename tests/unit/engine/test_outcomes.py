@@ -21,6 +21,7 @@ from use_case_hands import (
     dial,
     entry,
     hang_up,
+    number,
     person,
     phone,
     talk,
@@ -318,6 +319,25 @@ async def test_a_call_that_goes_on_is_tagged_by_the_engine(store: Store, clock: 
     assert (await choose(store, clock, ["Note"], guid=claim.attempt.id)).words == ""
     (order,) = await store.take_orders(clock.now())
     assert (order.kind, order.body) == ("tag_contact", {"contact_id": ana.id, "tag": "Note"})
+    assert (await store.attempt(claim.attempt.id))["tag"] == "Note", "the call itself has it at once"
+
+
+async def test_the_call_of_an_outcome_is_tagged_by_guid_number_or_contact(
+    store: Store, clock: Clock, sales: Campaign
+) -> None:
+    ana = await person(store, sales, 1)
+    first = await talk(store, sales, ana)
+    await tasks.add(store, clock, tasks.Wish(campaign="sales", numbers=[number(1)]))
+    (task,) = await store.contacts_with(phone(1), sales.id)
+    second = await talk(store, sales, task)
+    for guid, choice in (
+        (first, {"guid": first, "tag": "a"}),
+        (second, {"number": phone(1), "tag": "b"}),
+        (first, {"contact_id": ana.id, "tag": "c"}),
+    ):
+        await choose(store, clock, ["Note"], **choice)
+        assert (await store.attempt(guid))["tag"] == choice["tag"]
+    assert (await store.attempt(second))["tag"] == "b"
 
 
 async def test_what_is_said_with_an_outcome_is_logged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,23 @@ async def test_the_same_wish_again_is_no_second_call(store: Store, clock: Clock,
         for form in ({}, {"at": NOON + DAY}, {"at": NOON + HOUR}, {"at": NOON + DAY, "agent": "1001"})
     }
     assert len(ids) == 4
+
+
+@pytest.mark.parametrize("form", [{}, {"at": NOON + DAY}, {"automatic": False, "bulk": True}])
+async def test_the_same_wish_several_times_at_once_is_one_call(
+    store: Store, clock: Clock, sales: Campaign, form: dict[str, Any]
+) -> None:
+    added = await asyncio.gather(*(add(store, clock, 1, **form) for _ in range(3)))
+    (contact,) = await store.contacts_with(phone(1), sales.id)
+    assert {each.contact_id for each in added} == {contact.id}
+
+
+async def test_an_entry_of_a_list_is_told_from_a_scheduled_call(store: Store, clock: Clock, sales: Campaign) -> None:
+    form: dict[str, Any] = {"automatic": False, "bulk": True}
+    listed = await add(store, clock, 1, **form)
+    dated = await contact_of(store, await add(store, clock, 1, at=NOON + DAY))
+    assert (await add(store, clock, 1, **form)).contact_id == listed.contact_id
+    assert await store.load_contact(dated.id) == dated
 
 
 async def test_who_was_called_for_a_wish_is_called_again_for_the_next_one(

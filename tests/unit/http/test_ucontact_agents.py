@@ -30,6 +30,7 @@ from astdialer.domain.access import Role
 from astdialer.ports import Order
 
 BO = "Local/1002@from-queue/n"
+HOUR = 3_600_000
 CALL = {"outqueue": "demo->", "destination": phone(1), "agent": "Ana", "phone": "1001", "tech": "SIP"}
 
 
@@ -86,6 +87,15 @@ async def test_a_call_rings_the_agent_and_then_the_number(api: Hands) -> None:
         "data": {"outbound_caller_id_number": "44 20-7946 0000"},
         "usual_context": "from-agents",
     }
+
+
+async def test_a_context_of_a_tenants_or_an_agents_token_is_passed_over(api: Hands) -> None:
+    await api.campaign("theirs", tenant="a")
+    for fields, who in (({}, {"role": Role.AGENT}), ({"outqueue": "theirs"}, {"tenant": "a"})):
+        wanted = CALL | {"context": "from-agents", **fields}
+        answer, order = await ordered(api, "Agents/AgentCall", wanted, {"guid": "g"}, **who)
+        assert order is not None, answer.headers
+        assert order.body["usual_context"] == ""
 
 
 @pytest.mark.parametrize(
@@ -197,6 +207,18 @@ async def test_a_tenant_sees_neither_the_campaigns_nor_the_agents_of_another(api
     )
     assert order is not None
     assert (answer.text, order.body["agent"]) == ("g", "PJSIP/7")
+    answer, order = await ordered(api, "Agents/HangupPhone", {"phone": "7"}, {"hung_up": 1}, tenant="a")
+    assert order is not None
+    assert order.body == {"agent": "PJSIP/7", "server": "default"}, "on another Asterisk it may be another tenant's"
+
+
+async def test_the_agent_of_a_call_is_one_of_the_campaigns_asterisk(api: Hands) -> None:
+    await api.view(agents=[agent_row("SIP/1001", server="other"), agent_row()])
+    assert (await called(api))["agent"] == ANA
+    await api.campaign("theirs", tenant="a", queue="care")
+    await api.view(agents=[agent_row(queue="care", server="other")])
+    fields = CALL | {"outqueue": "theirs"}
+    assert "no agent '1001 Ana'" in await why_zero(api, "Agents/AgentCall", fields, tenant="a")
 
 
 # --- tags ------------------------------------------------------------------------------------------------------------
@@ -209,6 +231,22 @@ async def test_a_call_is_tagged_by_its_guid_or_by_the_number_that_was_called(api
     assert (await contact_of(api, 1)).tag == "Sale|Cash <b>"
     assert await result(api, "Agents/TagRecord", {"phone": phone(1), "guid": "", "data": "Other"}) == ""
     assert (await contact_of(api, 1)).tag == "Other"
+
+
+async def test_each_call_of_a_contact_has_its_own_tag(api: Hands) -> None:
+    demo = await api.store.campaign("demo")
+    first = await talk(api, demo, 1)
+    assert await result(api, "Agents/TagRecord", {"guid": first, "data": "first"}) == ""
+    api.clock.at += HOUR
+    spool = {"callspool": {"campaign": "demo", "destination": phone(1)}}
+    assert await result(api, "Dialers/Respool", spool) == "1"
+    second = await close(api, demo, await claim(api, demo))
+    assert await result(api, "Agents/TagRecord", {"phone": phone(1), "data": "second"}) == ""
+    assert (await contact_of(api, 1)).tag == "second"
+    shown = {row["guid"]: row["note"] for row in (await post(api, "Cdr/getrecords")).json()}
+    assert shown == {first: "first", second: "second"}
+    (found,) = (await post(api, "Cdr/getrecords", {"filter": {"data": "first"}})).json()
+    assert found["guid"] == first
 
 
 async def test_nothing_is_tagged_where_nothing_is_named(api: Hands) -> None:

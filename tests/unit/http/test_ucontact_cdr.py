@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from http_hands import NOW, Hands, hands
-from ucontact_hands import ANA, agent_row, claim, close, contact_of, load, phone, post, refused, talk
+from http_hands import Hands, hands
+from ucontact_hands import ANA, agent_row, claim, close, load, phone, post, refused, talk
 
 from astdialer.domain.agent import AgentProfile
 from astdialer.domain.contact import NewNumber
@@ -53,7 +52,7 @@ async def test_a_record_has_every_key_of_the_source_document_in_its_order(api: H
     numbers = tuple(NewNumber(number="+447700900" + n, as_uploaded="07700900" + n, type="U") for n in ("001", "002"))
     (contact_id,) = await load(api, demo, 1, numbers=numbers, params={"a": "1", "b": "2"})
     guid = await close(api, demo, await claim(api, demo))
-    await api.store.change_contact(contact_id, lambda c: replace(c, tag="Sale|Cash"), NOW)
+    await api.store.tag_call(guid, "Sale|Cash")
     (record,) = await records(api)
     assert list(record) == list(SAMPLE)
     assert record == {
@@ -161,8 +160,7 @@ async def test_pages_begin_with_the_oldest(api: Hands) -> None:
 )
 async def test_each_filter(api: Hands, wanted: dict[str, Any], which: list[int]) -> None:
     guids = await three(api)
-    contact = await contact_of(api, 1)
-    await api.store.change_contact(contact.id, lambda c: replace(c, tag="Sale|Cash"), NOW)
+    await api.store.tag_call(guids[0], "Sale|Cash")
     await api.store.save_agent(AgentProfile(agent="1001", name="Agente1"))
     await api.view(agents=[agent_row("Local/1002@agents/n", name="Bo Li")])
     assert [record["guid"] for record in await records(api, **wanted)] == [guids[n] for n in which]

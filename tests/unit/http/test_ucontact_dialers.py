@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 from http_hands import NOW, Hands, hands
-from ucontact_hands import agent_row, claim, contact_of, e164, load, phone, post, refused, result, talk, why_zero
+from ucontact_hands import ANA, agent_row, claim, contact_of, e164, load, phone, post, refused, result, talk, why_zero
 
 from astdialer.domain.access import Role
 from astdialer.domain.agent import AgentProfile
@@ -103,7 +103,7 @@ async def test_a_manual_task_has_its_agent_call_at_once(api: Hands) -> None:
         await api.store.order_done(orders[0].id, result=answer)
         assert (await asked).text == "1"
     body = orders[0].body
-    assert (orders[0].kind, body["agent"], body["number"]) == ("agent_call", "1001", e164(1))
+    assert (orders[0].kind, body["agent"], body["number"]) == ("agent_call", ANA, e164(1))
     assert body["campaign"] == "nombreCampana<-"
 
 
@@ -163,6 +163,27 @@ async def test_a_blacklisted_number_is_0(api: Hands) -> None:
 async def test_a_task_that_is_no_json_is_0(api: Hands) -> None:
     assert "call = " in await why_zero(api, TASK, {"call": "{calldate: null}"})
     assert await why_zero(api, TASK) == "campaign = '': expected a campaign's name"
+
+
+async def test_a_tenants_task_rings_none_but_its_own_agents(api: Hands) -> None:
+    await api.campaign("ours->", tenant="a", queue="ours")
+    await api.campaign("theirs->", tenant="b", queue="theirs")
+    elsewhere = agent_row("PJSIP/2002", "ours", name="Cy", server="other")
+    await api.view(agents=[agent_row(queue="ours"), agent_row("PJSIP/2001", "theirs", name="Bo"), elsewhere])
+    await api.store.save_agent(AgentProfile(agent="2001", name="Bea"))
+    for agent in ("2001", "PJSIP/2001", "Bo", "Bea", "2002"):
+        fields = call(agent=agent, campaign="ours->", automatic=False)
+        assert "no agent" in await why_zero(api, TASK, fields, tenant="a"), agent
+        assert await api.orders() == []
+
+
+async def test_a_tenant_knows_none_but_its_own_agents_by_name(api: Hands) -> None:
+    await api.campaign("ours->", tenant="a", queue="ours")
+    await api.view(agents=[agent_row(queue="ours"), agent_row("PJSIP/2001", "theirs", name="Bo")])
+    for n, agent in ((1, "Agente1"), (2, "Ana"), (3, "Bo")):
+        wanted = call(n, agent=agent, campaign="ours->", bulk=True, automatic=False)
+        assert await result(api, TASK, wanted, tenant="a") == "1"
+    assert [each.agentphone for each in await tasks_of(api)] == ["1001", "1001", "Bo"]
 
 
 async def test_another_tenants_campaign_is_0(api: Hands) -> None:
@@ -298,6 +319,16 @@ async def test_a_contact_is_meant_by_its_id_whatever_number_it_is_to_have(api: H
     contact = await api.store.load_contact(contact_id)
     assert [n.number for n in contact.numbers] == [e164(9), e164(1)]
     assert (contact.tries, contact.agentphone) == (2, "1001")
+
+
+async def test_of_several_contacts_with_a_number_the_one_of_the_id_is_put_back(api: Hands) -> None:
+    for date in ("2025-10-10 15:00:00", "2025-10-12 15:00:00"):
+        await result(api, SCHEDULE, schedule(calldate=date, alternatives=""))
+    first, second = await tasks_of(api)
+    fields = spool(contact=first.id, dialerbase="tasks", alternatives="")
+    assert await result(api, RESPOOL, fields) == "1"
+    assert (await api.store.load_contact(first.id)).priority == 5
+    assert await api.store.load_contact(second.id) == second
 
 
 async def test_an_id_of_another_campaign_means_nobody_here(api: Hands) -> None:

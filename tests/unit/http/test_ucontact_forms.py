@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from http_hands import Hands, hands
 from hypothesis import given
 from hypothesis import strategies as st
-from ucontact_hands import FORM, RESOURCES, e164, result
+from ucontact_hands import FORM, RESOURCES, e164, refused, result
 
 from astdialer.domain.errors import InvalidSetting
+from astdialer.http.ucontact import forms
 from astdialer.http.ucontact.forms import Fields, Unreadable
 from astdialer.http.ucontact.streaming import FormReader
 
@@ -36,6 +38,29 @@ async def _black(api: Hands, body: str | bytes, content_type: str = FORM) -> tup
 
 async def _listed(api: Hands) -> list[tuple[str, str]]:
     return [(entry.number, entry.reason) for entry in await api.store.blacklist(None, 10)]
+
+
+def _padded(fields: dict[str, str]) -> dict[str, str]:
+    return fields | {"random": "x" * forms.LARGEST}
+
+
+async def test_a_large_body_about_one_thing_is_not_read(api: Hands) -> None:
+    status, text = await refused(api, "Dialers/DialerTask", _padded({"call": "{}"}))
+    assert (status, str(forms.LARGEST) in text) == (413, True), text
+
+
+async def test_large_bodies_are_read_beside_the_loop(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, parsed = [], forms._parsed
+
+    def noted(name: str, value: Any) -> Any:
+        threads.append(threading.current_thread())
+        return parsed(name, value)
+
+    monkeypatch.setattr(forms, "_parsed", noted)
+    for path in ("admin/addblack", "admin/deleteblackbulk"):
+        assert await result(api, path, _padded({"black": json.dumps([ENTRY])})) == "1"
+    assert len(threads) == 2
+    assert threading.current_thread() not in threads
 
 
 @pytest.mark.parametrize("name", ["black", "blacklist", "blackObject", "whatever"])

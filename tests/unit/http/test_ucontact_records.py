@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 from http_hands import Hands, hands
-from ucontact_hands import RESOURCES, claim, load, refused, result, talk
+from ucontact_hands import RESOURCES, claim, load, post, refused, result, talk
 
 from astdialer.domain.access import Role
 from astdialer.lab import sounds
+from astdialer.records.duration import duration_s
 
 GUID, FOLDER = "7e4e7db9-f080-494e-b04b-7c8e47711558", "20160118"
 MP3 = b"ID3" + bytes(997)
@@ -135,6 +136,21 @@ async def test_a_gsm_becomes_an_mp3(api: Hands, ffmpeg: None, name: str) -> None
     heard = await get(api, f"{FOLDER}/{GUID}.mp3")
     assert (heard.status_code, heard.headers["content-type"]) == (200, "audio/mpeg")
     assert await result(api, "Supervisor/convert", {"guid": GUID, name: FOLDER}) == "1", "it is there already"
+
+
+async def test_what_the_campaign_trims_is_trimmed_here_too(api: Hands, ffmpeg: None) -> None:
+    sound = (sounds() / "announcement.gsm").read_bytes()
+    lengths = []
+    for n, seconds in ((1, "0"), (2, "1"), (3, "600")):
+        guid = await talk(api, await api.campaign(f"trims{n}", record_trim_s=seconds), n)
+        gsm = _place(api, FOLDER, f"{guid}.gsm", content=sound)
+        async with api.services.library.pool:  # type: ignore[attr-defined]
+            answer = await post(api, "Supervisor/convert", {"guid": guid, "folder": FOLDER})
+        assert not gsm.exists()
+        lengths.append(duration_s(gsm.with_suffix(".mp3")) if answer.status_code == 200 else answer.status_code)
+    whole, trimmed, nothing_left = lengths
+    assert trimmed == pytest.approx(whole - 1, abs=0.1)
+    assert nothing_left == 404
 
 
 async def test_there_is_nothing_to_convert(api: Hands) -> None:

@@ -13,7 +13,7 @@ from astdialer.domain.access import Access, Permission
 from astdialer.domain.agent import is_agent
 from astdialer.domain.base_fields import Alternative, alternatives_text, params_text
 from astdialer.domain.caller_id import NAME_PARAM, NUMBER_PARAM, check_pool_number
-from astdialer.domain.contact import Contact
+from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.errors import NotFound, Unavailable
 from astdialer.domain.params import check_params
 from astdialer.engine import orders, tags
@@ -59,16 +59,23 @@ async def _call(request: Request, access: Access, fields: Fields, params: Mappin
     number = number_of(found, "destination", fields.raw("destination"))
     data = dict(params or {}) | _caller_id(fields.line("callerid"))
     check_params(data)
+    texts = fields.line("phone"), fields.line("agent")
     body = {
         "campaign": campaign.name,
-        "agent": await telephone_of(found, access, fields.line("phone"), fields.line("agent")),
+        "agent": (await telephone_of(found, access, *texts, campaign=campaign.name))["agent"],
         "number": number.number,
         "zones": number.zones,
         "data": data,
-        "usual_context": fields.line("context"),
+        "usual_context": _context(access, fields),
     }
     made = await orders.ask(found.store, found.clock, "agent_call", body)
     return plain(str(made["guid"]))
+
+
+def _context(access: Access, fields: Fields) -> str:
+    """The dialplan context that the call may leave by: it leads past the campaign's trunk, so that tenants' and agents'
+    tokens have none. Theirs is passed over, not refused: uContact's pages send one with every call."""
+    return fields.line("context") if access.may(Permission.AGENTS) and not access.tenant else ""
 
 
 def _compact(value: Any) -> str:
@@ -95,12 +102,12 @@ async def hangup_phone(request: Request, access: Caller) -> Response:
     found, fields = services(request), await fields_of(request)
     phone = fields.line("phone")
     try:
-        interface = await telephone_of(found, access, phone, fields.line("agent"))
+        meant = await telephone_of(found, access, phone, fields.line("agent"))
     except NotFound:
         if "/" not in phone or access.tenant:  # a telephone that is in no queue is meant by its interface only
             raise
-        interface = check_own(access, phone)
-    ended = await orders.ask(found.store, found.clock, "agent_hangup", {"agent": interface})
+        meant = {"agent": check_own(access, phone)}
+    ended = await orders.ask(found.store, found.clock, "agent_hangup", meant)
     return plain("1" if ended.get("hung_up") else "0")
 
 
@@ -113,23 +120,25 @@ async def tag_record(request: Request, access: Caller) -> Response:
     found, fields = services(request), await fields_of(request)
     guid, phone, text = fields.line("guid"), fields.raw("phone"), tags.check(fields.text("data", "message"))
     if guid or phone:
-        contact = await _call_of(found, access, guid) if guid else await _last_called(found, access, phone)
+        contact, guid = await _call_of(found, access, guid) if guid else await _last_call(found, access, phone)
         await check_own_contact(found, access, contact.id, guid)
-        await tags.tag(found.store, found.clock, contact, text)
+        await tags.tag(found.store, found.clock, contact, guid, text)
     return plain("")
 
 
-async def _call_of(found: Services, access: Access, guid: str) -> Contact:
-    return (await found.call(access, guid))[0]
+async def _call_of(found: Services, access: Access, guid: str) -> tuple[Contact, str]:
+    return (await found.call(access, guid))[0], guid
 
 
-async def _last_called(found: Services, access: Access, phone: Any) -> Contact:
+async def _last_call(found: Services, access: Access, phone: Any) -> tuple[Contact, str]:
+    """The contact that was called last, and the guid of its last call to the number, empty if there was none."""
     number = number_of(found, "phone", phone).number
     seen = {campaign.id for campaign in await found.campaigns(access)}
     contacts = [c for c in await found.store.contacts_with(number, None, open_only=False) if c.campaign_id in seen]
     if not contacts:
         raise NotFound("contact with number", number)
-    return max(contacts, key=lambda contact: (contact.last_call_at, contact.id))
+    last = max(contacts, key=lambda c: (c.state is ContactState.IN_CALL, c.last_call_at, c.id))
+    return last, await tags.last_call(found.store, last.id, number)
 
 
 @router.post("/CTI")

@@ -14,7 +14,7 @@ from astdialer.domain.errors import InvalidSetting
 from astdialer.engine import contacts
 from astdialer.http.access import Needs
 from astdialer.http.services import Services, services
-from astdialer.http.ucontact.forms import Fields, fields_of
+from astdialer.http.ucontact.forms import Fields, objects_of
 from astdialer.http.ucontact.values import campaign_of, done, number_of
 from astdialer.ports import BlacklistEntry
 
@@ -32,7 +32,7 @@ AT_A_TIME = 200
 async def add_black(request: Request, access: Keeper) -> Response:
     """Never dial these numbers; what waits for them is withdrawn. All of them, or none if one is wrong."""
     found = services(request)
-    entries = await _entries(found, access, (await fields_of(request)).objects(*NAMES))
+    entries = await _entries(found, access, await objects_of(request, *NAMES))
     await contacts.forbid(found.store, found.clock, entries)
     return done()
 
@@ -42,7 +42,7 @@ async def add_black(request: Request, access: Keeper) -> Response:
 async def delete_black(request: Request, access: Keeper) -> Response:
     """Dial these numbers again. One that is not listed is no error."""
     found = services(request)
-    for entry in await _entries(found, access, (await fields_of(request)).objects(*NAMES)):
+    for entry in await _entries(found, access, await objects_of(request, *NAMES)):
         await found.store.remove_from_blacklist(entry.number, entry.campaign)
     return done()
 

@@ -27,6 +27,7 @@ from astdialer.http.ucontact.values import (
     number_of,
     numbers_of,
     params_of,
+    telephone_of,
     whole_number,
 )
 
@@ -47,6 +48,9 @@ async def dialer_task(request: Request, access: Keeper) -> Response:
     agent = await agentphone_of(found, access, call.line("agent", "agentphone"))
     # Without an agent nobody can make the call by hand: then it is the dialer's, and the next one.
     by_hand = not automatic and not bulk and bool(agent)
+    if by_hand and not call.line("calldate"):
+        campaign = await campaign_of(found, access, call.line("campaign"))
+        agent = (await telephone_of(found, access, agent, campaign=campaign.name))["agent"]
     wish = await _wish(found, access, call, agent, automatic=not by_hand and not bulk, bulk=bulk and not automatic)
     await tasks.add(found.store, found.clock, wish)
     return done()
@@ -118,7 +122,6 @@ async def _respool(found: Services, access: Access, campaign: Campaign, spool: F
     main = number_of(found, "destination", spool.raw("destination"))
     contact = await _meant(found, campaign, spool)
     known = contacts.main_number(contact) if contact else main.number
-    base = await contacts.base_name(found.store, contact) if contact else spool.line("dialerbase")
     if contact:
         await check_own_contact(found, access, contact.id)
         await contacts.when_idle(found.store, found.clock, contact.id)
@@ -129,7 +132,8 @@ async def _respool(found: Services, access: Access, campaign: Campaign, spool: F
     return contacts.Respool(
         campaign=campaign.name,
         number=known,
-        base=base,
+        contact_id=contact.id if contact else 0,
+        base=spool.line("dialerbase"),
         new_number=main if known != main.number else None,
         alternatives=alternatives_of(found, spool.raw("alternatives")) if "alternatives" in spool else None,
         params=params_of(spool.raw("data")) if "data" in spool else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,12 @@ from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 
 from astdialer.domain.errors import AstdialerError, InvalidSetting
+from astdialer.http.problems import TooLarge
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 MOST_FIELDS, LONGEST_LINE = 100, 500
+#: Bytes of a body that is read at once: calls are being placed by the same thread.
+LARGEST = 128 * 1024
 CUT = "the connection ended before the body did"
 #: By which a form may be encoded.
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "latin1"}
@@ -90,9 +94,28 @@ def line_of(name: str, value: Any, longest: int = LONGEST_LINE) -> str:
 
 
 async def fields_of(request: Request) -> Fields:
-    """The request's fields. Raises Unreadable, and HTTPException for a body that is neither a form nor JSON."""
-    kind, charset = content_type(request)
-    text = _decoded(await _body(request), charset)
+    """The fields of a request about one thing. Raises Unreadable, TooLarge, and HTTPException for a body that is
+    neither a form nor JSON."""
+    body = await _body(request)
+    if len(body) > LARGEST:
+        raise TooLarge(f"the body has more than {LARGEST} bytes")
+    return _read(body, *content_type(request))
+
+
+async def many_fields_of(request: Request) -> Fields:
+    """Those of a request that may be as large as any. Raises as fields_of."""
+    body = await _body(request)
+    return await asyncio.to_thread(_read, body, *content_type(request))
+
+
+async def objects_of(request: Request, *names: str) -> list[Fields]:
+    """Fields.objects of a request that may be as large as any. Raises as fields_of, and InvalidSetting."""
+    fields = await many_fields_of(request)
+    return await asyncio.to_thread(lambda: list(fields.objects(*names)))
+
+
+def _read(body: bytes, kind: str, charset: str) -> Fields:
+    text = _decoded(body, charset)
     if kind not in (FORM, JSON, ""):
         raise HTTPException(415, f"Content-Type {kind[:80]}: expected {FORM}")
     if kind == JSON or text.lstrip()[:1] in ("{", "["):

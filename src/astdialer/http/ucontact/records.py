@@ -82,18 +82,18 @@ async def _convert(request: Request, access: Listener) -> Response:
     gsm = await _found(found, access, guid, folder, ".gsm")
     if gsm is None:
         raise NotFound("recording", f"{folder}/{guid}" if folder else guid)
-    await _check_over(found, guid)
-    if await found.library.convert_path(gsm) is None:
+    if await found.library.convert_path(gsm, trim_s=await _trim_s(found, guid)) is None:
         raise NotFound("sound in recording", guid)
     return done()
 
 
-async def _check_over(found: Services, guid: str) -> None:
-    """Raises Conflict while the call goes on: its GSM would go before it is whole."""
+async def _trim_s(found: Services, guid: str) -> int:
+    """What the queue would cut off the beginning of the call's recording; nothing of a call that is none of ours.
+    Raises Conflict while the call goes on: its GSM would go before it is whole."""
     try:
-        contact_id = await found.store.contact_of_attempt(guid)
+        call = await found.store.attempt(guid)
     except NotFound:
-        return
-    attempts = (await found.store.contact(contact_id))["attempts"]
-    if any(row["id"] == guid and row["state"] != "closed" for row in attempts):
+        return 0
+    if call["state"] != "closed":
         raise Conflict(f"call {guid} goes on: convert it when it has ended")
+    return int(call["recording_trim_s"])

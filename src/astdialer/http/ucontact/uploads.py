@@ -22,7 +22,7 @@ from astdialer.engine import uploads
 from astdialer.http.access import Needs
 from astdialer.http.problems import TooLarge
 from astdialer.http.services import Services, services
-from astdialer.http.ucontact.forms import CUT, FORM, JSON, Fields, Unreadable, content_type, fields_of
+from astdialer.http.ucontact.forms import CUT, FORM, JSON, Fields, Unreadable, content_type, many_fields_of
 from astdialer.http.ucontact.streaming import Base64Sink, FormReader
 from astdialer.http.ucontact.values import campaign_of, done, whole_number
 
@@ -134,15 +134,21 @@ async def _of_json(request: Request, found: Services, file: BinaryIO) -> tuple[F
     largest = found.settings.max_body_kb * 1024
     if not announced.isdigit() or int(announced) > largest:
         raise TooLarge(f"a base in JSON: at most {largest} bytes, with a Content-Length; larger ones as a form")
-    fields = await fields_of(request)
+    fields = await many_fields_of(request)
     text: Any = fields.raw(FILE)
     if not isinstance(text, str):
         raise Unreadable(f"{FILE}: expected text")
+    size = await asyncio.to_thread(_decoded, text, file)
+    await asyncio.to_thread(_settle, file, found.spool)
+    return fields, size
+
+
+def _decoded(text: str, file: BinaryIO) -> int:
+    """How many bytes came of it. Raises Unreadable."""
     sink = Base64Sink(file)
     sink.write(text.encode("ascii", "replace"))
     sink.end()
-    await asyncio.to_thread(_settle, file, found.spool)
-    return fields, sink.size
+    return sink.size
 
 
 def _private(path: Path) -> BinaryIO:

@@ -18,6 +18,7 @@ from astdialer.domain.campaign import Campaign
 from astdialer.domain.contact import NewNumber, NumberType
 from astdialer.domain.errors import InvalidNumber, InvalidSetting, NotFound
 from astdialer.domain.names import spellings
+from astdialer.engine.visible import sight
 from astdialer.http.services import Services
 from astdialer.http.ucontact.forms import line_of
 
@@ -146,11 +147,17 @@ Row = Mapping[str, Any]
 
 async def members_of(found: Services, access: Access) -> list[Row]:
     """The agents as the engine sees them; a tenant's token sees those of its campaigns' queues. Raises Unavailable."""
-    rows: Sequence[Row] = (await found.live.view())["agents"]
-    if not access.tenant:
+    return await _seen_of((await found.live.view())["agents"], found, access)
+
+
+async def _seen_of(rows: Sequence[Row], found: Services, access: Access, campaign: str = "") -> list[Row]:
+    """Those that the token sees; with a campaign only those on its Asterisk, if it has one: elsewhere the same
+    extension may be another agent's."""
+    if not access.tenant and not campaign:
         return list(rows)
-    queues = {campaign.settings.queue for campaign in await found.campaigns(access)}
-    return [row for row in rows if row["queue"] in queues]
+    seen = await sight(found.store, await found.campaigns(access))
+    server = seen.campaigns[campaign] if campaign else ""
+    return [row for row in rows if (not access.tenant or seen.has(row)) and server in ("", row["server"])]
 
 
 def is_own(access: Access, interface: str) -> bool:
@@ -158,15 +165,18 @@ def is_own(access: Access, interface: str) -> bool:
     return is_agent(access.agent, interface)
 
 
-async def telephone_of(found: Services, access: Access, *texts: str) -> str:
-    """The interface of the agent that the first text which is one's extension, interface or name means; for an agent's
-    own token, and without any text, its own. Raises NotFound, Unavailable, and Forbidden for another's telephone."""
-    rows = await members_of(found, access)
+async def telephone_of(found: Services, access: Access, *texts: str, campaign: str = "") -> dict[str, str]:
+    """What the engine is told of the agent that the first text which is one's extension, interface or name means; for
+    an agent's own token, and without any text, of its own: the interface, and for a tenant, whose it is on one Asterisk
+    alone, the server. For a call of a campaign the agent is one of its Asterisk. Raises NotFound, Unavailable, and
+    Forbidden for another's telephone."""
+    rows = await _seen_of((await found.live.view())["agents"], found, access, campaign)
     wanted = [text for text in texts if text] or [access.agent]
     for text in wanted:
         for row in rows:
             if is_agent(text, row["agent"], row["name"]):
-                return check_own(access, str(row["agent"]))
+                meant = {"agent": check_own(access, str(row["agent"]))}
+                return meant | {"server": str(row["server"])} if access.tenant else meant
     raise NotFound("agent", " ".join(wanted), "it has to be a member of a queue: its extension, interface or name")
 
 
@@ -178,13 +188,16 @@ def check_own(access: Access, interface: str) -> str:
 
 
 async def agentphone_of(found: Services, access: Access, text: str) -> str:
-    """The extension of the agent that a user's name means; what is nobody's name is an extension already. An agent's
-    own token means its own where it means anybody."""
+    """The extension of the agent that a user's name means, to a tenant one of its own; what is nobody's name is an
+    extension already. An agent's own token means its own where it means anybody."""
     if not text:
         return extension_of(access.agent) or access.agent
-    named = [profile.agent for profile in await found.store.agents() if profile.name == text]
     view = await found.live.newest() or {"agents": ()}
-    named += [str(row["agent"]) for row in view["agents"] if row["name"] == text]
+    rows = await _seen_of(view["agents"], found, access)
+    named = [profile.agent for profile in await found.store.agents() if profile.name == text]
+    if access.tenant:
+        named = [agent for agent in named if any(is_agent(agent, row["agent"]) for row in rows)]
+    named += [str(row["agent"]) for row in rows if row["name"] == text]
     return next((extension_of(agent) or agent for agent in named), text)
 
 

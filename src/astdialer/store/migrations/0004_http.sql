@@ -225,6 +225,7 @@ INSERT INTO cdr_ids (guid) SELECT guid FROM cdrs ORDER BY calldate, guid;
 CREATE TRIGGER cdr_numbered AFTER INSERT ON cdrs BEGIN
   INSERT INTO cdr_ids (guid) VALUES (new.guid);
 END;
+ALTER TABLE attempts ADD COLUMN tag TEXT NOT NULL DEFAULT '';  -- of this call; its contact's is the last one
 CREATE INDEX cdrs_by_agent ON cdrs (agent, calldate) WHERE agent <> '';
 -- What another system has sent with a contact, and wants back with whatever it is told of it.
 CREATE TABLE attachments (

@@ -11,7 +11,7 @@ WHERE c.calldate >= :from_at AND c.calldate < :to_at
   AND (:excluded IS NULL OR c.dst <> :excluded)
   AND (:shortest_s IS NULL OR c.duration >= :shortest_s)
   AND (:tag IS NULL OR EXISTS (
-    SELECT 1 FROM contacts k WHERE k.id = c.contact_id AND instr(lower(k.tag), lower(:tag)) > 0))
+    SELECT 1 FROM attempts a WHERE a.id = c.guid AND instr(lower(a.tag), lower(:tag)) > 0))
   AND (:day_start IS NULL OR (c.calldate - :day_start + 86400000 + (
     SELECT o.value ->> 1 FROM json_each(:offsets) o WHERE o.value ->> 0 <= c.calldate ORDER BY o.key DESC LIMIT 1
   )) % 86400000 < :day_length)
@@ -30,7 +30,7 @@ WHERE c.dst = :number AND c.calldate >= :from_at AND c.calldate < :to_at
   AND (:excluded IS NULL OR c.dst <> :excluded)
   AND (:shortest_s IS NULL OR c.duration >= :shortest_s)
   AND (:tag IS NULL OR EXISTS (
-    SELECT 1 FROM contacts k WHERE k.id = c.contact_id AND instr(lower(k.tag), lower(:tag)) > 0))
+    SELECT 1 FROM attempts a WHERE a.id = c.guid AND instr(lower(a.tag), lower(:tag)) > 0))
   AND (:day_start IS NULL OR (c.calldate - :day_start + 86400000 + (
     SELECT o.value ->> 1 FROM json_each(:offsets) o WHERE o.value ->> 0 <= c.calldate ORDER BY o.key DESC LIMIT 1
   )) % 86400000 < :day_length)
@@ -49,7 +49,7 @@ WHERE c.campaign = :campaign AND c.calldate >= :from_at AND c.calldate < :to_at
   AND (:excluded IS NULL OR c.dst <> :excluded)
   AND (:shortest_s IS NULL OR c.duration >= :shortest_s)
   AND (:tag IS NULL OR EXISTS (
-    SELECT 1 FROM contacts k WHERE k.id = c.contact_id AND instr(lower(k.tag), lower(:tag)) > 0))
+    SELECT 1 FROM attempts a WHERE a.id = c.guid AND instr(lower(a.tag), lower(:tag)) > 0))
   AND (:day_start IS NULL OR (c.calldate - :day_start + 86400000 + (
     SELECT o.value ->> 1 FROM json_each(:offsets) o WHERE o.value ->> 0 <= c.calldate ORDER BY o.key DESC LIMIT 1
   )) % 86400000 < :day_length)
@@ -78,7 +78,7 @@ WHERE c.agent IN (SELECT value FROM json_each(:agents)) AND c.agent <> '' AND c.
 ORDER BY c.calldate, c.guid LIMIT :limit OFFSET :offset
 
 -- name: call_records
-SELECT i.id, c.*, a.gone_at, a.reserved_agent, n.as_uploaded, k.tag, k.params,
+SELECT i.id, c.*, a.gone_at, a.reserved_agent, n.as_uploaded, a.tag, k.params,
   (SELECT json_group_array(json_array(o.type, o.number, o.as_uploaded, o.priority, o.description)) FROM (
     SELECT * FROM numbers WHERE contact_id = c.contact_id AND id <> a.number_id ORDER BY position) o) AS others
 FROM json_each(:guids) g CROSS JOIN cdrs c ON c.guid = g.value JOIN cdr_ids i ON i.guid = c.guid

@@ -44,7 +44,8 @@ SELECT * FROM cdrs WHERE guid = :guid
 
 -- name: attempt_by_guid
 SELECT a.*, k.name AS campaign, k.tenant, b.name AS base, r.state AS recording_state, r.date AS recording_date,
-  r.duration_s AS recording_s, r.error AS recording_error
+  r.duration_s AS recording_s, r.error AS recording_error,
+  CAST(coalesce(k.settings ->> '$.record_trim_s', '0') AS INTEGER) AS recording_trim_s
 FROM attempts a JOIN campaigns k ON k.id = a.campaign_id JOIN contacts c ON c.id = a.contact_id
 JOIN bases b ON b.id = c.base_id LEFT JOIN recordings r ON r.attempt_id = a.id
 WHERE a.id = :guid
@@ -55,6 +56,9 @@ FROM attempts a INDEXED BY attempts_live JOIN campaigns k ON k.id = a.campaign_i
 JOIN contacts c ON c.id = a.contact_id JOIN bases b ON b.id = c.base_id
 WHERE a.state <> 'closed' AND (:tenant IS NULL OR k.tenant = :tenant) AND (:campaign IS NULL OR k.name = :campaign)
 ORDER BY a.created_at, a.id
+
+-- name: tag_call
+UPDATE attempts SET tag = :tag WHERE id = :guid
 
 -- name: delivery
 SELECT * FROM deliveries WHERE id = :id

@@ -73,6 +73,9 @@ WHERE id IN (SELECT value FROM json_each(:ids))
 -- name: erase_descriptions
 UPDATE numbers SET description = '' WHERE contact_id IN (SELECT value FROM json_each(:ids)) AND description <> ''
 
+-- name: erase_call_tags
+UPDATE attempts SET tag = '' WHERE contact_id IN (SELECT value FROM json_each(:ids)) AND tag <> ''
+
 -- name: erase_documents
 DELETE FROM foreign_objects
 WHERE dialect = :dialect AND kind = :kind AND id IN (SELECT CAST(value AS TEXT) FROM json_each(:ids))
