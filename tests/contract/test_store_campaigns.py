@@ -62,6 +62,28 @@ async def test_every_state_can_be_kept(store: Store, demo: Campaign, state: Camp
     assert await store.campaign("demo") == demo
 
 
+async def test_a_campaign_is_finished_if_every_contact_is_done(store: Store, demo: Campaign) -> None:
+    event = CampaignEvent(at=NOW, event="finished", detail="every contact is done")
+    await store.add_to_base(demo.id, "b", [person(1), person(2)], NOW)
+    await store.set_state(demo.id, CampaignState.RUNNING, now=NOW)
+    first, second = await store.claim(request(demo, limit=2))
+    await store.close([closing(first, Disposition.ANSWERED)])
+    assert not await store.finish_campaign(demo.id, event), "the second is in its call"
+    assert (await store.campaign("demo")).state is CampaignState.RUNNING
+    assert await store.history(demo.id, 9) == []
+    await store.close([closing(second, Disposition.ANSWERED)])
+    assert await store.finish_campaign(demo.id, event)
+    found = await store.campaign("demo")
+    assert (found.state, found.explanation) == (CampaignState.FINISHED, "every contact is done")
+    assert await store.history(demo.id, 9) == [event]
+
+
+async def test_a_campaign_that_was_moved_meanwhile_is_not_finished(store: Store, demo: Campaign) -> None:
+    await store.set_state(demo.id, CampaignState.PAUSED, now=NOW)
+    assert not await store.finish_campaign(demo.id, CampaignEvent(at=NOW, event="finished"))
+    assert (await store.campaign("demo")).state is CampaignState.PAUSED
+
+
 async def test_trunks_are_made_changed_and_removed(store: Store) -> None:
     trunk = Trunk(
         name="t",

@@ -76,6 +76,17 @@ class Campaigns:
         row = {"id": campaign_id, "state": state, "hang_up": hang_up, "explanation": explanation, "now": now}
         await self._change("set_state", row, event)
 
+    async def finish_campaign(self, campaign_id: int, event: CampaignEvent) -> bool:
+        """Finish a running campaign in which every contact is done; False if that is not so."""
+        row = {"id": campaign_id, "explanation": event.detail, "now": event.at}
+
+        async def finish(tx: Writing) -> bool:
+            finished = bool(await tx.execute("finish_campaign", row))
+            await _remember(tx, campaign_id, event if finished else None)
+            return finished
+
+        return bool(await self._db.write(finish))
+
     async def _change(self, query: str, row: Mapping[str, Any], event: CampaignEvent | None) -> None:
         async def change(tx: Writing) -> None:
             await tx.execute(query, row)

@@ -223,6 +223,22 @@ async def test_a_forced_start_lets_the_task_dial(api: Hands, before: CampaignSta
     assert await status(api, task_id) == "PROCESS"
 
 
+async def test_a_task_that_finishes_before_its_candidate_is_there_is_started_again(
+    api: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = await made(api)
+    campaign, add_to_base = await campaign_of(api, task_id), api.store.add_to_base
+    await api.store.set_state(campaign.id, CampaignState.RUNNING, now=NOW)
+
+    async def finishes_first(*given: Any) -> Any:
+        await api.store.set_state(campaign.id, CampaignState.FINISHED, now=NOW)
+        return await add_to_base(*given)
+
+    monkeypatch.setattr(api.store, "add_to_base", finishes_first)
+    await post(api, CANDIDATES, person(task_id, forceStart=True))
+    assert await status(api, task_id) == "PROCESS"
+
+
 async def test_a_start_that_cant_be_forced_adds_nobody(api: Hands) -> None:
     task_id = await made(api, cidType="pool", cidData="nobody-knows")
     told = await refused(api, f"{CANDIDATES}/batch", {"batch": [person(task_id)], "forceStart": True})

@@ -69,7 +69,7 @@ async def add(
         places = [at for at, each in enumerate(candidates) if each.autoCallId == task.id]
         ids |= dict(zip(places, await _added(found, task, [new[at] for at in places]), strict=True))
     for task in known.values() if start else ():
-        await tasks.play(found, access, task)
+        await tasks.play(found, access, task.id)
     return [_shown_new(each, ids[at]) for at, each in enumerate(candidates)]
 
 

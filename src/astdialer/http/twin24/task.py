@@ -239,8 +239,12 @@ async def shown(found: Services, task: Task) -> dict[str, Any]:
 # --- what it is to do ------------------------------------------------------------------------------------------------
 
 
-async def play(found: Services, access: Access, task: Task) -> Task:
-    """Let it dial; nothing happens if it does. Raises Conflict with what is missing."""
+async def play(found: Services, access: Access, identity: str) -> Task:
+    """Let it dial; nothing happens if it does. Raises NotFound, and Conflict with what is missing.
+
+    It is found anew: one that has just been given candidates may have finished before they came.
+    """
+    task = await find(found, access, identity)
     await check_playable(found, task)
     state, name = task.campaign.state, task.campaign.name
     if state is not S.RUNNING:
