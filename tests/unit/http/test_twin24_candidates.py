@@ -1,5 +1,6 @@
 """autoCallCandidate: whom a task calls, added singly and in batches, listed and canceled; and calls without a task."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ from twin24_hands import SCENARIO, TELEPHONY, campaign_of, foreign, get, made, p
 
 from astdialer.domain.access import Role
 from astdialer.domain.campaign import Campaign, CampaignState
+from astdialer.domain.contact import NewContact
+from astdialer.http.twin24 import candidates
+from astdialer.http.twin24.candidates import AT_A_STRETCH, read
+from astdialer.http.twin24.models import Person
 from astdialer.http.twin24.states import candidate_id, contact_id
-from astdialer.http.twin24.translate import spellings
+from astdialer.http.twin24.task import reading
+from astdialer.http.twin24.translate import contact_of, spellings
 from astdialer.ports import BlacklistEntry
 
 CANDIDATES = "/autoCallCandidate"
@@ -215,6 +221,32 @@ async def test_a_batch_may_be_larger_than_a_transaction(api: Hands) -> None:
     assert page["items"][-1]["phone"] == ["+447700902099"]
 
 
+async def test_others_are_served_while_a_full_batch_is_read(api: Hands) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    people = [Person(phone=[f"4477009{n:05}"]) for n in range(1000)]
+    beside = asyncio.create_task(others())
+    try:
+        contacts = await read(people, [""] * 1000, [reading(api.services, {})] * 1000)
+    finally:
+        beside.cancel()
+    assert contacts[999].numbers[0].number == "+447700900999"
+    assert turns >= 1000 / AT_A_STRETCH
+
+
+async def test_a_forced_start_of_one_candidate_is_of_its_task(api: Hands) -> None:
+    asked, other = await made(api), await made(api)
+    batch = [person(asked, "447700900001"), person(other), person(asked, "447700900002", forceStart=True)]
+    assert (await post(api, f"{CANDIDATES}/batch", {"batch": batch}))["count"] == 3
+    assert (await status(api, asked), await status(api, other)) == ("PROCESS", "BLANK")
+
+
 @pytest.mark.parametrize("before", [CampaignState.IDLE, CampaignState.PAUSED, CampaignState.FINISHED])
 async def test_a_forced_start_lets_the_task_dial(api: Hands, before: CampaignState) -> None:
     task_id = await made(api)
@@ -338,6 +370,27 @@ async def test_single_calls_of_a_day_are_of_one_task(api: Hands) -> None:
     api.clock.at += 86_400_000
     third = await post(api, SINGLE, single("447700900003", **wanted))
     assert third["autoCallId"] != first["autoCallId"]
+
+
+async def test_a_single_call_may_have_a_candidates_other_fields(api: Hands) -> None:
+    template = await made(api)
+    sent = single(autoCallTemplateId=template, autoCallId=template, forceStart="later")
+    answer = await post(api, SINGLE, sent)
+    assert answer["added"]
+    assert answer["autoCallId"] != template
+
+
+async def test_the_persons_of_single_calls_are_read_once(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    template, taken = await made(api), []
+
+    def taking(*given: Any) -> NewContact:
+        taken.append(given)
+        return contact_of(*given)
+
+    monkeypatch.setattr(candidates, "contact_of", taking)
+    batch = [single(f"44770090000{n}", autoCallTemplateId=template) for n in range(3)]
+    assert (await post(api, f"{SINGLE}/batch", {"batch": batch}))["count"] == 3
+    assert len(taken) == 3
 
 
 async def test_single_calls_of_another_scenario_are_of_another_task(api: Hands) -> None:

@@ -19,11 +19,11 @@ from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.settings import Settings, settings_texts
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
-from astdialer.http.twin24.candidates import add
-from astdialer.http.twin24.models import AutoCall, Candidate, SingleCall, SingleCalls
+from astdialer.http.twin24.candidates import Wanted, add, read
+from astdialer.http.twin24.models import AutoCall, SingleCall, SingleCalls
 from astdialer.http.twin24.states import AUTOCALL, DAILY, DIALECT
 from astdialer.http.twin24.task import Task
-from astdialer.http.twin24.translate import Receiver, contact_of, goto
+from astdialer.http.twin24.translate import Receiver, goto
 from astdialer.http.v1.common import ContactKeeper, Found
 from astdialer.ports import ForeignObject
 
@@ -61,17 +61,16 @@ async def _call(
 ) -> list[dict[str, Any]]:
     """Look at everything first: for what can't be called no task is made."""
     async with _turn(request):  # two that come together are of one task
+        keys = [_key(found, access, person, field) for person, field in zip(people, fields, strict=True)]
         plans: dict[str, Plan] = {}
-        keys = []
-        for person, field in zip(people, fields, strict=True):
-            key = _key(found, access, person, field)
+        for person, field, key in zip(people, fields, keys, strict=True):
             if key not in plans:
                 plans[key] = await _plan(found, access, person, field, key)
-            contact_of(person, field, tasks.reading(found, plans[key].body))
-            keys.append(key)
+        how = {key: tasks.reading(found, plan.body) for key, plan in plans.items()}
+        contacts = await read(people, fields, [how[key] for key in keys])
         of = {key: plan.task or await _made(found, access, plan) for key, plan in plans.items()}
-    wanted = [Candidate(**person.model_dump(), autoCallId=of[key].id) for person, key in zip(people, keys, strict=True)]
-    return await add(found, access, {task.id: task for task in of.values()}, wanted, fields, start=True)
+    wanted = [Wanted(of[key], person, new) for key, person, new in zip(keys, people, contacts, strict=True)]
+    return await add(found, access, wanted, start={task.id for task in of.values()})
 
 
 def _turn(request: Request) -> asyncio.Lock:
