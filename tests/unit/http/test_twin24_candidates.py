@@ -286,6 +286,17 @@ async def test_a_halted_task_takes_nobody(api: Hands) -> None:
     assert await listed(api, task_id) == []
 
 
+@pytest.mark.parametrize("forced", [False, True])
+async def test_a_task_whose_lifetime_has_ended_takes_nobody(api: Hands, forced: bool) -> None:
+    task_id = await made(api, lifetime=300)
+    await api.store.set_state((await campaign_of(api, task_id)).id, CampaignState.FINISHED, now=NOW)
+    await post(api, CANDIDATES, person(task_id))
+    api.clock.at += 300_000
+    told = await refused(api, CANDIDATES, person(task_id, "447700900001", forceStart=forced))
+    assert "its stop_at 2025-10-09T08:58:20Z is over" in told["message"]
+    assert len(await listed(api, task_id)) == 1
+
+
 async def test_a_batch_of_a_task_that_is_not_there_adds_nobody(api: Hands) -> None:
     task_id = await made(api)
     batch = [person(task_id), person("228cc4fa-92f2-4709-94e3-7344a96a5903", "447700900001")]
@@ -411,6 +422,26 @@ async def test_a_day_goes_on_in_another_task_when_the_first_was_halted(api: Hand
     first = (await post(api, SINGLE, single(**wanted)))["autoCallId"]
     await post(api, f"/autoCall/{first}/halted")
     assert (await post(api, SINGLE, single(**wanted)))["autoCallId"] != first
+
+
+@pytest.mark.parametrize("ended", [CampaignState.FINISHED, CampaignState.RUNNING])
+async def test_a_day_goes_on_in_another_task_when_the_first_has_lived_its_time(
+    api: Hands, ended: CampaignState
+) -> None:
+    wanted = {"autoCallTemplateId": await made(api, lifetime=3600)}
+    first = (await post(api, SINGLE, single(**wanted)))["autoCallId"]
+    await api.store.set_state((await campaign_of(api, first)).id, ended, now=NOW)
+    api.clock.at += 3_600_000
+    second = await post(api, SINGLE, single(**wanted))
+    assert second["added"]
+    assert second["autoCallId"] != first
+    assert await status(api, second["autoCallId"]) == "PROCESS"
+
+
+async def test_a_days_task_has_as_much_of_its_templates_name_as_a_name_may_have(api: Hands) -> None:
+    template = await made(api, name="x" * 250)
+    task_id = (await post(api, SINGLE, single(autoCallTemplateId=template)))["autoCallId"]
+    assert (await get(api, f"/autoCall/{task_id}"))["name"] == "x" * 244 + " 2025-10-09"
 
 
 async def test_single_calls_are_as_the_administrators_template(tmp_path: Path) -> None:

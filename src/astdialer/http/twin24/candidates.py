@@ -87,7 +87,7 @@ async def add(
     for at, each in enumerate(wanted):
         places[each.task.id].append(at)
     for task in known.values():
-        await tasks.check_playable(found, task) if task.id in start else tasks.check_open(task)
+        await tasks.check_playable(found, task) if task.id in start else tasks.check_open(found, task)
     ids: dict[int, int | None] = {}
     for task in known.values():
         new = [wanted[at].contact for at in places[task.id]]

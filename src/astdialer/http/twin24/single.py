@@ -20,7 +20,7 @@ from astdialer.domain.settings import Settings, settings_texts
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
 from astdialer.http.twin24.candidates import Wanted, add, read
-from astdialer.http.twin24.models import AutoCall, SingleCall, SingleCalls
+from astdialer.http.twin24.models import LONGEST_NAME, AutoCall, SingleCall, SingleCalls
 from astdialer.http.twin24.states import AUTOCALL, DAILY, DIALECT
 from astdialer.http.twin24.task import Task
 from astdialer.http.twin24.translate import Receiver, goto
@@ -89,6 +89,12 @@ def _key(found: Services, access: Access, person: SingleCall, field: str) -> str
     return "/".join((access.tenant, template, person.botSettingsId or "", _day(found)))
 
 
+def _name(found: Services, template: str) -> str:
+    """Of a template's task of this day, not longer than a task's may be."""
+    day = _day(found)
+    return f"{template[: LONGEST_NAME - len(day) - 1]} {day}"
+
+
 def _day(found: Services) -> str:
     """The company's."""
     return datetime.fromtimestamp(found.clock.now() / 1000, tz=zone_of(found.zone)).date().isoformat()
@@ -98,20 +104,20 @@ async def _plan(found: Services, access: Access, person: SingleCall, field: str,
     known = await found.store.foreign(DIALECT, DAILY, key)
     if known:
         task = await tasks.find(found, access, known.name)
-        if task.status != "HALTED":
+        if not task.why_closed(found.clock.now()):
             return Plan(key=key, task=task, body=task.body, texts={})
     access.require(Permission.CAMPAIGNS)
     template, scenario = person.autoCallTemplateId or found.settings.autocall_template, person.botSettingsId
     model = await found.store.foreign(DIALECT, AUTOCALL, template)
     if model is not None and access.sees(model.tenant):
         body = dict(model.body) | {"startType": "manual", "startMoment": None}
-        body |= {"name": f"{body['name']} {_day(found)}"} | ({"defaultExecData": scenario} if scenario else {})
+        body |= {"name": _name(found, str(body["name"]))} | ({"defaultExecData": scenario} if scenario else {})
         texts, told = await tasks.prepared(found, access, AutoCall.model_validate(body))
         return Plan(key=key, task=None, body=body, texts=texts, told=told)
     settings = await _settings(found, access, template, field)
     texts = _as_campaign(found, settings, scenario, field)
     body = {
-        "name": f"{template} {_day(found)}",
+        "name": _name(found, template),
         "defaultExec": "robot",
         "defaultExecData": texts["goto"].split(",")[1],
         "startType": "manual",

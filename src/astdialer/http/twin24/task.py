@@ -44,6 +44,12 @@ class Task:
         """BLANK, READY, PROCESS, PAUSED, HALTED or FINISHED."""
         return task_status(self.campaign)
 
+    def why_closed(self, now: int) -> str:
+        """Why nobody whom it is given would be called; empty if it may dial, now or later."""
+        if self.status == "HALTED":
+            return "the task is halted, for ever: make another one"
+        return "".join(f"the task's lifetime has ended: {why}" for why in campaigns.over(self.campaign, now))
+
     def text(self, key: str) -> str:
         """A field of the document as text, empty where there is none."""
         return str(self.body.get(key) or "")
@@ -255,16 +261,16 @@ async def play(found: Services, access: Access, identity: str) -> Task:
 
 async def check_playable(found: Services, task: Task) -> None:
     """Raises Conflict unless the task could be started now."""
-    check_open(task)
+    check_open(found, task)
     missing = campaigns.lacks(await campaigns.loaded(found.store, found.zone), task.campaign)
     if missing and task.campaign.state is not S.RUNNING:
         raise Conflict(f"the task can't start: {'; '.join(missing)}")
 
 
-def check_open(task: Task) -> None:
-    """Raises Conflict for a task that was halted: that is for ever."""
-    if task.status == "HALTED":
-        raise Conflict("the task is halted, for ever: make another one")
+def check_open(found: Services, task: Task) -> None:
+    """Raises Conflict for a task that was halted, or whose lifetime has ended."""
+    if why := task.why_closed(found.clock.now()):
+        raise Conflict(why)
 
 
 async def pause(found: Services, access: Access, task: Task) -> Task:
