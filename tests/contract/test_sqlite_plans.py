@@ -214,6 +214,8 @@ PLANS = {
     "happenings": [BY_ID.replace("=", ">")],
     "forget_happenings": [BY_ID],
     "cdr_of_guid": ["PRIMARY KEY (guid=?)"],
+    "has_receivers": [],
+    "spent_receivers": [BY_ID, "deliveries_pending (webhook_id=?)"],
     "follower": ["PRIMARY KEY (name=?)"],
     "due_deliveries": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
     "due_webhooks": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
@@ -236,6 +238,8 @@ ALLOWED_SCANS = {
     "blacklist": ["campaigns"],
     "forget_happenings": ["events"],
     "due_webhooks": ["w"],
+    "has_receivers": ["webhooks"],
+    "spent_receivers": ["w"],
 }
 #: What is sorted is no more than what was asked for, or one row for each pool.
 SORTS = {

@@ -45,17 +45,7 @@ class Campaigns:
         self, name: str, settings: Settings, now: int, tenant: str = "", event: CampaignEvent | None = None
     ) -> Campaign:
         """A new campaign, idle; raises Conflict if the name is taken."""
-
-        async def create(tx: Writing) -> None:
-            row = {"name": name, "settings": settings_json(settings), "now": now, "tenant": tenant}
-            try:
-                campaign_id = await tx.insert("create_campaign", row)
-            except sqlite3.IntegrityError:
-                removed = await tx.fetch("removed_campaign_named", {"name": name})
-                raise Conflict(_REMOVED.format(name=name) if removed else _TAKEN.format(name=name)) from None
-            await _remember(tx, campaign_id, event)
-
-        await self._db.write(create)
+        await self._db.write(lambda tx: insert_campaign(tx, name, settings, now=now, tenant=tenant, event=event))
         return await self.campaign(name)
 
     async def save_settings(self, campaign_id: int, settings: Settings, event: CampaignEvent | None = None) -> None:
@@ -196,6 +186,20 @@ class Campaigns:
         """The local day on which the statistics were last zeroed, empty if never."""
         rows = await self._db.read("stats_day", {"campaign_id": campaign_id})
         return str(rows[0]["stats_day"]) if rows else ""
+
+
+async def insert_campaign(
+    tx: Writing, name: str, settings: Settings, *, now: int, tenant: str, event: CampaignEvent | None
+) -> int:
+    """A new campaign inside a transaction; its id. Raises Conflict if the name is taken."""
+    row = {"name": name, "settings": settings_json(settings), "now": now, "tenant": tenant}
+    try:
+        campaign_id = await tx.insert("create_campaign", row)
+    except sqlite3.IntegrityError:
+        removed = await tx.fetch("removed_campaign_named", {"name": name})
+        raise Conflict(_REMOVED.format(name=name) if removed else _TAKEN.format(name=name)) from None
+    await _remember(tx, campaign_id, event)
+    return campaign_id
 
 
 async def _remember(tx: Writing, campaign_id: int, event: CampaignEvent | None) -> None:

@@ -1,5 +1,7 @@
 """autoCall: tasks made, refused, listed, played, paused, halted."""
 
+import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +29,8 @@ from astdialer.domain.campaign import CampaignState
 from astdialer.domain.hooks import Form
 from astdialer.domain.settings import Mode
 from astdialer.engine import campaigns
+from astdialer.ports import Delivery
+from astdialer.store import candidates
 
 
 @pytest.fixture
@@ -260,6 +264,10 @@ async def test_a_title_in_any_script_makes_a_name(api: Hands) -> None:
         ("phoneNormalization", {"phoneNormalization": "KZ"}),
         ("webhookUrls.0", {"webhookUrls": ["ftp://example.com"]}),
         ("webhookUrls.1", {"webhookUrls": ["https://example.com", {"url": "https://user:secret@example.com"}]}),
+        (
+            "webhookUrls.1.delay",
+            {"webhookUrls": ["https://a.example.com", {"url": "https://example.com", "delay": 3601}]},
+        ),
         ("webhookUrls.0.Hook.delay", {"webhookUrls": [{"url": "https://example.com", "delay": -4}]}),
     ],
 )
@@ -341,22 +349,78 @@ async def test_receivers_are_told_what_they_want_when_they_want_it(api: Hands) -
     assert found["a"].options["taskId"] == identity
 
 
-@pytest.mark.parametrize("end", ["halted", "lifetime"])
-async def test_receivers_of_a_task_that_ended_long_ago_are_forgotten(api: Hands, end: str) -> None:
-    hooks: dict[str, Any] = {"webhookUrls": ["https://example.com/hook"]}
-    await made(api, **hooks)
-    identity = await made(api, **hooks, lifetime=300)
-    if end == "halted":
-        await post(api, f"/autoCall/{identity}/halted")
-    else:
-        await api.store.set_state((await campaign_of(api, identity)).id, CampaignState.FINISHED, now=NOW)
-    ended = (await campaign_of(api, identity)).id
+HOOKED: dict[str, Any] = {"webhookUrls": [{"url": "https://example.com/hook", "delay": 4}]}
+
+
+async def ended(api: Hands, end: CampaignState) -> int:
+    """The campaign of a task with a receiver, moved to this state."""
+    campaign = await campaign_of(api, await made(api, **HOOKED))
+    await api.store.set_state(campaign.id, end, now=api.clock.at)
+    return campaign.id
+
+
+async def hooked(api: Hands) -> set[int | None]:
+    """The campaigns that have receivers after one more task, which has none, was made."""
     await made(api)
-    assert ended in {hook.campaign_id for hook in await api.store.webhooks()}, "it may have to be told yet"
-    api.clock.at += 2 * 86_400_000
-    await made(api)
-    assert len(await api.store.webhooks()) == 1
-    assert ended not in {hook.campaign_id for hook in await api.store.webhooks()}
+    return {hook.campaign_id for hook in await api.store.webhooks()}
+
+
+@pytest.mark.parametrize(
+    ("end", "days"), [(CampaignState.STOPPED, 1), (CampaignState.FINISHED, 3), (CampaignState.RUNNING, 1000)]
+)
+async def test_receivers_of_a_task_that_ended_long_ago_are_forgotten(api: Hands, end: CampaignState, days: int) -> None:
+    campaign = await ended(api, end)
+    api.clock.at += days * 86_400_000
+    assert await hooked(api) == {campaign}, "it may have to be told yet"
+    api.clock.at += 1000
+    assert await hooked(api) == ({campaign} if end is CampaignState.RUNNING else set())
+
+
+async def test_a_receiver_that_waits_for_a_message_is_kept(api: Hands) -> None:
+    campaign = await ended(api, CampaignState.STOPPED)
+    (hook,) = await api.store.webhooks()
+    waiting = Delivery(id="d", webhook_id=hook.id, event_id=1, kind="CALL_ENDED", body="{}", created_at=NOW, retry_at=0)
+    await api.store.queue_deliveries("webhooks", 1, [waiting])
+    api.clock.at += 9 * 86_400_000
+    assert await hooked(api) == {campaign}
+
+
+async def test_requests_that_come_together_forget_the_same_receivers(api: Hands) -> None:
+    for _ in range(3):
+        await ended(api, CampaignState.STOPPED)
+    api.clock.at += 9 * 86_400_000
+    identities = await asyncio.gather(*(made(api) for _ in range(5)))
+    assert len(set(identities)) == 5
+    assert await api.store.webhooks() == []
+
+
+async def test_a_new_task_waits_for_few_receivers_to_be_forgotten(api: Hands) -> None:
+    for _ in range(12):
+        await ended(api, CampaignState.STOPPED)
+    api.clock.at += 9 * 86_400_000
+    assert [len(await hooked(api)) for _ in range(2)] == [2, 0]
+
+
+async def test_a_task_that_is_played_again_has_its_receivers_back(api: Hands) -> None:
+    identity = await made(api, role=Role.INTEGRATION, tenant="a", **HOOKED)
+    (before,) = await api.store.webhooks()
+    assert before.campaign_id is not None
+    await api.store.set_state(before.campaign_id, CampaignState.FINISHED, now=NOW)
+    api.clock.at += 4 * 86_400_000
+    assert await hooked(api) == set()
+    await asyncio.gather(*(post(api, f"/autoCall/{identity}/play") for _ in range(3)))
+    (after,) = await api.store.webhooks()
+    changed = {"id", "secret", "created_at", "created_by", "since_event"}
+    again = {key: value for key, value in dataclasses.asdict(after).items() if key not in changed}
+    assert again == {key: value for key, value in dataclasses.asdict(before).items() if key not in changed}
+
+
+async def test_what_cant_be_kept_leaves_nothing_of_a_task(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "webhook_row", lambda _: {})
+    answer = await api.ask("POST", f"{TELEPHONY}/autoCall", json=task(**HOOKED))
+    assert answer.status_code == 500
+    assert await api.store.campaigns() == []
+    assert await api.store.foreign_all("twin24", "autoCall") == []
 
 
 # --- what it does ----------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class Hook(Loose):
 
     url: str
     partialResults: Flag = False
-    delay: Annotated[Annotated[int, Field(ge=0, le=_DAY_S)] | None, BeforeValidator(_whole)] = None
+    delay: Seconds = None
     events: Annotated[dict[str, Switch | Flag] | None, BeforeValidator(_nothing)] = None
 
 

@@ -17,7 +17,7 @@ from astdialer.domain.hooks import FORM_KINDS, Form
 from astdialer.domain.names import NAME
 from astdialer.domain.params import check_params
 from astdialer.domain.settings import Settings, settings_texts
-from astdialer.engine.webhooks import check_url
+from astdialer.engine.webhooks import check_options, check_url
 from astdialer.http.services import ReadNumber
 from astdialer.http.twin24 import cps
 from astdialer.http.twin24.models import AutoCall, Hook, Limit, Person, Redial, Rule
@@ -239,8 +239,13 @@ def receivers(hooks: Sequence[str | Hook] | None) -> list[Receiver]:
             check_url(url)
         except InvalidSetting as error:
             raise InvalidSetting(field, url[:200], error.expected) from None
-        if events := OLD_EVENTS if isinstance(hook, str) else _events(hook):
-            found.append(Receiver(url, events, {} if isinstance(hook, str) else {"delay_s": hook.delay or 0}))
+        events, delay = (OLD_EVENTS, 0) if isinstance(hook, str) else (_events(hook), hook.delay or 0)
+        try:
+            options = check_options({"delay_s": delay})
+        except InvalidSetting as error:
+            raise InvalidSetting(f"{field}.delay", delay, error.expected) from None
+        if events:
+            found.append(Receiver(url, events, options))
     return found
 
 
