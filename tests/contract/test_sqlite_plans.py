@@ -151,6 +151,7 @@ PLANS = {
     "due_recordings": ["recordings_pending (retry_at<?)"],
     "next_due": ["contacts_waiting (pool_id=? AND rank=?)", OF_CAMPAIGN],
     "contact_counts": [OF_CAMPAIGN, OF_POOL],
+    "campaign_by_id": [BY_ID],
     "finish_campaign": [BY_ID, OF_CAMPAIGN, f"{OF_POOL} AND state=?)"],
     "survey": [OF_CAMPAIGN, OF_POOL],
     "contacts_of_files": ["contacts_main (base_id=? AND main_number=?)"],

@@ -27,6 +27,7 @@ async def test_a_campaign_comes_back_as_it_was_made(store: Store) -> None:
     made = await store.create_campaign("demo", RICH, NOW)
     assert made == Campaign(id=made.id, name="demo", state=CampaignState.IDLE, settings=RICH)
     assert await store.campaign("demo") == made
+    assert await store.campaign_by_id(made.id) == made
     assert list(await store.campaigns()) == [made]
 
 
@@ -39,6 +40,8 @@ async def test_a_taken_name_is_a_conflict(store: Store, demo: Campaign) -> None:
 async def test_an_unknown_campaign_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound, match="nobody"):
         await store.campaign("nobody")
+    with pytest.raises(NotFound, match="7"):
+        await store.campaign_by_id(7)
 
 
 async def test_campaigns_are_listed_by_name(store: Store) -> None:

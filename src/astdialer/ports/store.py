@@ -47,6 +47,9 @@ class CampaignStore(Protocol):
     async def campaign(self, name: str) -> Campaign:
         """Raises NotFound."""
 
+    async def campaign_by_id(self, campaign_id: int) -> Campaign:
+        """Raises NotFound."""
+
     async def create_campaign(
         self, name: str, settings: Settings, now: int, tenant: str = "", event: CampaignEvent | None = None
     ) -> Campaign:

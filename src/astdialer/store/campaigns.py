@@ -41,6 +41,13 @@ class Campaigns:
             raise NotFound("campaign", name, "see astdialer campaign list")
         return campaign_of(rows[0])
 
+    async def campaign_by_id(self, campaign_id: int) -> Campaign:
+        """The campaign of that id; raises NotFound."""
+        rows = await self._db.read("campaign_by_id", {"id": campaign_id})
+        if not rows:
+            raise NotFound("campaign", campaign_id)
+        return campaign_of(rows[0])
+
     async def create_campaign(
         self, name: str, settings: Settings, now: int, tenant: str = "", event: CampaignEvent | None = None
     ) -> Campaign:

@@ -24,8 +24,9 @@ from twin24_hands import (
     trunk,
 )
 
-from astdialer.domain.access import Role
+from astdialer.domain.access import Access, Role
 from astdialer.domain.campaign import CampaignState
+from astdialer.domain.errors import NotFound
 from astdialer.domain.hooks import Form
 from astdialer.domain.settings import Mode
 from astdialer.engine import campaigns
@@ -492,6 +493,18 @@ async def test_what_is_changed_elsewhere_is_shown(api: Hands) -> None:
     campaign = await campaign_of(api, identity)
     await campaigns.change(api.store, api.clock, campaign.name, {"calls_per_second": "1/60"})
     assert (await get(api, f"/autoCall/{identity}"))["cps"] == 0.4
+
+
+async def test_a_task_is_found_without_looking_at_all_campaigns(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = await made(api)
+
+    async def never() -> None:
+        raise AssertionError("all campaigns are asked for")
+
+    monkeypatch.setattr(api.store, "campaigns", never)
+    assert await status(api, identity) == "BLANK"
+    with pytest.raises(NotFound):
+        await api.services.campaign_by_id(Access(name="ana", role=Role.ADMIN), 2**70)
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------

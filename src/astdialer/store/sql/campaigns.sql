@@ -6,6 +6,10 @@ ORDER BY name
 SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns
 WHERE name = :name AND removed_at IS NULL
 
+-- name: campaign_by_id
+SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns
+WHERE id = :id AND removed_at IS NULL
+
 -- name: create_campaign
 INSERT INTO campaigns (name, state, settings, created_at, changed_at, tenant)
 VALUES (:name, 'idle', :settings, :now, :now, :tenant)
