@@ -12,6 +12,7 @@ from twin24_hands import SCENARIO, TELEPHONY, campaign_of, foreign, get, made, p
 from astdialer.domain.access import Role
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.contact import NewContact
+from astdialer.domain.params import parse_params, with_own
 from astdialer.http.twin24 import candidates
 from astdialer.http.twin24.candidates import AT_A_STRETCH, read
 from astdialer.http.twin24.models import Person
@@ -73,11 +74,20 @@ async def test_a_candidate_is_added_and_read_back(api: Hands) -> None:
         ("+447700900123", "UTC+07:00"),
         ("+447700900124", "UTC+07:00"),
     ]
-    assert contact["params"]["Name"] == "Ana"
-    assert (contact["params"]["SECOND_EXEC"], contact["params"]["SECOND_EXEC_DATA"]) == (
-        "ch",
-        "48a77bd7-8762-4e0f-a277-4ef77e36c41b",
-    )
+    assert contact["params"] == {"Name": "Ana", "age": "41", "vip": "true", "rate": "1.5", "none": ""}
+
+
+async def test_a_candidates_variables_do_not_say_what_the_task_says(api: Hands) -> None:
+    """Its secondExec is a param of the campaign, which gives way to a contact's own."""
+    task_id = await made(api, secondExec="end", secondExecData=None)
+    variables = {"SECOND_EXEC": "ch", "second_exec": "ch", "SECOND_EXEC_DATA": "own"}
+    await post(api, CANDIDATES, person(task_id, variables=variables))
+    campaign = await campaign_of(api, task_id)
+    (contact,) = await contacts(api, campaign)
+    assert with_own(contact["params"], parse_params("params", campaign.settings.params)) == {
+        "SECOND_EXEC": "end",
+        "SECOND_EXEC_DATA": "own",
+    }
 
 
 @pytest.mark.parametrize("again", [{}, {"phone": "447700900999"}, {"clientExternalId": "other"}])

@@ -107,6 +107,8 @@ async def test_a_task_is_made_at_each_of_its_places(api: Hands, prefix: str) -> 
         ),
         ({"callStrategy": "STEP_2_STEP", "scheduleId": "x", "sendReportAfterFinish": True}, {}),
         ({"redialStrategyOptions": {"redialStrategyEn": False}}, {"max_tries": 0}),
+        ({"secondExec": "end", "secondExecData": None}, {"params": "SECOND_EXEC=end"}),
+        ({"secondExecData": "a;b"}, {"params": r"SECOND_EXEC=ch;SECOND_EXEC_DATA=a\;b"}),
     ],
 )
 async def test_a_field_becomes_a_setting(api: Hands, changes: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -184,10 +186,11 @@ async def test_tasks_begin_as_the_administrators_template(tmp_path: Path) -> Non
         missing = await refused(api, "/autoCall", task())
         assert "[http] autocall_template = 'usual': there is no such campaign" in missing["message"]
         template = {"calling_hours": "10:00-12:00", "attempts_per_day": "4", "amd_max_words": "5", "goto": "own,s,1"}
-        await api.campaign("usual", mode="broadcast", **template)
+        await api.campaign("usual", mode="broadcast", params="source=spring;second_exec=x", **template)
         found = (await campaign_of(api, await made(api))).settings
         assert (found.calling_hours, found.attempts_per_day, found.amd_max_words) == ("10:00-12:00", 4, 5)
         assert found.goto == f"astdialer-scenarios,{SCENARIO},1"
+        assert found.params == f"source=spring;SECOND_EXEC=ch;SECOND_EXEC_DATA={SEED['secondExecData']}"
 
 
 async def test_a_title_in_any_script_makes_a_name(api: Hands) -> None:
@@ -213,6 +216,8 @@ async def test_a_title_in_any_script_makes_a_name(api: Hands) -> None:
         ("defaultExecData", {"defaultExecData": "x\r\nAction: Logoff"}),
         ("secondExec", {"secondExec": "transfer"}),
         ("secondExecData", {"secondExecData": ...}),
+        ("secondExecData", {"secondExecData": "a\nb"}),
+        ("secondExecData", {"secondExecData": "x" * 1000}),
         ("cidType", {"cidType": "own"}),
         ("cidData", {"cidType": "pool"}),
         ("cidData", {"cidType": "gornum", "cidData": "${X}"}),

@@ -222,7 +222,7 @@ def reading(found: Services, body: Mapping[str, Any]) -> Reading:
         read_number=found.read_number,
         russian=body.get("phoneNormalization") == "RU",
         strict=str(body.get("checkPhone")).lower() in ("true", "1"),
-        params=params_of(str(body.get("secondExec") or ""), str(body.get("secondExecData") or "")),
+        reserved=params_of(str(body.get("secondExec") or ""), str(body.get("secondExecData") or "")),
     )
 
 
