@@ -100,6 +100,17 @@ async def test_who_is_there_already_is_taken_and_not_added(api: Hands, again: di
     assert len(await listed(api, task_id)) == 1
 
 
+async def test_a_candidate_is_known_by_its_first_phone(api: Hands) -> None:
+    """A further one may be that of another: each is called for its own."""
+    task_id = await made(api)
+    household = await post(api, CANDIDATES, person(task_id, ["447700900001", "447700900002"]))
+    other = await post(api, CANDIDATES, person(task_id, "447700900002"))
+    assert (household["added"], other["added"]) == (True, True)
+    for first, same in ((["447700900002", "447700900003"], other), (["1", "447700900001"], household)):
+        again = await post(api, CANDIDATES, person(task_id, first))
+        assert (again["added"], again["id"]) == (False, same["id"])
+
+
 async def test_the_batch_wrapper_belongs_to_its_own_path(api: Hands) -> None:
     told = await refused(api, CANDIDATES, {"batch": [person(await made(api))]})
     assert {"autoCallId", "phone"} <= {error["field"] for error in told["errors"]}

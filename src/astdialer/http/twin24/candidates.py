@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from astdialer.domain.access import Access
 from astdialer.domain.contact import NewContact
 from astdialer.domain.errors import InvalidNumber, NotFound
-from astdialer.engine.contacts import REMOVED, end_anyhow
+from astdialer.engine.contacts import REMOVED, end_anyhow, main_number
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
 from astdialer.http.twin24.models import Batch, Candidate, Person
@@ -43,7 +43,8 @@ class Wanted:
 
 @router.post("")
 async def add_candidate(found: Found, access: ContactKeeper, candidate: Candidate) -> dict[str, Any]:
-    """One person for a task. A phone or a clientExternalId that is there already is taken, and not added again."""
+    """One person for a task. Whose first phone, or clientExternalId, is there already is taken and not added again; the
+    further phones may be those of others too."""
     task = await tasks.find(found, access, candidate.autoCallId)
     wanted = Wanted(task, candidate, contact_of(candidate, "", tasks.reading(found, task.body)))
     (added,) = await add(found, access, [wanted], start={task.id} if candidate.forceStart else ())
@@ -125,7 +126,9 @@ async def _known(found: Services, wanted: Wanted) -> dict[str, str] | None:
     if wanted.contact.reference:
         contact = await found.store.contact_by_reference(wanted.task.campaign.id, wanted.contact.reference)
     if contact is None:
-        contact = next(iter(await _with_phone(found, wanted.task, wanted.person.phone[0], open_only=False)), None)
+        number = wanted.contact.numbers[0].number
+        known = await found.store.contacts_with(number, wanted.task.campaign.id, open_only=False)
+        contact = next((each.id for each in known if main_number(each) == number), None)
     return _identity(wanted.task, contact)
 
 
