@@ -31,6 +31,11 @@ async def test_a_campaign_comes_back_as_it_was_made(store: Store) -> None:
     assert list(await store.campaigns()) == [made]
 
 
+async def test_settings_that_did_not_change_are_not_read_anew(store: Store) -> None:
+    first = await store.create_campaign("demo", RICH, NOW)
+    assert (await store.campaign("demo")).settings is first.settings
+
+
 async def test_a_taken_name_is_a_conflict(store: Store, demo: Campaign) -> None:
     with pytest.raises(Conflict, match="demo"):
         await store.create_campaign("demo", Settings(), NOW)
