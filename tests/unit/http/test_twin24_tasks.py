@@ -30,6 +30,7 @@ from astdialer.domain.errors import NotFound
 from astdialer.domain.hooks import Form
 from astdialer.domain.settings import Mode
 from astdialer.engine import campaigns
+from astdialer.http.twin24 import task as tasks
 from astdialer.ports import Delivery
 from astdialer.store import candidates
 
@@ -454,6 +455,22 @@ async def test_a_task_is_played_paused_and_halted(api: Hands) -> None:
     assert await state(api, identity) is CampaignState.STOPPING
     told = await refused(api, f"/autoCall/{identity}/play")
     assert "for ever" in told["message"]
+
+
+@pytest.mark.parametrize(("does", "after"), [("resume", 200), ("halt", 400)])
+async def test_a_task_that_another_request_has_just_moved_is_played_if_it_dials(
+    api: Hands, monkeypatch: pytest.MonkeyPatch, does: str, after: int
+) -> None:
+    identity = await made(api)
+    name = (await campaign_of(api, identity)).name
+    for move in ("play", "pause"):
+        await post(api, f"/autoCall/{identity}/{move}")
+
+    async def meanwhile(*_: Any) -> None:
+        await getattr(campaigns, does)(api.store, api.clock, name)
+
+    monkeypatch.setattr(tasks, "check_playable", meanwhile)
+    assert (await api.ask("POST", f"{TELEPHONY}/autoCall/{identity}/play")).status_code == after
 
 
 @pytest.mark.parametrize("move", ["halted", "halt"])

@@ -261,8 +261,12 @@ async def play(found: Services, access: Access, identity: str) -> Task:
         await return_receivers(found, access, task)
     if state is not S.RUNNING:
         move = campaigns.resume if state is S.PAUSED else campaigns.start
-        await move(found.store, found.clock, name, done_by=access.name)
-    return await find(found, access, task.id)
+        try:
+            await move(found.store, found.clock, name, done_by=access.name)
+        except Conflict:  # or another request has just done it
+            if (await find(found, access, identity)).campaign.state is not S.RUNNING:
+                raise
+    return await find(found, access, identity)
 
 
 async def check_playable(found: Services, task: Task) -> None:
