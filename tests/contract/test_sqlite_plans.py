@@ -152,6 +152,8 @@ PLANS = {
     "due_recordings": ["recordings_pending (retry_at<?)"],
     "next_due": ["contacts_waiting (pool_id=? AND rank=?)", OF_CAMPAIGN],
     "contact_counts": [OF_CAMPAIGN, OF_POOL],
+    "campaign_by_id": [BY_ID],
+    "finish_campaign": [BY_ID, OF_CAMPAIGN, f"{OF_POOL} AND state=?)"],
     "survey": [OF_CAMPAIGN, OF_POOL],
     "contacts_of_numbers": ["contacts_main (base_id=? AND main_number=?)"],
     "known_numbers": ["contacts_main (base_id=? AND main_number=?)"],
@@ -240,6 +242,8 @@ PLANS = {
     "cdrs_of_agent": ["cdrs_by_agent (agent=? AND calldate>? AND calldate<?)"],
     "call_record_page_of_agents": ["cdrs_by_agent (agent=? AND calldate>? AND calldate<?)"],
     "cdr_of_guid": ["PRIMARY KEY (guid=?)"],
+    "has_receivers": [],
+    "spent_receivers": [BY_ID, "deliveries_pending (webhook_id=?)"],
     "follower": ["PRIMARY KEY (name=?)"],
     "due_deliveries": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
     "due_webhooks": ["deliveries_pending (webhook_id=? AND retry_at<?)"],
@@ -267,6 +271,8 @@ ALLOWED_SCANS = {
     "forget_happenings": ["events"],
     "due_webhooks": ["w"],
     "erase_deliveries": ["w"],
+    "has_receivers": ["webhooks"],
+    "spent_receivers": ["w"],
 }
 #: What is sorted is no more than what was asked for, one row for each pool, or the offsets of a zone.
 SORTS = {

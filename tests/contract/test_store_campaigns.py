@@ -27,7 +27,13 @@ async def test_a_campaign_comes_back_as_it_was_made(store: Store) -> None:
     made = await store.create_campaign("demo", RICH, NOW)
     assert made == Campaign(id=made.id, name="demo", state=CampaignState.IDLE, settings=RICH)
     assert await store.campaign("demo") == made
+    assert await store.campaign_by_id(made.id) == made
     assert list(await store.campaigns()) == [made]
+
+
+async def test_settings_that_did_not_change_are_not_read_anew(store: Store) -> None:
+    first = await store.create_campaign("demo", RICH, NOW)
+    assert (await store.campaign("demo")).settings is first.settings
 
 
 async def test_a_taken_name_is_a_conflict(store: Store, demo: Campaign) -> None:
@@ -39,6 +45,8 @@ async def test_a_taken_name_is_a_conflict(store: Store, demo: Campaign) -> None:
 async def test_an_unknown_campaign_is_not_found(store: Store) -> None:
     with pytest.raises(NotFound, match="nobody"):
         await store.campaign("nobody")
+    with pytest.raises(NotFound, match="7"):
+        await store.campaign_by_id(7)
 
 
 async def test_campaigns_are_listed_by_name(store: Store) -> None:
@@ -60,6 +68,28 @@ async def test_every_state_can_be_kept(store: Store, demo: Campaign, state: Camp
     assert await store.campaign("demo") == replace(demo, state=state, hang_up=True, explanation="why")
     await store.set_state(demo.id, CampaignState.IDLE, now=NOW)
     assert await store.campaign("demo") == demo
+
+
+async def test_a_campaign_is_finished_if_every_contact_is_done(store: Store, demo: Campaign) -> None:
+    event = CampaignEvent(at=NOW, event="finished", detail="every contact is done")
+    await store.add_to_base(demo.id, "b", [person(1), person(2)], NOW)
+    await store.set_state(demo.id, CampaignState.RUNNING, now=NOW)
+    first, second = await store.claim(request(demo, limit=2))
+    await store.close([closing(first, Disposition.ANSWERED)])
+    assert not await store.finish_campaign(demo.id, event), "the second is in its call"
+    assert (await store.campaign("demo")).state is CampaignState.RUNNING
+    assert await store.history(demo.id, 9) == []
+    await store.close([closing(second, Disposition.ANSWERED)])
+    assert await store.finish_campaign(demo.id, event)
+    found = await store.campaign("demo")
+    assert (found.state, found.explanation) == (CampaignState.FINISHED, "every contact is done")
+    assert await store.history(demo.id, 9) == [event]
+
+
+async def test_a_campaign_that_was_moved_meanwhile_is_not_finished(store: Store, demo: Campaign) -> None:
+    await store.set_state(demo.id, CampaignState.PAUSED, now=NOW)
+    assert not await store.finish_campaign(demo.id, CampaignEvent(at=NOW, event="finished"))
+    assert (await store.campaign("demo")).state is CampaignState.PAUSED
 
 
 async def test_trunks_are_made_changed_and_removed(store: Store) -> None:

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 from stores import DAY, NOW, begin, closing, person, phone, request
 
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.disposition import Disposition
+from astdialer.domain.errors import Conflict
+from astdialer.domain.hooks import Form, Webhook
 from astdialer.domain.settings import Settings
-from astdialer.ports import Store
+from astdialer.ports import CampaignEvent, ForeignObject, Store
 
 pytest_plugins = ("store_fixtures",)
 
@@ -63,3 +66,37 @@ async def test_the_last_call_is_when_it_began(store: Store, demo: Campaign) -> N
         await store.close([closing(made, Disposition.BUSY, now=at + 1000)])
     assert await store.last_call_at(demo) == NOW + DAY
     assert phone(0) == first.attempt.number
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+DOCUMENT = ForeignObject(
+    dialect="twin24", kind="autoCall", id="t", tenant="a", body={"name": "ü"}, created_at=NOW, changed_at=NOW
+)
+CREATED = CampaignEvent(at=NOW, event="created")
+RECEIVER = Webhook(id="w", url="https://example.com", secret="whsec_", form=Form.TWIN24, tenant="a")
+
+
+async def test_a_task_is_a_campaign_with_its_document_and_its_receivers(store: Store) -> None:
+    campaign_id = await store.make_task("spring", Settings(), DOCUMENT, event=CREATED, receivers=[RECEIVER])
+    made = await store.campaign("spring")
+    assert (made.id, made.tenant) == (campaign_id, "a")
+    assert await store.foreign("twin24", "autoCall", "t") == replace(DOCUMENT, name=str(campaign_id))
+    assert [hook.campaign_id for hook in await store.webhooks()] == [campaign_id]
+    assert await store.history(campaign_id, 9) == [CREATED]
+
+
+async def test_a_task_is_made_as_a_whole_or_not_at_all(store: Store, demo: Campaign) -> None:
+    with pytest.raises(Conflict):
+        await store.make_task("demo", Settings(), DOCUMENT, event=CREATED, receivers=[RECEIVER])
+    assert await store.foreign("twin24", "autoCall", "t") is None
+    assert list(await store.webhooks()) == []
+
+
+async def test_receivers_come_back_where_there_are_none(store: Store) -> None:
+    campaign_id = await store.make_task("spring", Settings(), DOCUMENT, event=CREATED, receivers=[RECEIVER])
+    await store.return_receivers(campaign_id, [replace(RECEIVER, id="again")])
+    assert [hook.id for hook in await store.webhooks()] == ["w"]
+    await store.remove_webhook("w")
+    await store.return_receivers(campaign_id, [replace(RECEIVER, id="again")])
+    assert [(hook.id, hook.campaign_id) for hook in await store.webhooks()] == [("again", campaign_id)]

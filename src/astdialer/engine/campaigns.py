@@ -153,7 +153,7 @@ async def _start(store: Store, clock: Clock, campaign: Campaign, event: str, don
     name = campaign.name
     if campaign.state is S.STOPPING:
         raise Conflict(f"{name} is stopping: wait until its last calls have ended (astdialer campaign show {name})")
-    missing = [*_over(campaign, clock.now()), *lacks(await loaded(store), campaign)]
+    missing = [*over(campaign, clock.now()), *lacks(await loaded(store), campaign)]
     if missing:
         raise Conflict(f"{name} can't start: " + "; ".join(missing))
     if campaign.state is not S.RUNNING:
@@ -184,7 +184,8 @@ async def _check_named(store: Store, campaign: Campaign, texts: Mapping[str, str
         raise Conflict(f"{campaign.name} is running and needs it: " + "; ".join(missing))
 
 
-def _over(campaign: Campaign, now: int) -> Iterator[str]:
+def over(campaign: Campaign, now: int) -> Iterator[str]:
+    """That its stop_at has come, if it has, with the remedy."""
     if campaign.settings.stops and campaign.settings.stops <= now:
         yield f"its stop_at {campaign.settings.stop_at} is over: set a later one, or none (stop_at=)"
 

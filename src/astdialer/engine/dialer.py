@@ -364,7 +364,15 @@ class Dialer:
         open_still = counts.in_call + counts.held
         standing.limit = Limit.LAST_CALLS if open_still else Limit.LIST_EMPTY
         if not open_still and counts.done and not campaign.settings.eternal_queue:
-            await self.move(campaign, CampaignState.FINISHED, "every contact is done")
+            await self._finish(campaign, standing)
+
+    async def _finish(self, campaign: Campaign, standing: Standing) -> None:
+        """Unless a contact was added since they were counted: that one is looked for at once."""
+        event = CampaignEvent(at=self._clock.now(), event=CampaignState.FINISHED.value, detail="every contact is done")
+        if await self._store.finish_campaign(campaign.id, event):
+            await self._moved(campaign, event)
+        else:
+            standing.idle_until = 0
 
     async def _wind_down(self, campaign: Campaign) -> None:
         """A stopping campaign: hang up if that was asked, and stopped when nothing is live any more."""
@@ -391,8 +399,11 @@ class Dialer:
         now = self._clock.now()
         event = CampaignEvent(at=now, event=state.value, detail=why)
         await self._store.set_state(campaign.id, state, explanation=why, now=now, event=event)
+        await self._moved(campaign, event)
+
+    async def _moved(self, campaign: Campaign, event: CampaignEvent) -> None:
         await self._directory.load()
-        logger.info("campaign." + state.value, extra={"campaign": campaign.name, "why": why})
+        logger.info("campaign." + event.event, extra={"campaign": campaign.name, "why": event.detail})
 
     def _explain(self, campaign: Campaign, standing: Standing) -> None:
         if standing.limit is Limit.OUTSIDE_HOURS and not self._directory.zones(campaign.id):

@@ -51,8 +51,9 @@ class Directory:
         self.caller_id_pools = {name: tuple(of) for name, of in (await self._store.caller_id_pools()).items()}
         self.profiles = tuple(await self._store.agents())
         for campaign in campaigns:
-            self._zones[campaign.id] = tuple(await self._store.zones(campaign.id))
-            self._bound[campaign.id] = frozenset(await self._store.bound_buckets(campaign.id))
+            if campaign.state in ACTIVE:  # whoever starts it has everything read again
+                self._zones[campaign.id] = tuple(await self._store.zones(campaign.id))
+                self._bound[campaign.id] = frozenset(await self._store.bound_buckets(campaign.id))
             if before.get(campaign.id) not in (None, self._fingerprint(campaign)):
                 self.changed_rules.add(campaign.id)
         self._known_profiles.clear()

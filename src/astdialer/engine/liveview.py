@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from astdialer.domain.campaign import Campaign
+from astdialer.domain.campaign import ACTIVE, Campaign, CampaignState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.trunk import Trunk
 from astdialer.engine.context import Context
@@ -18,9 +18,12 @@ from astdialer.engine.outlook import Outlook
 from astdialer.engine.progress import progress, window_row
 from astdialer.engine.queues import QueueWatch, Stays
 from astdialer.engine.sweeps import Sweeps
+from astdialer.ports import CampaignCounts
 
 #: How often the view is published.
 PERIOD_S = 1.0
+#: Campaigns that do not dial whose contacts are counted for one view: there may be thousands.
+RESTING_COUNTED = 20
 
 
 class LiveView:
@@ -42,9 +45,12 @@ class LiveView:
         self._dialer, self._outlook, self._desk, self._sweeps = dialer, outlook, desk, sweeps
         self._trouble, self._vitals, self._forecaster = context.trouble, context.vitals, forecaster
         self._queues, self._stays = queues, Stays()
+        self._counted: dict[int, tuple[CampaignState, CampaignCounts]] = {}
 
     async def build(self) -> Mapping[str, Any]:
         """The view now."""
+        campaigns = self._directory.present()
+        await self._count(campaigns)
         return {
             "servers": [
                 {"server": s, "up": self._telephony.is_up(s), "why_down": self._telephony.why_down(s)}
@@ -53,7 +59,7 @@ class LiveView:
             "store_writes": self._store.writes(),
             "calls": sum(not call.is_gone for call in self._calls),
             "vitals": self._vitals.view(self._clock.now()),
-            "campaigns": [await self._campaign(c) for c in self._directory.present()],
+            "campaigns": [self._campaign(c) for c in campaigns],
             "agents": self._agent_rows(),
             "queues": [
                 dataclasses.asdict(each) | {"asked_at": self._queues.asked_at[each.server]}
@@ -72,8 +78,19 @@ class LiveView:
             "why_rests": rests[1] if rests else "",
         }
 
-    async def _campaign(self, campaign: Campaign) -> dict[str, Any]:
-        counts = await self._store.counts(campaign.id)
+    async def _count(self, campaigns: Sequence[Campaign]) -> None:
+        """Contacts of campaigns that dial, or whose state has changed; and of the others some, by turns."""
+        present = {campaign.id: campaign.state for campaign in campaigns}
+        self._counted = {each: known for each, known in self._counted.items() if each in present}
+        dialing = {call.attempt.campaign_id for call in self._calls}
+        dialing |= {each for each, state in present.items() if state in ACTIVE}
+        resting = [each for each, (state, _) in self._counted.items() if state is present[each] and each not in dialing]
+        for each in present.keys() - resting[RESTING_COUNTED:]:
+            self._counted.pop(each, None)  # they stand in the order in which they were counted
+            self._counted[each] = present[each], await self._store.counts(each)
+
+    def _campaign(self, campaign: Campaign) -> dict[str, Any]:
+        _, counts = self._counted[campaign.id]
         self._forecaster.contacts_left(campaign, counts.ready + counts.waiting)
         live = self._calls.of_campaign(campaign.id)
         whose = {"campaign": campaign.name, "server": self._directory.server_of(campaign)}

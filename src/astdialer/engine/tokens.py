@@ -157,11 +157,16 @@ async def _renewable(store: TokenStore, clock: Clock, of: Token, parent: str, li
     latest = now + LONGEST_SESSION_S * 1000
     last = (await _expires(store, parent)) or latest
     made = replace(session, expires_at=min(ends, last))
-    renewal = replace(session, id=str(uuid.uuid4()), expires_at=min(latest, last))
+    renewal = replace(session, id=_renewal_of(session.id), expires_at=min(latest, last))
     secret, refresh = _jwt({"sub": made.name, "iat": now // 1000, "exp": (made.expires_at or 0) // 1000}), _random()
     await _add_session(store, made, hashed(secret))
     await _add_session(store, renewal, _hashed_refresh(refresh))
     return Made(token=made, secret=secret, refresh=refresh)
+
+
+def _renewal_of(session_id: str) -> str:
+    """The id of what renews a session: it ends with the session when that is logged out."""
+    return f"{session_id} renewal"
 
 
 async def _expires(store: TokenStore, token_id: str) -> int | None:
@@ -175,11 +180,13 @@ def _hashed_refresh(refresh: str) -> str:
 
 
 async def log_out(store: TokenStore, clock: Clock, secret: str) -> bool:
-    """End the session of this token; False if it is none, or over already."""
+    """End the session of this token, and what would renew it; False if it is none, or over already."""
     found = await store.token_by_hash(hashed(secret))
     if found is None or not found[0].parent:
         return False
-    return await store.revoke_token(found[0].id, clock.now())
+    session, now = found[0].id, clock.now()
+    await store.revoke_token(_renewal_of(session), now)
+    return await store.revoke_token(session, now)
 
 
 async def tokens(store: TokenStore, tenant: str = "") -> Sequence[Token]:

@@ -117,10 +117,13 @@ class Services:
 
     async def campaign_by_id(self, access: Access, campaign_id: int) -> Campaign:
         """Likewise."""
-        for campaign in await self.store.campaigns():
-            if campaign.id == campaign_id and access.sees(campaign.tenant):
-                return campaign
-        raise NotFound("campaign", campaign_id)
+        try:
+            campaign = await self.store.campaign_by_id(campaign_id)
+        except OverflowError:  # larger than any id in the store
+            raise NotFound("campaign", campaign_id) from None
+        if not access.sees(campaign.tenant):
+            raise NotFound("campaign", campaign_id)
+        return campaign
 
     async def campaigns(self, access: Access) -> list[Campaign]:
         """Those that the token sees, by name."""

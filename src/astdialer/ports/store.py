@@ -48,6 +48,9 @@ class CampaignStore(Protocol):
     async def campaign(self, name: str) -> Campaign:
         """Raises NotFound."""
 
+    async def campaign_by_id(self, campaign_id: int) -> Campaign:
+        """Raises NotFound."""
+
     async def create_campaign(
         self, name: str, settings: Settings, now: int, tenant: str = "", event: CampaignEvent | None = None
     ) -> Campaign:
@@ -64,6 +67,10 @@ class CampaignStore(Protocol):
         now: int,
         event: CampaignEvent | None = None,
     ) -> None: ...
+    async def finish_campaign(self, campaign_id: int, event: CampaignEvent) -> bool:
+        """Finish a running campaign in which every contact is done, for the event's detail; False if that is not so:
+        somebody may have added one, or have moved it, at this very moment."""
+
     async def trunks(self) -> Sequence[Trunk]: ...
     async def save_trunk(self, trunk: Trunk) -> None: ...
     async def remove_trunk(self, name: str) -> None:

@@ -41,21 +41,18 @@ class Campaigns:
             raise NotFound("campaign", name, "see astdialer campaign list")
         return campaign_of(rows[0])
 
+    async def campaign_by_id(self, campaign_id: int) -> Campaign:
+        """The campaign of that id; raises NotFound."""
+        rows = await self._db.read("campaign_by_id", {"id": campaign_id})
+        if not rows:
+            raise NotFound("campaign", campaign_id)
+        return campaign_of(rows[0])
+
     async def create_campaign(
         self, name: str, settings: Settings, now: int, tenant: str = "", event: CampaignEvent | None = None
     ) -> Campaign:
         """A new campaign, idle; raises Conflict if the name is taken."""
-
-        async def create(tx: Writing) -> None:
-            row = {"name": name, "settings": settings_json(settings), "now": now, "tenant": tenant}
-            try:
-                campaign_id = await tx.insert("create_campaign", row)
-            except sqlite3.IntegrityError:
-                removed = await tx.fetch("removed_campaign_named", {"name": name})
-                raise Conflict(_REMOVED.format(name=name) if removed else _TAKEN.format(name=name)) from None
-            await _remember(tx, campaign_id, event)
-
-        await self._db.write(create)
+        await self._db.write(lambda tx: insert_campaign(tx, name, settings, now=now, tenant=tenant, event=event))
         return await self.campaign(name)
 
     async def save_settings(self, campaign_id: int, settings: Settings, event: CampaignEvent | None = None) -> None:
@@ -75,6 +72,17 @@ class Campaigns:
         """Move a campaign to a state."""
         row = {"id": campaign_id, "state": state, "hang_up": hang_up, "explanation": explanation, "now": now}
         await self._change("set_state", row, event)
+
+    async def finish_campaign(self, campaign_id: int, event: CampaignEvent) -> bool:
+        """Finish a running campaign in which every contact is done; False if that is not so."""
+        row = {"id": campaign_id, "explanation": event.detail, "now": event.at}
+
+        async def finish(tx: Writing) -> bool:
+            finished = bool(await tx.execute("finish_campaign", row))
+            await _remember(tx, campaign_id, event if finished else None)
+            return finished
+
+        return bool(await self._db.write(finish))
 
     async def _change(self, query: str, row: Mapping[str, Any], event: CampaignEvent | None) -> None:
         async def change(tx: Writing) -> None:
@@ -192,6 +200,20 @@ class Campaigns:
         """The local day on which the statistics were last zeroed, empty if never."""
         rows = await self._db.read("stats_day", {"campaign_id": campaign_id})
         return str(rows[0]["stats_day"]) if rows else ""
+
+
+async def insert_campaign(
+    tx: Writing, name: str, settings: Settings, *, now: int, tenant: str, event: CampaignEvent | None
+) -> int:
+    """A new campaign inside a transaction; its id. Raises Conflict if the name is taken."""
+    row = {"name": name, "settings": settings_json(settings), "now": now, "tenant": tenant}
+    try:
+        campaign_id = await tx.insert("create_campaign", row)
+    except sqlite3.IntegrityError:
+        removed = await tx.fetch("removed_campaign_named", {"name": name})
+        raise Conflict(_REMOVED.format(name=name) if removed else _TAKEN.format(name=name)) from None
+    await _remember(tx, campaign_id, event)
+    return campaign_id
 
 
 async def _remember(tx: Writing, campaign_id: int, event: CampaignEvent | None) -> None:

@@ -48,11 +48,11 @@ class Hooks:
 
     async def add_webhook(self, webhook: Webhook) -> None:
         """A new one."""
-        await self._quietly(lambda tx: tx.execute("add_webhook", _webhook_row(webhook)))
+        await self._quietly(lambda tx: tx.execute("add_webhook", webhook_row(webhook)))
 
     async def save_webhook(self, webhook: Webhook) -> None:
         """Raises NotFound."""
-        await self._one("save_webhook", _webhook_row(webhook))
+        await self._one("save_webhook", webhook_row(webhook))
 
     async def remove_webhook(self, webhook_id: str) -> None:
         """With whatever was not delivered. Raises NotFound."""
@@ -147,7 +147,8 @@ class Hooks:
         return await self._db.write(change, quiet=True)
 
 
-def _webhook_row(webhook: Webhook) -> dict[str, Any]:
+def webhook_row(webhook: Webhook) -> dict[str, Any]:
+    """A webhook as it is kept."""
     lists = {"events": json.dumps(list(webhook.events)), "options": json.dumps(dict(webhook.options))}
     return dataclasses.asdict(webhook) | lists
 

@@ -1,6 +1,6 @@
 """What administrators have set, and what of it the engine notices."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,23 @@ async def test_a_campaign_whose_routes_have_changed_is_named(engine: Rig) -> Non
 async def test_a_state_is_no_rule(engine: Rig) -> None:
     await engine.state(CampaignState.PAUSED)
     assert engine.context.directory.changed_rules == set()
+
+
+async def test_pools_are_read_of_campaigns_that_dial(engine: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, zones, asked = await engine.add_campaign("another"), engine.store.zones, list[int]()
+    await engine.people(1, zone="Asia/Tokyo", campaign=other)
+    await engine.store.set_state(other.id, CampaignState.FINISHED, now=NOON)
+
+    async def asking(campaign_id: int) -> Sequence[str]:
+        asked.append(campaign_id)
+        return await zones(campaign_id)
+
+    monkeypatch.setattr(engine.store, "zones", asking)
+    await engine.people(2, base="c", zone="Asia/Seoul", campaign=other)
+    assert asked == [engine.campaign.id]
+    await engine.store.set_state(other.id, CampaignState.RUNNING, now=NOON)
+    await engine.context.directory.load()
+    assert set(engine.context.directory.zones(other.id)) == {"Asia/Tokyo", "Asia/Seoul"}
 
 
 async def test_the_campaigns_are_the_same_object_for_ever(engine: Rig) -> None:

@@ -18,7 +18,7 @@ from astdialer.domain.settings import Mode
 from astdialer.engine.calls import Call
 from astdialer.engine.desk import RESTS
 from astdialer.engine.sweeps import EXPIRY_S, Sweeps
-from astdialer.ports import CampaignEvent
+from astdialer.ports import CampaignCounts, CampaignEvent
 
 pytest_plugins = ("engine_fixtures",)
 
@@ -523,6 +523,29 @@ async def test_a_campaign_is_finished_when_everybody_is_done(engine: Rig) -> Non
     await talked(engine)
     await finds_nothing(engine)
     assert await state(engine) is CampaignState.FINISHED
+
+
+@pytest.mark.parametrize("meanwhile", ["added", "paused"])
+async def test_a_campaign_is_not_finished_over_what_happens_at_that_moment(
+    engine: Rig, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    await talked(engine)
+    counts = engine.store.counts
+
+    async def stale(campaign_id: int) -> CampaignCounts:
+        found = await counts(campaign_id)
+        if meanwhile == "added":
+            await engine.people(2)
+        else:
+            await engine.store.set_state(campaign_id, CampaignState.PAUSED, now=NOON)
+        return found
+
+    monkeypatch.setattr(engine.store, "counts", stale)
+    await finds_nothing(engine)
+    monkeypatch.undo()
+    assert await state(engine) is (CampaignState.RUNNING if meanwhile == "added" else CampaignState.PAUSED)
+    await engine.dialer._turn()
+    assert [call.attempt.number for call in engine.calls] == ([phone(2)] if meanwhile == "added" else [])
 
 
 async def test_an_eternal_queue_waits_for_more(engine: Rig) -> None:

@@ -100,6 +100,14 @@ async def test_a_session_is_renewed_once(api: Hands) -> None:
     assert await opens(api, third.json()["token"]) == 200
 
 
+async def test_a_session_that_was_logged_out_is_not_renewed(api: Hands) -> None:
+    first, other = (await login(api)).json(), (await login(api)).json()
+    assert await tokens.log_out(api.store, api.clock, first["token"])
+    assert await opens(api, first["token"]) == 401
+    assert (await renewed(api, first["refreshToken"])).status_code == 401
+    assert (await renewed(api, other["refreshToken"])).status_code == 200
+
+
 async def test_a_session_is_renewed_when_it_is_over(api: Hands) -> None:
     first = (await login(api, ttl=60)).json()
     api.clock.at = NOW + DAY_MS

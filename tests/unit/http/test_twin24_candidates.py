@@ -1,5 +1,6 @@
 """autoCallCandidate: whom a task calls, added singly and in batches, listed and canceled; and calls without a task."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,14 @@ from twin24_hands import SCENARIO, TELEPHONY, campaign_of, foreign, get, made, p
 
 from astdialer.domain.access import Role
 from astdialer.domain.campaign import Campaign, CampaignState
+from astdialer.domain.contact import NewContact
+from astdialer.domain.params import parse_params, with_own
+from astdialer.http.twin24 import candidates
+from astdialer.http.twin24.candidates import AT_A_STRETCH, read
+from astdialer.http.twin24.models import Person
 from astdialer.http.twin24.states import candidate_id, contact_id
-from astdialer.http.twin24.translate import spellings
+from astdialer.http.twin24.task import reading
+from astdialer.http.twin24.translate import contact_of, spellings
 from astdialer.ports import BlacklistEntry
 
 CANDIDATES = "/autoCallCandidate"
@@ -67,11 +74,20 @@ async def test_a_candidate_is_added_and_read_back(api: Hands) -> None:
         ("+447700900123", "UTC+07:00"),
         ("+447700900124", "UTC+07:00"),
     ]
-    assert contact["params"]["Name"] == "Ana"
-    assert (contact["params"]["SECOND_EXEC"], contact["params"]["SECOND_EXEC_DATA"]) == (
-        "ch",
-        "48a77bd7-8762-4e0f-a277-4ef77e36c41b",
-    )
+    assert contact["params"] == {"Name": "Ana", "age": "41", "vip": "true", "rate": "1.5", "none": ""}
+
+
+async def test_a_candidates_variables_do_not_say_what_the_task_says(api: Hands) -> None:
+    """Its secondExec is a param of the campaign, which gives way to a contact's own."""
+    task_id = await made(api, secondExec="end", secondExecData=None)
+    variables = {"SECOND_EXEC": "ch", "second_exec": "ch", "SECOND_EXEC_DATA": "own"}
+    await post(api, CANDIDATES, person(task_id, variables=variables))
+    campaign = await campaign_of(api, task_id)
+    (contact,) = await contacts(api, campaign)
+    assert with_own(contact["params"], parse_params("params", campaign.settings.params)) == {
+        "SECOND_EXEC": "end",
+        "SECOND_EXEC_DATA": "own",
+    }
 
 
 @pytest.mark.parametrize("again", [{}, {"phone": "447700900999"}, {"clientExternalId": "other"}])
@@ -82,6 +98,17 @@ async def test_who_is_there_already_is_taken_and_not_added(api: Hands, again: di
     second = await post(api, CANDIDATES, sent | again)
     assert (second["added"], second["id"]) == (False, first["id"])
     assert len(await listed(api, task_id)) == 1
+
+
+async def test_a_candidate_is_known_by_its_first_phone(api: Hands) -> None:
+    """A further one may be that of another: each is called for its own."""
+    task_id = await made(api)
+    household = await post(api, CANDIDATES, person(task_id, ["447700900001", "447700900002"]))
+    other = await post(api, CANDIDATES, person(task_id, "447700900002"))
+    assert (household["added"], other["added"]) == (True, True)
+    for first, same in ((["447700900002", "447700900003"], other), (["1", "447700900001"], household)):
+        again = await post(api, CANDIDATES, person(task_id, first))
+        assert (again["added"], again["id"]) == (False, same["id"])
 
 
 async def test_the_batch_wrapper_belongs_to_its_own_path(api: Hands) -> None:
@@ -215,11 +242,53 @@ async def test_a_batch_may_be_larger_than_a_transaction(api: Hands) -> None:
     assert page["items"][-1]["phone"] == ["+447700902099"]
 
 
+async def test_others_are_served_while_a_full_batch_is_read(api: Hands) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    people = [Person(phone=[f"4477009{n:05}"]) for n in range(1000)]
+    beside = asyncio.create_task(others())
+    try:
+        contacts = await read(people, [""] * 1000, [reading(api.services, {})] * 1000)
+    finally:
+        beside.cancel()
+    assert contacts[999].numbers[0].number == "+447700900999"
+    assert turns >= 1000 / AT_A_STRETCH
+
+
+async def test_a_forced_start_of_one_candidate_is_of_its_task(api: Hands) -> None:
+    asked, other = await made(api), await made(api)
+    batch = [person(asked, "447700900001"), person(other), person(asked, "447700900002", forceStart=True)]
+    assert (await post(api, f"{CANDIDATES}/batch", {"batch": batch}))["count"] == 3
+    assert (await status(api, asked), await status(api, other)) == ("PROCESS", "BLANK")
+
+
 @pytest.mark.parametrize("before", [CampaignState.IDLE, CampaignState.PAUSED, CampaignState.FINISHED])
 async def test_a_forced_start_lets_the_task_dial(api: Hands, before: CampaignState) -> None:
     task_id = await made(api)
     await api.store.set_state((await campaign_of(api, task_id)).id, before, now=NOW)
     await post(api, f"{CANDIDATES}/batch", {"batch": [person(task_id)], "forceStart": "true"})
+    assert await status(api, task_id) == "PROCESS"
+
+
+async def test_a_task_that_finishes_before_its_candidate_is_there_is_started_again(
+    api: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = await made(api)
+    campaign, add_to_base = await campaign_of(api, task_id), api.store.add_to_base
+    await api.store.set_state(campaign.id, CampaignState.RUNNING, now=NOW)
+
+    async def finishes_first(*given: Any) -> Any:
+        await api.store.set_state(campaign.id, CampaignState.FINISHED, now=NOW)
+        return await add_to_base(*given)
+
+    monkeypatch.setattr(api.store, "add_to_base", finishes_first)
+    await post(api, CANDIDATES, person(task_id, forceStart=True))
     assert await status(api, task_id) == "PROCESS"
 
 
@@ -236,6 +305,17 @@ async def test_a_halted_task_takes_nobody(api: Hands) -> None:
     await post(api, f"/autoCall/{task_id}/halted")
     await refused(api, CANDIDATES, person(task_id))
     assert await listed(api, task_id) == []
+
+
+@pytest.mark.parametrize("forced", [False, True])
+async def test_a_task_whose_lifetime_has_ended_takes_nobody(api: Hands, forced: bool) -> None:
+    task_id = await made(api, lifetime=300)
+    await api.store.set_state((await campaign_of(api, task_id)).id, CampaignState.FINISHED, now=NOW)
+    await post(api, CANDIDATES, person(task_id))
+    api.clock.at += 300_000
+    told = await refused(api, CANDIDATES, person(task_id, "447700900001", forceStart=forced))
+    assert "its stop_at 2025-10-09T08:58:20Z is over" in told["message"]
+    assert len(await listed(api, task_id)) == 1
 
 
 async def test_a_batch_of_a_task_that_is_not_there_adds_nobody(api: Hands) -> None:
@@ -324,6 +404,27 @@ async def test_single_calls_of_a_day_are_of_one_task(api: Hands) -> None:
     assert third["autoCallId"] != first["autoCallId"]
 
 
+async def test_a_single_call_may_have_a_candidates_other_fields(api: Hands) -> None:
+    template = await made(api)
+    sent = single(autoCallTemplateId=template, autoCallId=template, forceStart="later")
+    answer = await post(api, SINGLE, sent)
+    assert answer["added"]
+    assert answer["autoCallId"] != template
+
+
+async def test_the_persons_of_single_calls_are_read_once(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    template, taken = await made(api), []
+
+    def taking(*given: Any) -> NewContact:
+        taken.append(given)
+        return contact_of(*given)
+
+    monkeypatch.setattr(candidates, "contact_of", taking)
+    batch = [single(f"44770090000{n}", autoCallTemplateId=template) for n in range(3)]
+    assert (await post(api, f"{SINGLE}/batch", {"batch": batch}))["count"] == 3
+    assert len(taken) == 3
+
+
 async def test_single_calls_of_another_scenario_are_of_another_task(api: Hands) -> None:
     template = await made(api)
     batch = [
@@ -342,6 +443,26 @@ async def test_a_day_goes_on_in_another_task_when_the_first_was_halted(api: Hand
     first = (await post(api, SINGLE, single(**wanted)))["autoCallId"]
     await post(api, f"/autoCall/{first}/halted")
     assert (await post(api, SINGLE, single(**wanted)))["autoCallId"] != first
+
+
+@pytest.mark.parametrize("ended", [CampaignState.FINISHED, CampaignState.RUNNING])
+async def test_a_day_goes_on_in_another_task_when_the_first_has_lived_its_time(
+    api: Hands, ended: CampaignState
+) -> None:
+    wanted = {"autoCallTemplateId": await made(api, lifetime=3600)}
+    first = (await post(api, SINGLE, single(**wanted)))["autoCallId"]
+    await api.store.set_state((await campaign_of(api, first)).id, ended, now=NOW)
+    api.clock.at += 3_600_000
+    second = await post(api, SINGLE, single(**wanted))
+    assert second["added"]
+    assert second["autoCallId"] != first
+    assert await status(api, second["autoCallId"]) == "PROCESS"
+
+
+async def test_a_days_task_has_as_much_of_its_templates_name_as_a_name_may_have(api: Hands) -> None:
+    template = await made(api, name="x" * 250)
+    task_id = (await post(api, SINGLE, single(autoCallTemplateId=template)))["autoCallId"]
+    assert (await get(api, f"/autoCall/{task_id}"))["name"] == "x" * 244 + " 2025-10-09"
 
 
 async def test_single_calls_are_as_the_administrators_template(tmp_path: Path) -> None:

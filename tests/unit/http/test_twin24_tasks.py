@@ -1,5 +1,7 @@
 """autoCall: tasks made, refused, listed, played, paused, halted."""
 
+import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,11 +24,15 @@ from twin24_hands import (
     trunk,
 )
 
-from astdialer.domain.access import Role
+from astdialer.domain.access import Access, Role
 from astdialer.domain.campaign import CampaignState
+from astdialer.domain.errors import NotFound
 from astdialer.domain.hooks import Form
 from astdialer.domain.settings import Mode
 from astdialer.engine import campaigns
+from astdialer.http.twin24 import task as tasks
+from astdialer.ports import Delivery
+from astdialer.store import candidates
 
 
 @pytest.fixture
@@ -102,6 +108,8 @@ async def test_a_task_is_made_at_each_of_its_places(api: Hands, prefix: str) -> 
         ),
         ({"callStrategy": "STEP_2_STEP", "scheduleId": "x", "sendReportAfterFinish": True}, {}),
         ({"redialStrategyOptions": {"redialStrategyEn": False}}, {"max_tries": 0}),
+        ({"secondExec": "end", "secondExecData": None}, {"params": "SECOND_EXEC=end"}),
+        ({"secondExecData": "a;b"}, {"params": r"SECOND_EXEC=ch;SECOND_EXEC_DATA=a\;b"}),
     ],
 )
 async def test_a_field_becomes_a_setting(api: Hands, changes: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -179,10 +187,11 @@ async def test_tasks_begin_as_the_administrators_template(tmp_path: Path) -> Non
         missing = await refused(api, "/autoCall", task())
         assert "[http] autocall_template = 'usual': there is no such campaign" in missing["message"]
         template = {"calling_hours": "10:00-12:00", "attempts_per_day": "4", "amd_max_words": "5", "goto": "own,s,1"}
-        await api.campaign("usual", mode="broadcast", **template)
+        await api.campaign("usual", mode="broadcast", params="source=spring;second_exec=x", **template)
         found = (await campaign_of(api, await made(api))).settings
         assert (found.calling_hours, found.attempts_per_day, found.amd_max_words) == ("10:00-12:00", 4, 5)
         assert found.goto == f"astdialer-scenarios,{SCENARIO},1"
+        assert found.params == f"source=spring;SECOND_EXEC=ch;SECOND_EXEC_DATA={SEED['secondExecData']}"
 
 
 async def test_a_title_in_any_script_makes_a_name(api: Hands) -> None:
@@ -208,6 +217,8 @@ async def test_a_title_in_any_script_makes_a_name(api: Hands) -> None:
         ("defaultExecData", {"defaultExecData": "x\r\nAction: Logoff"}),
         ("secondExec", {"secondExec": "transfer"}),
         ("secondExecData", {"secondExecData": ...}),
+        ("secondExecData", {"secondExecData": "a\nb"}),
+        ("secondExecData", {"secondExecData": "x" * 1000}),
         ("cidType", {"cidType": "own"}),
         ("cidData", {"cidType": "pool"}),
         ("cidData", {"cidType": "gornum", "cidData": "${X}"}),
@@ -260,6 +271,10 @@ async def test_a_title_in_any_script_makes_a_name(api: Hands) -> None:
         ("phoneNormalization", {"phoneNormalization": "KZ"}),
         ("webhookUrls.0", {"webhookUrls": ["ftp://example.com"]}),
         ("webhookUrls.1", {"webhookUrls": ["https://example.com", {"url": "https://user:secret@example.com"}]}),
+        (
+            "webhookUrls.1.delay",
+            {"webhookUrls": ["https://a.example.com", {"url": "https://example.com", "delay": 3601}]},
+        ),
         ("webhookUrls.0.Hook.delay", {"webhookUrls": [{"url": "https://example.com", "delay": -4}]}),
     ],
 )
@@ -341,22 +356,78 @@ async def test_receivers_are_told_what_they_want_when_they_want_it(api: Hands) -
     assert found["a"].options["taskId"] == identity
 
 
-@pytest.mark.parametrize("end", ["halted", "lifetime"])
-async def test_receivers_of_a_task_that_ended_long_ago_are_forgotten(api: Hands, end: str) -> None:
-    hooks: dict[str, Any] = {"webhookUrls": ["https://example.com/hook"]}
-    await made(api, **hooks)
-    identity = await made(api, **hooks, lifetime=300)
-    if end == "halted":
-        await post(api, f"/autoCall/{identity}/halted")
-    else:
-        await api.store.set_state((await campaign_of(api, identity)).id, CampaignState.FINISHED, now=NOW)
-    ended = (await campaign_of(api, identity)).id
+HOOKED: dict[str, Any] = {"webhookUrls": [{"url": "https://example.com/hook", "delay": 4}]}
+
+
+async def ended(api: Hands, end: CampaignState) -> int:
+    """The campaign of a task with a receiver, moved to this state."""
+    campaign = await campaign_of(api, await made(api, **HOOKED))
+    await api.store.set_state(campaign.id, end, now=api.clock.at)
+    return campaign.id
+
+
+async def hooked(api: Hands) -> set[int | None]:
+    """The campaigns that have receivers after one more task, which has none, was made."""
     await made(api)
-    assert ended in {hook.campaign_id for hook in await api.store.webhooks()}, "it may have to be told yet"
-    api.clock.at += 2 * 86_400_000
-    await made(api)
-    assert len(await api.store.webhooks()) == 1
-    assert ended not in {hook.campaign_id for hook in await api.store.webhooks()}
+    return {hook.campaign_id for hook in await api.store.webhooks()}
+
+
+@pytest.mark.parametrize(
+    ("end", "days"), [(CampaignState.STOPPED, 1), (CampaignState.FINISHED, 3), (CampaignState.RUNNING, 1000)]
+)
+async def test_receivers_of_a_task_that_ended_long_ago_are_forgotten(api: Hands, end: CampaignState, days: int) -> None:
+    campaign = await ended(api, end)
+    api.clock.at += days * 86_400_000
+    assert await hooked(api) == {campaign}, "it may have to be told yet"
+    api.clock.at += 1000
+    assert await hooked(api) == ({campaign} if end is CampaignState.RUNNING else set())
+
+
+async def test_a_receiver_that_waits_for_a_message_is_kept(api: Hands) -> None:
+    campaign = await ended(api, CampaignState.STOPPED)
+    (hook,) = await api.store.webhooks()
+    waiting = Delivery(id="d", webhook_id=hook.id, event_id=1, kind="CALL_ENDED", body="{}", created_at=NOW, retry_at=0)
+    await api.store.queue_deliveries("webhooks", 1, [waiting])
+    api.clock.at += 9 * 86_400_000
+    assert await hooked(api) == {campaign}
+
+
+async def test_requests_that_come_together_forget_the_same_receivers(api: Hands) -> None:
+    for _ in range(3):
+        await ended(api, CampaignState.STOPPED)
+    api.clock.at += 9 * 86_400_000
+    identities = await asyncio.gather(*(made(api) for _ in range(5)))
+    assert len(set(identities)) == 5
+    assert await api.store.webhooks() == []
+
+
+async def test_a_new_task_waits_for_few_receivers_to_be_forgotten(api: Hands) -> None:
+    for _ in range(12):
+        await ended(api, CampaignState.STOPPED)
+    api.clock.at += 9 * 86_400_000
+    assert [len(await hooked(api)) for _ in range(2)] == [2, 0]
+
+
+async def test_a_task_that_is_played_again_has_its_receivers_back(api: Hands) -> None:
+    identity = await made(api, role=Role.INTEGRATION, tenant="a", **HOOKED)
+    (before,) = await api.store.webhooks()
+    assert before.campaign_id is not None
+    await api.store.set_state(before.campaign_id, CampaignState.FINISHED, now=NOW)
+    api.clock.at += 4 * 86_400_000
+    assert await hooked(api) == set()
+    await asyncio.gather(*(post(api, f"/autoCall/{identity}/play") for _ in range(3)))
+    (after,) = await api.store.webhooks()
+    changed = {"id", "secret", "created_at", "created_by", "since_event"}
+    again = {key: value for key, value in dataclasses.asdict(after).items() if key not in changed}
+    assert again == {key: value for key, value in dataclasses.asdict(before).items() if key not in changed}
+
+
+async def test_what_cant_be_kept_leaves_nothing_of_a_task(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "webhook_row", lambda _: {})
+    answer = await api.ask("POST", f"{TELEPHONY}/autoCall", json=task(**HOOKED))
+    assert answer.status_code == 500
+    assert await api.store.campaigns() == []
+    assert await api.store.foreign_all("twin24", "autoCall") == []
 
 
 # --- what it does ----------------------------------------------------------------------------------------------------
@@ -384,6 +455,22 @@ async def test_a_task_is_played_paused_and_halted(api: Hands) -> None:
     assert await state(api, identity) is CampaignState.STOPPING
     told = await refused(api, f"/autoCall/{identity}/play")
     assert "for ever" in told["message"]
+
+
+@pytest.mark.parametrize(("does", "after"), [("resume", 200), ("halt", 400)])
+async def test_a_task_that_another_request_has_just_moved_is_played_if_it_dials(
+    api: Hands, monkeypatch: pytest.MonkeyPatch, does: str, after: int
+) -> None:
+    identity = await made(api)
+    name = (await campaign_of(api, identity)).name
+    for move in ("play", "pause"):
+        await post(api, f"/autoCall/{identity}/{move}")
+
+    async def meanwhile(*_: Any) -> None:
+        await getattr(campaigns, does)(api.store, api.clock, name)
+
+    monkeypatch.setattr(tasks, "check_playable", meanwhile)
+    assert (await api.ask("POST", f"{TELEPHONY}/autoCall/{identity}/play")).status_code == after
 
 
 @pytest.mark.parametrize("move", ["halted", "halt"])
@@ -428,6 +515,18 @@ async def test_what_is_changed_elsewhere_is_shown(api: Hands) -> None:
     campaign = await campaign_of(api, identity)
     await campaigns.change(api.store, api.clock, campaign.name, {"calls_per_second": "1/60"})
     assert (await get(api, f"/autoCall/{identity}"))["cps"] == 0.4
+
+
+async def test_a_task_is_found_without_looking_at_all_campaigns(api: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = await made(api)
+
+    async def never() -> None:
+        raise AssertionError("all campaigns are asked for")
+
+    monkeypatch.setattr(api.store, "campaigns", never)
+    assert await status(api, identity) == "BLANK"
+    with pytest.raises(NotFound):
+        await api.services.campaign_by_id(Access(name="ana", role=Role.ADMIN), 2**70)
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------

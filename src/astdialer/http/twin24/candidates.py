@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -11,66 +12,90 @@ from fastapi import APIRouter, Query
 from astdialer.domain.access import Access
 from astdialer.domain.contact import REMOVED, NewContact
 from astdialer.domain.errors import InvalidNumber, NotFound
-from astdialer.engine.contacts import end_anyhow
+from astdialer.engine.contacts import end_anyhow, main_number
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
-from astdialer.http.twin24.models import Batch, Candidate
+from astdialer.http.twin24.models import Batch, Candidate, Person
 from astdialer.http.twin24.states import call_status, candidate_id, candidate_status, contact_id, digits, iso
 from astdialer.http.twin24.task import BASE, Task
 from astdialer.http.twin24.tasks import From, Limit, place_in_list
-from astdialer.http.twin24.translate import contact_of, spellings
+from astdialer.http.twin24.translate import Reading, contact_of, spellings
 from astdialer.http.v1.common import ContactKeeper, Found, Reader
 
 router = APIRouter(prefix="/autoCallCandidate", tags=["twin24"])
 
 #: Contacts that one transaction adds: dialing goes on between them.
 TOGETHER = 1000
+#: Candidates that are read at a stretch: live calls are served in between.
+AT_A_STRETCH = 200
 
 Identity = Annotated[str, Query(max_length=64)]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Somebody whom a task is to call."""
+
+    task: Task
+    person: Person
+    contact: NewContact
+
+
 @router.post("")
 async def add_candidate(found: Found, access: ContactKeeper, candidate: Candidate) -> dict[str, Any]:
-    """One person for a task. A phone or a clientExternalId that is there already is taken, and not added again."""
+    """One person for a task. Whose first phone, or clientExternalId, is there already is taken and not added again; the
+    further phones may be those of others too."""
     task = await tasks.find(found, access, candidate.autoCallId)
-    (added,) = await add(found, access, {task.id: task}, [candidate], [""], start=candidate.forceStart)
-    return added if added["id"] else added | {"id": await _known(found, task, candidate)}
+    wanted = Wanted(task, candidate, contact_of(candidate, "", tasks.reading(found, task.body)))
+    (added,) = await add(found, access, [wanted], start={task.id} if candidate.forceStart else ())
+    return added if added["id"] else added | {"id": await _known(found, wanted)}
 
 
 @router.post("/batch")
 async def add_candidates(found: Found, access: ContactKeeper, batch: Batch) -> dict[str, Any]:
-    """Many at once, for one task or several: all of them, or none."""
+    """Many at once, for one task or several: all of them, or none. Those tasks start that a candidate with forceStart
+    is for, or all."""
     known: dict[str, Task] = {}
     for each in batch.batch:
         if each.autoCallId not in known:
             known[each.autoCallId] = await tasks.find(found, access, each.autoCallId)
+    how = {task.id: tasks.reading(found, task.body) for task in known.values()}
     fields = [f"batch.{at}." for at in range(len(batch.batch))]
-    start = batch.forceStart or any(each.forceStart for each in batch.batch)
-    items = await add(found, access, known, batch.batch, fields, start=start)
+    contacts = await read(batch.batch, fields, [how[each.autoCallId] for each in batch.batch])
+    wanted = [Wanted(known[each.autoCallId], each, new) for each, new in zip(batch.batch, contacts, strict=True)]
+    start = {each.autoCallId for each in batch.batch if batch.forceStart or each.forceStart}
+    items = await add(found, access, wanted, start=start)
     return {"count": sum(item["added"] for item in items), "items": items}
 
 
+async def read(people: Sequence[Person], fields: Sequence[str], how: Sequence[Reading]) -> list[NewContact]:
+    """Contacts to add, each read as its task has it. Raises InvalidSetting that names the field."""
+    contacts: list[NewContact] = []
+    for person, field, reading in zip(people, fields, how, strict=True):
+        contacts.append(contact_of(person, field, reading))
+        if len(contacts) % AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+    return contacts
+
+
 async def add(
-    found: Services,
-    access: Access,
-    known: Mapping[str, Task],
-    candidates: Sequence[Candidate],
-    fields: Sequence[str],
-    *,
-    start: bool,
+    found: Services, access: Access, wanted: Sequence[Wanted], *, start: Collection[str]
 ) -> list[dict[str, Any]]:
-    """Check everything, then add. Raises InvalidSetting, and Conflict for a halted task or one that can't start."""
+    """Check the tasks, then add, then start those whose ids are in ``start``. Raises Conflict for a task that takes
+    nobody, or can't start."""
+    known = {each.task.id: each.task for each in wanted}
+    places: dict[str, list[int]] = {task_id: [] for task_id in known}
+    for at, each in enumerate(wanted):
+        places[each.task.id].append(at)
     for task in known.values():
-        await tasks.check_playable(found, task) if start else tasks.check_open(task)
-    how = {task.id: tasks.reading(found, task.body) for task in known.values()}
-    new = [contact_of(each, field, how[each.autoCallId]) for each, field in zip(candidates, fields, strict=True)]
+        await tasks.check_playable(found, task) if task.id in start else tasks.check_open(found, task)
     ids: dict[int, int | None] = {}
     for task in known.values():
-        places = [at for at, each in enumerate(candidates) if each.autoCallId == task.id]
-        ids |= dict(zip(places, await _added(found, task, [new[at] for at in places]), strict=True))
-    for task in known.values() if start else ():
-        await tasks.play(found, access, task)
-    return [_shown_new(each, ids[at]) for at, each in enumerate(candidates)]
+        new = [wanted[at].contact for at in places[task.id]]
+        ids |= dict(zip(places[task.id], await _added(found, task, new), strict=True))
+    for task_id in start:
+        await tasks.play(found, access, task_id)
+    return [_shown_new(each, ids[at]) for at, each in enumerate(wanted)]
 
 
 async def _added(found: Services, task: Task, contacts: Sequence[NewContact]) -> list[int | None]:
@@ -81,25 +106,30 @@ async def _added(found: Services, task: Task, contacts: Sequence[NewContact]) ->
     return ids
 
 
-def _shown_new(candidate: Candidate, contact: int | None) -> dict[str, Any]:
-    identity = {"identity": candidate_id(candidate.autoCallId, contact)} if contact is not None else None
+def _shown_new(wanted: Wanted, contact: int | None) -> dict[str, Any]:
     return {
-        "id": identity,
-        "autoCallId": candidate.autoCallId,
-        "phone": candidate.phone,
-        "clientExternalId": candidate.clientExternalId,
+        "id": _identity(wanted.task, contact),
+        "autoCallId": wanted.task.id,
+        "phone": wanted.person.phone,
+        "clientExternalId": wanted.person.clientExternalId,
         "added": contact is not None,
     }
 
 
-async def _known(found: Services, task: Task, candidate: Candidate) -> dict[str, str] | None:
+def _identity(task: Task, contact: int | None) -> dict[str, str] | None:
+    return None if contact is None else {"identity": candidate_id(task.id, contact)}
+
+
+async def _known(found: Services, wanted: Wanted) -> dict[str, str] | None:
     """The id of the one that was there before."""
     contact = None
-    if candidate.clientExternalId:
-        contact = await found.store.contact_by_reference(task.campaign.id, candidate.clientExternalId)
+    if wanted.contact.reference:
+        contact = await found.store.contact_by_reference(wanted.task.campaign.id, wanted.contact.reference)
     if contact is None:
-        contact = next(iter(await _with_phone(found, task, candidate.phone[0], open_only=False)), None)
-    return None if contact is None else {"identity": candidate_id(task.id, contact)}
+        number = wanted.contact.numbers[0].number
+        known = await found.store.contacts_with(number, wanted.task.campaign.id, open_only=False)
+        contact = next((each.id for each in known if main_number(each) == number), None)
+    return _identity(wanted.task, contact)
 
 
 async def _with_phone(found: Services, task: Task, phone: str, *, open_only: bool) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MOST_PHONES, MOST_CANDIDATES = 20, 10_000
+LONGEST_NAME = 255
 _DAY_S = 86_400
 
 
@@ -95,14 +96,14 @@ class Hook(Loose):
 
     url: str
     partialResults: Flag = False
-    delay: Annotated[Annotated[int, Field(ge=0, le=_DAY_S)] | None, BeforeValidator(_whole)] = None
+    delay: Seconds = None
     events: Annotated[dict[str, Switch | Flag] | None, BeforeValidator(_nothing)] = None
 
 
 class AutoCall(Loose):
     """A task to make."""
 
-    name: Annotated[str, Field(min_length=1, max_length=255)]
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
     defaultExec: Literal["robot"]
     defaultExecData: str
     secondExec: Literal["end", "ignore", "ch"]

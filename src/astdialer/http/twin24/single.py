@@ -19,11 +19,11 @@ from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.settings import Settings, settings_texts
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
-from astdialer.http.twin24.candidates import add
-from astdialer.http.twin24.models import AutoCall, Candidate, SingleCall, SingleCalls
+from astdialer.http.twin24.candidates import Wanted, add, read
+from astdialer.http.twin24.models import LONGEST_NAME, AutoCall, SingleCall, SingleCalls
 from astdialer.http.twin24.states import AUTOCALL, DAILY, DIALECT
 from astdialer.http.twin24.task import Task
-from astdialer.http.twin24.translate import Receiver, contact_of, goto
+from astdialer.http.twin24.translate import Receiver, goto
 from astdialer.http.v1.common import ContactKeeper, Found
 from astdialer.ports import ForeignObject
 
@@ -61,17 +61,16 @@ async def _call(
 ) -> list[dict[str, Any]]:
     """Look at everything first: for what can't be called no task is made."""
     async with _turn(request):  # two that come together are of one task
+        keys = [_key(found, access, person, field) for person, field in zip(people, fields, strict=True)]
         plans: dict[str, Plan] = {}
-        keys = []
-        for person, field in zip(people, fields, strict=True):
-            key = _key(found, access, person, field)
+        for person, field, key in zip(people, fields, keys, strict=True):
             if key not in plans:
                 plans[key] = await _plan(found, access, person, field, key)
-            contact_of(person, field, tasks.reading(found, plans[key].body))
-            keys.append(key)
+        how = {key: tasks.reading(found, plan.body) for key, plan in plans.items()}
+        contacts = await read(people, fields, [how[key] for key in keys])
         of = {key: plan.task or await _made(found, access, plan) for key, plan in plans.items()}
-    wanted = [Candidate(**person.model_dump(), autoCallId=of[key].id) for person, key in zip(people, keys, strict=True)]
-    return await add(found, access, {task.id: task for task in of.values()}, wanted, fields, start=True)
+    wanted = [Wanted(of[key], person, new) for key, person, new in zip(keys, people, contacts, strict=True)]
+    return await add(found, access, wanted, start={task.id for task in of.values()})
 
 
 def _turn(request: Request) -> asyncio.Lock:
@@ -90,6 +89,12 @@ def _key(found: Services, access: Access, person: SingleCall, field: str) -> str
     return "/".join((access.tenant, template, person.botSettingsId or "", _day(found)))
 
 
+def _name(found: Services, template: str) -> str:
+    """Of a template's task of this day, not longer than a task's may be."""
+    day = _day(found)
+    return f"{template[: LONGEST_NAME - len(day) - 1]} {day}"
+
+
 def _day(found: Services) -> str:
     """The company's."""
     return datetime.fromtimestamp(found.clock.now() / 1000, tz=zone_of(found.zone)).date().isoformat()
@@ -99,20 +104,20 @@ async def _plan(found: Services, access: Access, person: SingleCall, field: str,
     known = await found.store.foreign(DIALECT, DAILY, key)
     if known:
         task = await tasks.find(found, access, known.name)
-        if task.status != "HALTED":
+        if not task.why_closed(found.clock.now()):
             return Plan(key=key, task=task, body=task.body, texts={})
     access.require(Permission.CAMPAIGNS)
     template, scenario = person.autoCallTemplateId or found.settings.autocall_template, person.botSettingsId
     model = await found.store.foreign(DIALECT, AUTOCALL, template)
     if model is not None and access.sees(model.tenant):
         body = dict(model.body) | {"startType": "manual", "startMoment": None}
-        body |= {"name": f"{body['name']} {_day(found)}"} | ({"defaultExecData": scenario} if scenario else {})
+        body |= {"name": _name(found, str(body["name"]))} | ({"defaultExecData": scenario} if scenario else {})
         texts, told = await tasks.prepared(found, access, AutoCall.model_validate(body))
         return Plan(key=key, task=None, body=body, texts=texts, told=told)
     settings = await _settings(found, access, template, field)
     texts = _as_campaign(found, settings, scenario, field)
     body = {
-        "name": f"{template} {_day(found)}",
+        "name": _name(found, template),
         "defaultExec": "robot",
         "defaultExecData": texts["goto"].split(",")[1],
         "startType": "manual",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import Request
@@ -14,7 +15,7 @@ from fastapi import Request
 from astdialer.domain.access import Access, Permission
 from astdialer.domain.campaign import Campaign, CampaignState
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
-from astdialer.domain.hooks import Form
+from astdialer.domain.hooks import Form, Webhook
 from astdialer.domain.settings import Settings
 from astdialer.engine import campaigns, webhooks
 from astdialer.http.services import Services
@@ -27,6 +28,10 @@ from astdialer.ports import ForeignObject
 #: The base of candidates.
 BASE = "candidates"
 DAY_MS = 86_400_000
+#: Who is told of a task is forgotten so long after its end. What has finished may be played again: it gets them back.
+HALTED_KEPT_MS, FINISHED_KEPT_MS = DAY_MS, 3 * DAY_MS
+#: So many at once: a request waits for it.
+FORGOTTEN_AT_A_TIME = 10
 S = CampaignState
 
 
@@ -43,6 +48,12 @@ class Task:
     def status(self) -> str:
         """BLANK, READY, PROCESS, PAUSED, HALTED or FINISHED."""
         return task_status(self.campaign)
+
+    def why_closed(self, now: int) -> str:
+        """Why nobody whom it is given would be called; empty if it may dial, now or later."""
+        if self.status == "HALTED":
+            return "the task is halted, for ever: make another one"
+        return "".join(f"the task's lifetime has ended: {why}" for why in campaigns.over(self.campaign, now))
 
     def text(self, key: str) -> str:
         """A field of the document as text, empty where there is none."""
@@ -79,64 +90,63 @@ async def made_of(
     found: Services, access: Access, texts: Mapping[str, str], body: Mapping[str, Any], told: Sequence[Receiver]
 ) -> Task:
     """A task of settings and a document. What its settings name need not be there before it is started."""
-    identity = str(uuid.uuid4())
-    campaign = await campaigns.create(
-        found.store,
-        found.clock,
-        campaign_name(str(body["name"]), identity),
-        texts,
-        done_by=access.name,
-        tenant=access.tenant,
-        must_exist=False,
-    )
-    for one in told:
-        options = {"taskId": identity, "botId": body.get("defaultExecData"), "channel": body.get("secondExecData")}
-        await webhooks.create(
-            found.store,
-            found.clock,
-            one.url,
-            events=one.events,
-            form=Form.TWIN24,
-            campaign=campaign,
-            options={**options, **one.options},
-            created_by=access.name,
-        )
-    now = found.clock.now()
     await forget_receivers(found)
-    await found.store.save_foreign(
-        ForeignObject(
-            dialect=DIALECT,
-            kind=AUTOCALL,
-            id=identity,
-            tenant=access.tenant,
-            name=str(campaign.id),
-            body=body,
-            created_at=now,
-            changed_at=now,
-        )
+    identity, now, settings = str(uuid.uuid4()), found.clock.now(), campaigns.read_settings(texts)
+    name = campaign_name(str(body["name"]), identity)
+    document = ForeignObject(
+        dialect=DIALECT, kind=AUTOCALL, id=identity, tenant=access.tenant, body=body, created_at=now, changed_at=now
     )
+    campaign_id = await found.store.make_task(
+        name,
+        settings,
+        document,
+        event=campaigns.entry(found.clock, "created", campaigns.changes(Settings(), settings), done_by=access.name),
+        receivers=_webhooks(found, access, identity, body, told),
+    )
+    campaign = Campaign(id=campaign_id, name=name, state=S.IDLE, settings=settings, tenant=access.tenant)
     return Task(id=identity, campaign=campaign, body=body, created_at=now)
 
 
+def _webhooks(
+    found: Services, access: Access, identity: str, body: Mapping[str, Any], told: Sequence[Receiver]
+) -> list[Webhook]:
+    """Of a task's campaign, which they do not know yet."""
+    of = {"taskId": identity, "botId": body.get("defaultExecData"), "channel": body.get("secondExecData")}
+    return [
+        Webhook(
+            id=str(uuid.uuid4()),
+            url=one.url,
+            secret=webhooks.new_secret(),
+            events=one.events,
+            form=Form.TWIN24,
+            tenant=access.tenant,
+            options={**of, **one.options},
+            created_at=found.clock.now(),
+            created_by=access.name,
+        )
+        for one in told
+    ]
+
+
 async def forget_receivers(found: Services) -> None:
-    """Remove the receivers of tasks that ended for ever a day ago, and were told of it: some clients make a task for
-    each call."""
+    """Remove some receivers of tasks that ended long ago, and were told of it: some clients make a task for each call,
+    and each new one pays for few."""
     now = found.clock.now()
-    campaigns_by_id = {campaign.id: campaign for campaign in await found.store.campaigns()}
-    for webhook in await found.store.webhooks():
-        campaign = campaigns_by_id.get(webhook.campaign_id or 0)
-        is_old = webhook.form is Form.TWIN24 and webhook.created_at < now - DAY_MS
-        if not is_old or campaign is None or not _is_over(campaign, now):
-            continue
-        (last, *_) = await found.store.history(campaign.id, 1)
-        if last.at < now - DAY_MS and not await found.store.deliveries(webhook.id, "pending", 1):
-            await found.store.remove_webhook(webhook.id)
+    spent = await found.store.spent_receivers(
+        stopped_before=now - HALTED_KEPT_MS, finished_before=now - FINISHED_KEPT_MS, limit=FORGOTTEN_AT_A_TIME
+    )
+    for webhook_id in spent:
+        with contextlib.suppress(NotFound):  # another request does the same
+            await found.store.remove_webhook(webhook_id)
 
 
-def _is_over(campaign: Campaign, now: int) -> bool:
-    """Whether it can't be started again: halted, or past its lifetime."""
-    ended = campaign.settings.stops is not None and campaign.settings.stops <= now - DAY_MS
-    return campaign.state is S.STOPPED or (campaign.state is S.FINISHED and ended)
+async def return_receivers(found: Services, access: Access, task: Task) -> None:
+    """Those of its document, if they were forgotten since it finished."""
+    hooks = AutoCall.model_validate(task.body).webhookUrls if task.body.get("webhookUrls") else ()
+    if told := receivers(hooks):
+        again = _webhooks(found, access, task.id, task.body, told)
+        mine = [replace(webhook, tenant=task.campaign.tenant) for webhook in again]
+        await found.store.return_receivers(task.campaign.id, mine)
 
 
 def campaign_name(title: str, identity: str) -> str:
@@ -212,7 +222,7 @@ def reading(found: Services, body: Mapping[str, Any]) -> Reading:
         read_number=found.read_number,
         russian=body.get("phoneNormalization") == "RU",
         strict=str(body.get("checkPhone")).lower() in ("true", "1"),
-        params=params_of(str(body.get("secondExec") or ""), str(body.get("secondExecData") or "")),
+        reserved=params_of(str(body.get("secondExec") or ""), str(body.get("secondExecData") or "")),
     )
 
 
@@ -239,28 +249,38 @@ async def shown(found: Services, task: Task) -> dict[str, Any]:
 # --- what it is to do ------------------------------------------------------------------------------------------------
 
 
-async def play(found: Services, access: Access, task: Task) -> Task:
-    """Let it dial; nothing happens if it does. Raises Conflict with what is missing."""
+async def play(found: Services, access: Access, identity: str) -> Task:
+    """Let it dial; nothing happens if it does. Raises NotFound, and Conflict with what is missing.
+
+    It is found anew: one that has just been given candidates may have finished before they came.
+    """
+    task = await find(found, access, identity)
     await check_playable(found, task)
     state, name = task.campaign.state, task.campaign.name
+    if state is S.FINISHED:
+        await return_receivers(found, access, task)
     if state is not S.RUNNING:
         move = campaigns.resume if state is S.PAUSED else campaigns.start
-        await move(found.store, found.clock, name, done_by=access.name)
-    return await find(found, access, task.id)
+        try:
+            await move(found.store, found.clock, name, done_by=access.name)
+        except Conflict:  # or another request has just done it
+            if (await find(found, access, identity)).campaign.state is not S.RUNNING:
+                raise
+    return await find(found, access, identity)
 
 
 async def check_playable(found: Services, task: Task) -> None:
     """Raises Conflict unless the task could be started now."""
-    check_open(task)
+    check_open(found, task)
     missing = campaigns.lacks(await campaigns.loaded(found.store, found.zone), task.campaign)
     if missing and task.campaign.state is not S.RUNNING:
         raise Conflict(f"the task can't start: {'; '.join(missing)}")
 
 
-def check_open(task: Task) -> None:
-    """Raises Conflict for a task that was halted: that is for ever."""
-    if task.status == "HALTED":
-        raise Conflict("the task is halted, for ever: make another one")
+def check_open(found: Services, task: Task) -> None:
+    """Raises Conflict for a task that was halted, or whose lifetime has ended."""
+    if why := task.why_closed(found.clock.now()):
+        raise Conflict(why)
 
 
 async def pause(found: Services, access: Access, task: Task) -> Task:

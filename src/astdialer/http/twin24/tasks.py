@@ -100,7 +100,7 @@ async def show_task(found: Found, access: Reader, identity: str) -> dict[str, An
 @router.post("/{identity}/play")
 async def play_task(found: Found, access: CampaignKeeper, identity: str) -> dict[str, Any]:
     """Let it dial, after a pause too."""
-    return _moved(await tasks.play(found, access, await tasks.find(found, access, identity)))
+    return _moved(await tasks.play(found, access, identity))
 
 
 @router.post("/{identity}/pause")

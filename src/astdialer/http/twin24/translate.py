@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +15,9 @@ from astdialer.domain.contact import DEFAULT_PRIORITY, INVALID, NewContact, NewN
 from astdialer.domain.errors import InvalidNumber, InvalidSetting
 from astdialer.domain.hooks import FORM_KINDS, Form
 from astdialer.domain.names import NAME
-from astdialer.domain.params import check_params
+from astdialer.domain.params import check_params, params_text, parse_params, with_own
 from astdialer.domain.settings import Settings, settings_texts
-from astdialer.engine.webhooks import check_url
+from astdialer.engine.webhooks import check_options, check_url
 from astdialer.http.services import ReadNumber
 from astdialer.http.twin24 import cps
 from astdialer.http.twin24.models import AutoCall, Hook, Limit, Person, Redial, Rule
@@ -88,6 +88,7 @@ def settings_of(task: AutoCall, place: Place) -> dict[str, str]:
         "record": _text(options.recordCall),
         "record_trim_s": str(options.recTrimLeft or 0),
         "amd": _text(options.detectRobot),
+        "params": _params(task, texts.get("params", "")),
         **_hours(task, texts),
         **_redials(task.redialStrategyOptions),
         **_times(task, place),
@@ -105,6 +106,16 @@ def params_of(second_exec: str, data: str) -> dict[str, str]:
     """What a scenario is told besides the candidate's variables: CONTACT_SECOND_EXEC and CONTACT_SECOND_EXEC_DATA."""
     found = {"SECOND_EXEC": second_exec, "SECOND_EXEC_DATA": data}
     return {name: value for name, value in found.items() if value}
+
+
+def _params(task: AutoCall, of_template: str) -> str:
+    """params_of the task, and what the template has beside them."""
+    own = params_of(task.secondExec, task.secondExecData or "")
+    try:
+        check_params(own)
+    except InvalidSetting as error:
+        raise InvalidSetting("secondExecData", (task.secondExecData or "")[:80], error.expected) from None
+    return params_text(with_own(own, parse_params("params", of_template)))
 
 
 def _text(flag: bool) -> str:
@@ -239,8 +250,13 @@ def receivers(hooks: Sequence[str | Hook] | None) -> list[Receiver]:
             check_url(url)
         except InvalidSetting as error:
             raise InvalidSetting(field, url[:200], error.expected) from None
-        if events := OLD_EVENTS if isinstance(hook, str) else _events(hook):
-            found.append(Receiver(url, events, {} if isinstance(hook, str) else {"delay_s": hook.delay or 0}))
+        events, delay = (OLD_EVENTS, 0) if isinstance(hook, str) else (_events(hook), hook.delay or 0)
+        try:
+            options = check_options({"delay_s": delay})
+        except InvalidSetting as error:
+            raise InvalidSetting(f"{field}.delay", delay, error.expected) from None
+        if events:
+            found.append(Receiver(url, events, options))
     return found
 
 
@@ -263,7 +279,7 @@ class Reading:
     read_number: ReadNumber
     russian: bool  #: phoneNormalization
     strict: bool  #: checkPhone of the task
-    params: Mapping[str, str]  #: params_of the task
+    reserved: Collection[str]  #: names of params_of the task: no variable takes their place
 
 
 def contact_of(person: Person, field: str, reading: Reading) -> NewContact:
@@ -275,8 +291,9 @@ def contact_of(person: Person, field: str, reading: Reading) -> NewContact:
         number = _number(text, f"{field}phone.{at}", zone, strict, reading)
         numbers.setdefault(number.number, number)
     variables = {name: _value(value) for name, value in (person.variables or {}).items()}
+    params = {name: value for name, value in variables.items() if name.upper() not in reading.reserved}
     try:
-        check_params(params := {**variables, **reading.params})
+        check_params(params)
     except InvalidSetting as error:
         raise InvalidSetting(f"{field}variables", error.value, error.expected) from None
     return NewContact(

@@ -6,6 +6,10 @@ ORDER BY name
 SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns
 WHERE name = :name AND removed_at IS NULL
 
+-- name: campaign_by_id
+SELECT id, name, state, settings, hang_up, explanation, tenant FROM campaigns
+WHERE id = :id AND removed_at IS NULL
+
 -- name: create_campaign
 INSERT INTO campaigns (name, state, settings, created_at, changed_at, tenant)
 VALUES (:name, 'idle', :settings, :now, :now, :tenant)
@@ -15,6 +19,14 @@ UPDATE campaigns SET settings = :settings WHERE id = :id
 
 -- name: set_state
 UPDATE campaigns SET state = :state, hang_up = :hang_up, explanation = :explanation, changed_at = :now WHERE id = :id
+
+-- name: finish_campaign
+-- Only if nobody has been added, nor has anybody moved it, since that was found out.
+UPDATE campaigns SET state = 'finished', hang_up = 0, explanation = :explanation, changed_at = :now
+WHERE id = :id AND state = 'running' AND NOT EXISTS (
+  SELECT 1 FROM pools p JOIN uploads u ON u.id = p.upload_id AND u.state = 'published'
+  JOIN contact_counts n ON n.pool_id = p.id AND n.state IN ('ready', 'waiting', 'in_call', 'held') AND n.n > 0
+  WHERE p.campaign_id = :id)
 
 -- name: named_in_settings
 SELECT name, json_extract(settings, '$.' || :setting) AS names FROM campaigns

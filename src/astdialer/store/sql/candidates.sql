@@ -22,3 +22,13 @@ ORDER BY c.id LIMIT :limit OFFSET :offset
 
 -- name: last_call_at
 SELECT max(calldate) AS at FROM cdrs WHERE campaign = :campaign
+
+-- name: has_receivers
+SELECT 1 FROM webhooks WHERE campaign_id = :campaign_id AND form = 'twin24' LIMIT 1
+
+-- name: spent_receivers
+SELECT w.id FROM webhooks w JOIN campaigns k ON k.id = w.campaign_id
+WHERE w.form = 'twin24' AND k.changed_at < CASE k.state WHEN 'stopped' THEN :stopped_before
+  WHEN 'finished' THEN :finished_before ELSE 0 END
+  AND NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_pending WHERE webhook_id = w.id AND state = 'pending')
+LIMIT :limit
