@@ -28,7 +28,7 @@ SLOW = r"^(\d|\d\d|\d\d\d)+[x-z]$"
 
 @pytest.fixture
 async def webitel(tmp_path: Path) -> AsyncIterator[Webitel]:
-    async with hands(tmp_path) as opened:
+    async with hands(tmp_path, tenant_queues=("a:sales", "b:sales")) as opened:
         yield Webitel(opened)
 
 
@@ -507,6 +507,16 @@ async def test_a_tenants_dialers_are_its_own(webitel: Webitel) -> None:
     ):
         assert (await theirs.refused(method, where, body))[0] == 404, where
     assert await theirs.data("GET", PATH) == []
+
+
+async def test_a_tenant_has_no_queue_of_others_and_no_dialplan(webitel: Webitel) -> None:
+    ours = Webitel(webitel.hands, tenant="a")
+    path = await ours.dialer()
+    for known in ({"queue": "support"}, {"astdialer": {"goto": "boss,s,1"}}):
+        for method, where in (("PUT", path), ("POST", PATH)):
+            assert (await ours.refused(method, where, dialer(**known)))[0] == 403
+    (kept,) = await webitel.store.campaigns()
+    assert (kept.settings.queue, kept.settings.goto) == ("sales", "")
 
 
 async def test_a_tenant_sees_the_agents_of_its_own_queues(webitel: Webitel) -> None:

@@ -26,7 +26,7 @@ LATER = NOW + 365 * DAY_MS
 
 @pytest.fixture
 async def webitel(tmp_path: Path) -> AsyncIterator[Webitel]:
-    async with hands(tmp_path) as opened:
+    async with hands(tmp_path, tenant_queues=("a:sales",)) as opened:
         yield Webitel(opened)
 
 

@@ -23,7 +23,7 @@ HOOK = Webhook(id="h", url="http://x", secret="s", form=Form.WEBITEL)
 
 @pytest.fixture
 async def webitel(tmp_path: Path) -> AsyncIterator[Webitel]:
-    async with hands(tmp_path) as opened:
+    async with hands(tmp_path, tenant_queues=("site:sales",)) as opened:
         yield Webitel(opened, tenant="site")
 
 

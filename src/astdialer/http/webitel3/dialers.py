@@ -19,6 +19,7 @@ from astdialer.engine import campaigns, statistics
 from astdialer.engine.directory import Directory
 from astdialer.engine.removal import remove_campaign
 from astdialer.http.services import Services
+from astdialer.http.tenants import check_settings
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import NAME, Said
 from astdialer.http.webitel3.auth import Found, OnceRoute, Reads, Writes
@@ -59,6 +60,7 @@ async def create_dialer(request: Request, found: Found, access: Writes) -> Respo
     draft = translate(document, house)  # what can't be said is told before anything is written
     texts = dict(draft.settings) | {"routes": ""}
     campaigns.read_settings(texts)
+    await check_settings(found, access, texts)
     campaign = await _create(found, access, Table(document).text("name"), texts, tenant)
     house = replace(house, dialer_id=ids.object_id(campaign.id), campaign=routes_prefix(campaign.name, campaign.id))
     await _apply(found, access, campaign, translate(document, house), texts)
@@ -208,6 +210,7 @@ async def _found_by_now(found: Services, access: Access, campaign: Campaign, hou
         texts["trunk"] = house.trunk
     if not texts:
         return campaign
+    await check_settings(found, access, texts)
     await campaigns.change(found.store, found.clock, campaign.name, texts, done_by=access.name)
     return await found.store.campaign(campaign.name)
 
@@ -311,12 +314,13 @@ def _settings_of(document: Mapping[str, Any], house: House) -> Mapping[str, str]
 async def _apply(
     found: Services, access: Access, campaign: Campaign, translation: Translation, before: Mapping[str, str]
 ) -> None:
-    """Give the campaign what is new in its document; what was changed elsewhere since stays. Raises Said, and then has
-    changed nothing."""
+    """Give the campaign what is new in its document; what was changed elsewhere since stays. Raises Said and Forbidden,
+    and then has changed nothing."""
     usual = settings_texts(Settings())
     after = translation.settings
     different = {key: after.get(key, usual[key]) for key in {*before, *after} if before.get(key) != after.get(key)}
     settings = campaigns.read_settings(different, campaign.settings)
+    await check_settings(found, access, different)
     if campaign.state in ACTIVE:
         await _check_running(found, replace(campaign, settings=settings), translation.routes)
     for route in translation.routes:
