@@ -422,7 +422,7 @@ async def test_a_claim_takes_no_more_statements_for_many_uploads(tmp_path: Path,
             asked: list[str] = []
             await store._db._writer.set_trace_callback(asked.append)
             assert len(await store.claim(request(demo, limit=1, strategy=strategy))) == 1
-            await store._db._writer.set_trace_callback(None)
+            await store._db._writer.set_trace_callback(None)  # type: ignore[arg-type]
             return len(asked)
 
         assert await statements_with(range(2)) == await statements_with(range(2, 40))

@@ -75,7 +75,16 @@ async def test_an_upload_shows_its_contacts_when_it_is_published(store: Store, d
 
 
 async def add(store: Store, upload: Any, contact: NewContact) -> list[int]:
-    return list(await store.add_to_upload(upload, [contact], NOW))
+    return list(await store.add_to_upload(upload, [contact], [document(dialect="webitel4", kind="member")], NOW))
+
+
+async def test_documents_go_with_an_upload_that_is_discarded(store: Store, demo: Campaign) -> None:
+    """The next contact gets the id."""
+    upload = await store.open_upload(demo.id, "b", file_name="f", timezone="", now=NOW)
+    (gone,) = await add(store, upload, new(1))
+    assert list(await store.documents("webitel4", "member", [str(gone)])) == [str(gone)]
+    await store.discard_uploads([upload])
+    assert await store.documents("webitel4", "member", [str(gone)]) == {}
 
 
 async def test_members_are_found_by_what_they_have(store: Store, demo: Campaign) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -39,14 +38,14 @@ async def _add_many(
     ids: list[int] = []
     try:
         for batch in _batches(new):
-            ids += await store.add_to_upload(upload, [contact for contact, _ in batch], clock.now())
+            contacts, documents = [contact for contact, _ in batch], [document for _, document in batch]
+            ids += await store.add_to_upload(upload, contacts, documents, clock.now())
         await store.publish_uploads([upload], clock.now())
     except BaseException:
         await asyncio.shield(store.discard_uploads([upload]))
         raise
     for some in _batches(list(zip(ids, new, strict=True))):
         await store.end_unreachable({at: contact for at, (contact, _) in some}, clock.now())
-        await store.save_documents([replace(document, id=str(at)) for at, (_, document) in some])
     return ids
 
 

@@ -57,9 +57,11 @@ class MemberStore(Protocol):
         """Add contacts that may repeat each other's numbers, as RequestStore.add_to_base does, and a document for each,
         whose id becomes the contact's; all of them or none. Their ids."""
 
-    async def add_to_upload(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
-        """Add contacts that may repeat each other's numbers, in the base's zone as RequestStore.add_to_base does; their
-        ids. Raises Conflict when the upload was discarded meanwhile."""
+    async def add_to_upload(
+        self, upload: BaseUpload, contacts: Sequence[NewContact], documents: Sequence[ForeignObject], now: int
+    ) -> Sequence[int]:
+        """Add contacts that may repeat each other's numbers, in the base's zone as RequestStore.add_to_base does, and a
+        document for each, as add_members does; their ids. Raises Conflict when the upload was discarded meanwhile."""
 
     async def end_unreachable(self, contacts: Mapping[int, NewContact], now: int) -> None:
         """End those, by their ids, who have expired, or have no number that can be dialed."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 
 from astdialer.domain.contact import Contact, ContactState
 from astdialer.domain.selection import pool_zones
+from astdialer.ports.requests import CONTACT_DOCUMENTS
 from astdialer.store.database import Writing
 from astdialer.store.rows import contact_row, number_row
 
@@ -53,3 +55,9 @@ async def pool_id(tx: Writing, upload_id: int, campaign_id: int, zones: str, buc
     key = {"upload_id": upload_id, "campaign_id": campaign_id, "zones": zones, "bucket": bucket}
     await tx.execute("make_pool", key)
     return int((await tx.fetch("pool", key))[0]["id"])
+
+
+async def forget_documents(tx: Writing, ids: Sequence[int]) -> None:
+    """What other systems' APIs keep of contacts: another contact may get the id of one that was discarded."""
+    for dialect, kind in CONTACT_DOCUMENTS:
+        await tx.execute("erase_documents", {"ids": json.dumps(list(ids)), "dialect": dialect, "kind": kind})

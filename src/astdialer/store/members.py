@@ -50,20 +50,23 @@ class Members:
 
         async def add(tx: Writing) -> Sequence[int]:
             added = [each for each in await add_to_base(tx, campaign_id, base, contacts, now=now) if each is not None]
-            pairs = zip(documents, added, strict=True)
-            await tx.execute_many("save_foreign", [foreign_row(one) | {"id": str(at)} for one, at in pairs])
+            await _document(tx, documents, added)
             return added
 
         ids: Sequence[int] = await self._db.write(add)
         return ids
 
-    async def add_to_upload(self, upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
+    async def add_to_upload(
+        self, upload: BaseUpload, contacts: Sequence[NewContact], documents: Sequence[ForeignObject], now: int
+    ) -> Sequence[int]:
         """Add a batch; their ids. Raises Conflict when the upload was discarded meanwhile."""
 
         async def add(tx: Writing) -> Sequence[int]:
             if not await tx.execute("touch_upload", {"id": upload.id, "now": now}):
                 raise Conflict(f"the upload into {upload.base!r} was discarded by somebody else")
-            return await insert_contacts(tx, upload, [in_zone(contact, upload.timezone) for contact in contacts])
+            added = await insert_contacts(tx, upload, [in_zone(contact, upload.timezone) for contact in contacts])
+            await _document(tx, documents, added)
+            return added
 
         ids: Sequence[int] = await self._db.write(add)
         return ids
@@ -79,6 +82,11 @@ class Members:
 
         if over:
             await self._db.write(end)
+
+
+async def _document(tx: Writing, documents: Sequence[ForeignObject], ids: Sequence[int]) -> None:
+    pairs = zip(documents, ids, strict=True)
+    await tx.execute_many("save_foreign", [foreign_row(one) | {"id": str(at)} for one, at in pairs])
 
 
 def _row(search: AttemptSearch, limit: int, offset: int) -> dict[str, Any]:

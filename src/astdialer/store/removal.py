@@ -12,9 +12,8 @@ from astdialer.domain.cause import EndCause
 from astdialer.domain.contact import REMOVED, Contact, ContactState
 from astdialer.domain.errors import Conflict
 from astdialer.domain.retry import ended
-from astdialer.ports.requests import CONTACT_DOCUMENTS
 from astdialer.store.claim import with_numbers
-from astdialer.store.contact_write import pool_id, save_contacts
+from astdialer.store.contact_write import forget_documents, pool_id, save_contacts
 from astdialer.store.database import Database, Writing
 
 
@@ -116,5 +115,4 @@ async def _erase(tx: Writing, ids: Sequence[int]) -> None:
     for query in _ERASE:
         await tx.execute(query, listed)
     await tx.execute("erase_call_tags", listed)
-    for dialect, kind in CONTACT_DOCUMENTS:
-        await tx.execute("erase_documents", listed | {"dialect": dialect, "kind": kind})
+    await forget_documents(tx, ids)

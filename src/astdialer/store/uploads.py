@@ -11,7 +11,7 @@ from astdialer.domain.errors import Conflict, NotFound
 from astdialer.domain.selection import pool_zones
 from astdialer.ports import BaseUpload
 from astdialer.store.claim import Reading
-from astdialer.store.contact_write import pool_id
+from astdialer.store.contact_write import forget_documents, pool_id
 from astdialer.store.database import Database, Writing
 
 #: Contacts of a discarded upload that one transaction removes.
@@ -148,6 +148,7 @@ async def discard_contacts(tx: Writing, ids: Sequence[int]) -> int:
     listed = {"ids": json.dumps(list(ids))}
     for query in ("forget_attachments", "discard_numbers"):
         await tx.execute(query, listed)
+    await forget_documents(tx, ids)
     return await tx.execute("discard_contacts", listed)
 
 

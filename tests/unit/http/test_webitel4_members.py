@@ -20,7 +20,7 @@ from astdialer.http.webitel4 import incoming
 from astdialer.http.webitel4.incoming import our_priority
 from astdialer.http.webitel4.routes import LARGEST
 from astdialer.http.webitel4.shapes import MOST_COMMUNICATIONS, Bulk
-from astdialer.ports import BaseUpload
+from astdialer.ports import BaseUpload, ForeignObject
 
 REQUESTS = {each["id"]: each for each in json.loads((Path(__file__).parents[2] / "requests.json").read_text())}
 PERSON = "+447700900001"
@@ -475,7 +475,8 @@ async def test_a_number_that_is_added_is_called_by_the_zone_of_the_members_base(
     upload = await api.store.open_upload(queue.id, "b", file_name="f", timezone="Asia/Tokyo", now=NOW)
     number = NewNumber(number="+447911123451", as_uploaded="7911123451", type="M", zones="Asia/Tokyo")
     new = NewContact(numbers=(number,), params={}, priority=5, agentphone="", line=1)
-    made = {"id": str((await api.store.add_to_upload(upload, [new], NOW))[0])}
+    kept = ForeignObject(dialect="webitel4", kind="member", id="", name="", body={}, created_at=NOW)
+    made = {"id": str((await api.store.add_to_upload(upload, [new], [kept], NOW))[0])}
     await api.store.publish_uploads([upload], NOW)
     change = {"communications": one("+447911123451", "+447911123452")["communications"]}
     await api.ask("PATCH", path(queue, made), json=change)
@@ -601,9 +602,9 @@ async def test_thousands_are_loaded_at_once_and_none_of_it_in_the_thread_of_the_
         threads.add(threading.get_ident())
         return parse(raw)
 
-    async def adding(upload: BaseUpload, contacts: Sequence[NewContact], now: int) -> Sequence[int]:
+    async def adding(_upload: BaseUpload, contacts: Sequence[NewContact], *more: Any) -> Sequence[int]:
         sizes.append(len(contacts))
-        return await add_to_upload(upload, contacts, now)
+        return await add_to_upload(_upload, contacts, *more)
 
     object.__setattr__(api.services, "read_number", reading)
     monkeypatch.setattr(Bulk, "model_validate_json", parsing)
