@@ -13,15 +13,17 @@ from typing import Any
 
 import click
 
-from astdialer.cli.context import config, open_store, run
+from astdialer.cli.context import config, open_store, run, with_store
 from astdialer.cli.output import Exit, csv_option, emit_record, emit_rows, json_option, say
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.errors import AstdialerError, NotFound
+from astdialer.engine.recordings import trim_s
 from astdialer.ports import Converted
 from astdialer.records import layout, retention
 from astdialer.records.duration import NotAudio, duration_s
 from astdialer.records.files import RecordingFiles
 from astdialer.records.find import unconverted
+from astdialer.store import SqliteStore
 
 COLUMNS = ("date", "campaign", "number", "state", "duration_s", "tries", "guid", "path", "error")
 RESULT_COLUMNS = ("guid", "result", "duration_s", "path", "error")
@@ -96,28 +98,28 @@ def convert(guid: str | None, date: str | None, everything: bool, untouched: int
         raise click.UsageError("expected either a GUID or --all")
     if everything and date:
         raise click.UsageError("--date goes with a GUID, not with --all")
-    rows = run(_convert_all(untouched * 60)) if guid is None else run(_convert_one(guid, date))
+    rows = with_store(lambda store: _convert_one(store, guid, date) if guid else _convert_all(store, untouched * 60))
     emit_rows(rows, RESULT_COLUMNS, as_json=as_json)
     if any(row["error"] for row in rows):
         raise SystemExit(Exit.TRY_AGAIN)
 
 
-async def _convert_one(guid: str, date: str | None) -> list[dict[str, Any]]:
+async def _convert_one(store: SqliteStore, guid: str, date: str | None) -> list[dict[str, Any]]:
     async with RecordingFiles(config().records) as files:
         path = await asyncio.to_thread(files.find, guid, date)
         if path is None:
             raise NotFound("recording", guid)
         gsm = path.with_suffix(".gsm")
-        return [_row(gsm, await files.convert_path(gsm))]
+        return [_row(gsm, await files.convert_path(gsm, trim_s=await trim_s(store, guid)))]
 
 
-async def _convert_all(untouched_s: float) -> list[dict[str, Any]]:
+async def _convert_all(store: SqliteStore, untouched_s: float) -> list[dict[str, Any]]:
     async with RecordingFiles(config().records) as files:
         await asyncio.to_thread(retention.sweep, files.root)
         found = iter(await asyncio.to_thread(_untouched, files.root, untouched_s))
         rows: list[dict[str, Any]] = []
         while batch := list(islice(found, BATCH)):
-            rows += await asyncio.gather(*(_attempt(files, gsm) for gsm in batch))
+            rows += await asyncio.gather(*(_attempt(store, files, gsm) for gsm in batch))
             say(f"{len(rows)} looked at")
         return rows
 
@@ -127,9 +129,9 @@ def _untouched(root: Path, seconds: float) -> list[Path]:
     return [path for path in unconverted(root) if path.stat().st_mtime <= latest]
 
 
-async def _attempt(files: RecordingFiles, gsm: Path) -> dict[str, Any]:
+async def _attempt(store: SqliteStore, files: RecordingFiles, gsm: Path) -> dict[str, Any]:
     try:
-        return _row(gsm, await files.convert_path(gsm))
+        return _row(gsm, await files.convert_path(gsm, trim_s=await trim_s(store, gsm.stem)))
     except AstdialerError as error:
         return _row(gsm, None) | {"result": "failed", "error": str(error)}
 

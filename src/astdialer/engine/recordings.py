@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from astdialer.domain.errors import AstdialerError
+from astdialer.domain.errors import AstdialerError, Conflict, NotFound
 from astdialer.ports import Clock, Recording, Recordings, Store
 
 logger = logging.getLogger(__name__)
@@ -14,6 +14,18 @@ logger = logging.getLogger(__name__)
 PAUSES_S = (2, 5, 15, 60, 300, 1800, 7200)
 IDLE_S = 1.0
 BATCH = 64
+
+
+async def trim_s(store: Store, guid: str) -> int:
+    """What is cut off the beginning of a call's recording, seconds; nothing of a call that is none of ours. Raises
+    Conflict while the call goes on: its GSM would go before it is whole."""
+    try:
+        call = await store.attempt(guid)
+    except NotFound:
+        return 0
+    if call["state"] != "closed":
+        raise Conflict(f"call {guid} goes on: convert it when it has ended")
+    return int(call["recording_trim_s"])
 
 
 async def convert_due(store: Store, recordings: Recordings, clock: Clock) -> None:

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from astdialer.domain.access import Access, Permission
-from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
+from astdialer.domain.errors import InvalidSetting, NotFound
+from astdialer.engine.recordings import trim_s
 from astdialer.http.access import Needs
 from astdialer.http.audio import audio_response
 from astdialer.http.services import Services, services
@@ -82,18 +83,6 @@ async def _convert(request: Request, access: Listener) -> Response:
     gsm = await _found(found, access, guid, folder, ".gsm")
     if gsm is None:
         raise NotFound("recording", f"{folder}/{guid}" if folder else guid)
-    if await found.library.convert_path(gsm, trim_s=await _trim_s(found, guid)) is None:
+    if await found.library.convert_path(gsm, trim_s=await trim_s(found.store, guid)) is None:
         raise NotFound("sound in recording", guid)
     return done()
-
-
-async def _trim_s(found: Services, guid: str) -> int:
-    """What the queue would cut off the beginning of the call's recording; nothing of a call that is none of ours.
-    Raises Conflict while the call goes on: its GSM would go before it is whole."""
-    try:
-        call = await found.store.attempt(guid)
-    except NotFound:
-        return 0
-    if call["state"] != "closed":
-        raise Conflict(f"call {guid} goes on: convert it when it has ended")
-    return int(call["recording_trim_s"])

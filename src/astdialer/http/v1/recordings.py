@@ -15,6 +15,7 @@ from pydantic import Field
 from astdialer.domain.access import Access
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.errors import InvalidSetting, NotFound
+from astdialer.engine.recordings import trim_s
 from astdialer.http.audio import audio_response
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.paging import page, place_of
@@ -214,7 +215,7 @@ async def convert_recording(found: Found, access: Administrator, guid: Guid) -> 
     """Convert a recording from GSM to MP3 now. The engine does so by itself after each call."""
     known = await _known(found, access, guid)
     path = await _file(found, guid, known.date)
-    done = await found.library.convert_path(path.with_suffix(".gsm"))
+    done = await found.library.convert_path(path.with_suffix(".gsm"), trim_s=await trim_s(found.store, guid))
     if known.state:
         await found.store.recording_done(guid, done, found.clock.now())
     result: Literal["converted", "nothing recorded"] = "converted" if done else "nothing recorded"
