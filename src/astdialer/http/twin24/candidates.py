@@ -13,6 +13,7 @@ from astdialer.domain.access import Access
 from astdialer.domain.contact import REMOVED, NewContact
 from astdialer.domain.errors import InvalidNumber, NotFound
 from astdialer.engine.contacts import end_anyhow, main_number
+from astdialer.http.access import CheckedRoute
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
 from astdialer.http.twin24.models import Batch, Candidate, Person
@@ -22,7 +23,7 @@ from astdialer.http.twin24.tasks import From, Limit, place_in_list
 from astdialer.http.twin24.translate import Reading, contact_of, spellings
 from astdialer.http.v1.common import ContactKeeper, Found, Reader
 
-router = APIRouter(prefix="/autoCallCandidate", tags=["twin24"])
+router = APIRouter(prefix="/autoCallCandidate", tags=["twin24"], route_class=CheckedRoute)
 
 #: Contacts that one transaction adds: dialing goes on between them.
 TOGETHER = 1000

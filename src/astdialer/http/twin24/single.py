@@ -17,6 +17,7 @@ from astdialer.domain.access import Access, Permission
 from astdialer.domain.calendar import zone_of
 from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.settings import Settings, settings_texts
+from astdialer.http.access import CheckedRoute
 from astdialer.http.services import Services
 from astdialer.http.twin24 import task as tasks
 from astdialer.http.twin24.candidates import Wanted, add, read
@@ -27,7 +28,7 @@ from astdialer.http.twin24.translate import Receiver, goto
 from astdialer.http.v1.common import ContactKeeper, Found
 from astdialer.ports import ForeignObject
 
-router = APIRouter(prefix="/autoCallCandidate/single", tags=["twin24"])
+router = APIRouter(prefix="/autoCallCandidate/single", tags=["twin24"], route_class=CheckedRoute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

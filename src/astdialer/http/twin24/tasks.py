@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 
 from astdialer.domain.errors import InvalidSetting
+from astdialer.http.access import CheckedRoute
 from astdialer.http.twin24 import task as tasks
 from astdialer.http.twin24.models import AutoCall
 from astdialer.http.twin24.states import STATUSES
 from astdialer.http.v1.common import CampaignKeeper, Found, Reader
 
-router = APIRouter(prefix="/autoCall", tags=["twin24"])
+router = APIRouter(prefix="/autoCall", tags=["twin24"], route_class=CheckedRoute)
 
 MOST = 1000
 _SORTS = ("status", "name", "createdAt")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
+from astdialer.http.access import CheckedRoute
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.problems import TooLarge
 
@@ -15,7 +15,7 @@ from astdialer.http.problems import TooLarge
 LARGEST = 524_288
 
 
-class SmallRoute(APIRoute):
+class SmallRoute(CheckedRoute):
     """The route class of whatever takes one object."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
