@@ -31,8 +31,8 @@ def wait_quiet(lab: Lab, within_s: float = QUIET_S) -> list[str]:
 
 
 def channels(lab: Lab) -> list[str]:
-    """The names of the PBX's channels, but for the empty bodies that Asterisk itself may leave behind when Bridge() takes
-    a channel (docs/reference/ami.md)."""
+    """The names of the PBX's channels, but for the empty bodies that Asterisk may leave behind when Bridge() takes a
+    channel (docs/reference/ami.md)."""
     rows = laboratory.rx(lab, "pbx", "core show channels concise").splitlines()
     names = [row.split("!")[0] for row in rows if "!" in row]
     return [name for name in names if not name.startswith("Surrogate/")]
