@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -79,6 +80,7 @@ async def serve(
         await stack.enter_async_context(
             _beside(config, clock, recordings, examine=examine, notifier=notifier, turn=turn)
         )
+        gc.freeze()  # what is loaded stays, and looking through it for garbage would hold up calls
         may_dial.set()
         ready()
         await running

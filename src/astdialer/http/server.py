@@ -117,7 +117,7 @@ def _check_certificate(settings: config.Http) -> None:
 
 
 async def _warm(app: FastAPI) -> None:
-    """Ask it once: FastAPI makes its table of routes at the first request, which would hold up calls then."""
+    """Ask it once: the first request puts together what all pass through, which would hold up calls then."""
 
     async def receive() -> Message:
         return {"type": "http.request"}
