@@ -80,11 +80,13 @@ def _the_second_trunk_takes_what_the_first_can_not(floor: Floor, log: str) -> No
 def _a_trunk_rests_and_comes_back(rows: list[dict[str, Any]]) -> None:
     trunks = [row["trunk"] for row in rows]
     rests = trunks.index("carrier")
-    assert 3 <= rests <= 4, "the next call may have been claimed while the third was being closed"
+    assert rests >= 3
+    late = rows[2]["gone_at"] + 5000  # by then the third is closed, and nobody is claimed for the trunk any more
+    assert all(row["created_at"] < late for row in rows[3:rests])
     assert {row["disposition"] for row in rows[:rests]} == {"congestion"}
     back = trunks.index("sick", rests)
     assert set(trunks[rests:back]) == {"carrier"}, "the second carries on meanwhile"
-    assert 9_500 < rows[back]["created_at"] - rows[2]["gone_at"] < 13_000, "it comes back by itself"
+    assert 9_500 < rows[back]["created_at"] - rows[2]["gone_at"] < 40_000, "it comes back by itself"
     assert {row["disposition"] for row in rows[rests:]} == {"short"}
     assert set(trunks[back:]) == {"sick"}
 

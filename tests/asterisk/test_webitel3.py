@@ -138,7 +138,8 @@ def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     taking.start()
     try:
         with floor_on(lab, tmp_path_factory.mktemp("webitel3")) as floor:
-            floor.config.write_text(floor.config.read_text() + "\n[webhooks]\nallow_private = true\n")
+            config = floor.config.read_text().replace("[http]\n", '[http]\ntenant_queues = ["site:astdialer"]\n')
+            floor.config.write_text(config + "\n[webhooks]\nallow_private = true\n")
             floor.run("webhook", "create", receiver.url, "--form", "webitel")
             floor.serve()
             found = Site(floor, receiver)

@@ -246,6 +246,7 @@ async def test_a_file_that_names_what_is_not_there_makes_nothing(api: Hands) -> 
 async def test_a_tenants_file_makes_its_own_campaign_and_touches_nothing_else(api: Hands) -> None:
     await made(api)
     await api.campaign("theirs", tenant="b", calendar="office")
+    await api.campaign("first", tenant="a")
     file = await exported(api, "theirs")
     who: Any = {"role": Role.INTEGRATION, "tenant": "a"}
 
@@ -261,7 +262,10 @@ async def test_a_tenants_file_makes_its_own_campaign_and_touches_nothing_else(ap
     answer = await api.ask("POST", "/v1/campaigns/import?name=ours2&replace=true", content=other_hours, **who)
     assert (answer.status_code, "calendar 'office'" in answer.json()["detail"]) == (403, True)
     assert (await api.ask("GET", "/v1/calendars/office")).json()["hours"] == HOURS
-    assert [row["name"] for row in (await api.ask("GET", "/v1/campaigns", tenant="a")).json()["items"]] == ["ours"]
+    assert [row["name"] for row in (await api.ask("GET", "/v1/campaigns", tenant="a")).json()["items"]] == [
+        "first",
+        "ours",
+    ]
 
 
 async def test_who_may_not_set_up_routes_imports_none(api: Hands) -> None:

@@ -242,7 +242,8 @@ async def test_a_name_server_that_does_not_answer_holds_up_only_those_who_ask_it
     monkeypatch.setattr(socket, "getaddrinfo", hanging)
     async with notifier(timeout_s=0.5) as sender:
         held = [
-            asyncio.create_task(sender.post(f"http://n{n % 40}.dead/", b"{}", {})) for n in range(addresses.MOST * 4)
+            asyncio.create_task(sender.post(f"http://n{n % (addresses.MOST + 8)}.dead/", b"{}", {}))
+            for n in range(addresses.MOST * 4)
         ]
         await asyncio.sleep(0.1)
         async with asyncio.timeout(5):
@@ -348,7 +349,7 @@ async def test_a_name_that_leads_inside_is_not_connected_to(
     """Of several addresses one is enough: the next look might give it first."""
     names(monkeypatch, crm=leads_to)
     async with notifier(allow_private=False) as sender:
-        with pytest.raises(Unavailable, match=r"crm is at .*, a private address"):
+        with pytest.raises(Unavailable, match=r"crm is at a private address"):
             await sender.post(f"http://crm:{crm.port}/", b"{}", {})
     assert crm.taken == []
 

@@ -247,7 +247,7 @@ async def test_a_server_that_fails_is_begun_anew_on_the_same_port_and_that_is_to
             await until(lambda: beside.states()["http"] != "ok")
             await asyncio.sleep(0.3)  # who connects while the first one falls may be lost with it
             answer = await asyncio.wait_for(_get(settings.port, "/readyz"), 10)
-            assert b"failed and was begun anew: RuntimeError('uvicorn has left: 1')" in answer
+            assert b"failed and was begun anew: RuntimeError" in answer
             assert b" 503 " in answer.splitlines()[0]
             await beside.stop()
     assert "beside.failed" in [record.message for record in caplog.records]
