@@ -8,6 +8,10 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="$ROOT/.venv"
 export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
 
+# What Python has compiled is kept, whatever the environment says: the tests run hundreds of commands, and each would
+# compile all of it anew.
+unset PYTHONDONTWRITEBYTECODE
+
 tell() { printf '%s\n' "$*" >&2; }
 
 fail() {
