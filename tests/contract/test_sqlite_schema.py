@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 from stores import FixedClock
 
@@ -67,6 +68,26 @@ async def test_stores_opened_at_once_are_migrated_once(tmp_path: Path) -> None:
     path = tmp_path / "new" / "s.db"
     await asyncio.gather(*(made(path) for _ in range(8)))
     assert len(look(path, "SELECT * FROM schema_migrations")) == len(migrate.migrations())
+
+
+async def test_a_new_store_that_another_is_just_opening_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite does not always wait by itself when several change a file's journal mode."""
+    fetch, refused = aiosqlite.Connection.execute_fetchall, 0
+
+    async def locked(connection: aiosqlite.Connection, sql: str, *parameters: Any) -> Any:
+        nonlocal refused
+        if "journal_mode" in sql and refused < 3:
+            refused += 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return await fetch(connection, sql, *parameters)
+
+    monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", locked)
+    await made(tmp_path / "s.db")
+    assert refused == 3
 
 
 def test_processes_that_open_a_new_store_at_once_migrate_it_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from astdialer.store.queries import queries
 
 #: How long to wait for another process's write before giving up, seconds.
 BUSY_TIMEOUT_S = 15.0
+LOCKED_S = 0.05  #: between two tries, where SQLite does not wait itself
 #: Most writes in one transaction.
 GROUP = 256
 
@@ -86,6 +88,20 @@ class Writing:
         return list(await self._connection.execute_fetchall(queries()[query], parameters))
 
 
+async def _set(connection: aiosqlite.Connection, pragma: str) -> None:
+    """Of several that open a new file at once one changes its journal mode, and SQLite has not all others wait for it,
+    but tells some at once that the file is locked."""
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            await connection.execute_fetchall(f"PRAGMA {pragma}")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        await asyncio.sleep(LOCKED_S)
+
+
 class Database:
     """An open store file. Use ``async with``: an unclosed aiosqlite connection keeps the process from ending."""
 
@@ -121,7 +137,7 @@ class Database:
         try:
             connection.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
-                await self._attempt(connection.execute_fetchall(f"PRAGMA {pragma}"))
+                await self._attempt(_set(connection, pragma))
             yield connection
         finally:
             await connection.close()
