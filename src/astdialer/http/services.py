@@ -19,6 +19,7 @@ from astdialer.domain.contact import Contact, NewNumber
 from astdialer.domain.errors import NotFound, Unavailable
 from astdialer.engine.adding import Adder
 from astdialer.engine.progress import STALE_S
+from astdialer.engine.visible import sight
 from astdialer.ports import Clock, Converted, Notifier, Store
 
 #: A live view is read again after so long, ms: it is written once a second.
@@ -124,6 +125,14 @@ class Services:
         if not access.sees(campaign.tenant):
             raise NotFound("campaign", campaign_id)
         return campaign
+
+    async def agents_seen(self, access: Access, view: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The agents of a live view that the token sees: a tenant's are those of its campaigns' queues."""
+        rows: list[Mapping[str, Any]] = list(view.get("agents", ()))
+        if not access.tenant:
+            return rows
+        seen = await sight(self.store, await self.campaigns(access))
+        return [row for row in rows if seen.has(row)]
 
     async def campaigns(self, access: Access) -> list[Campaign]:
         """Those that the token sees, by name."""

@@ -5,13 +5,12 @@ The day's task of a template and a scenario is made when the first of them comes
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from astdialer.domain.access import Access, Permission
 from astdialer.domain.calendar import zone_of
@@ -19,6 +18,7 @@ from astdialer.domain.errors import InvalidSetting, NotFound
 from astdialer.domain.settings import Settings, settings_texts
 from astdialer.http.access import CheckedRoute
 from astdialer.http.services import Services
+from astdialer.http.turns import turn
 from astdialer.http.twin24 import task as tasks
 from astdialer.http.twin24.candidates import Wanted, add, read
 from astdialer.http.twin24.models import LONGEST_NAME, AutoCall, SingleCall, SingleCalls
@@ -43,25 +43,25 @@ class Plan:
 
 
 @router.post("")
-async def call_one(request: Request, found: Found, access: ContactKeeper, person: SingleCall) -> dict[str, Any]:
+async def call_one(found: Found, access: ContactKeeper, person: SingleCall) -> dict[str, Any]:
     """Call one person as a template says, at once."""
-    (item,) = await _call(request, found, access, [person], [""])
+    (item,) = await _call(found, access, [person], [""])
     return item
 
 
 @router.post("/batch")
-async def call_many(request: Request, found: Found, access: ContactKeeper, batch: SingleCalls) -> dict[str, Any]:
+async def call_many(found: Found, access: ContactKeeper, batch: SingleCalls) -> dict[str, Any]:
     """Call many, each as its template says."""
     fields = [f"batch.{at}." for at in range(len(batch.batch))]
-    items = await _call(request, found, access, batch.batch, fields)
+    items = await _call(found, access, batch.batch, fields)
     return {"count": sum(item["added"] for item in items), "items": items}
 
 
 async def _call(
-    request: Request, found: Services, access: Access, people: Sequence[SingleCall], fields: Sequence[str]
+    found: Services, access: Access, people: Sequence[SingleCall], fields: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Look at everything first: for what can't be called no task is made."""
-    async with _turn(request):  # two that come together are of one task
+    async with turn(DIALECT, DAILY):  # two that come together are of one task
         keys = [_key(found, access, person, field) for person, field in zip(people, fields, strict=True)]
         plans: dict[str, Plan] = {}
         for person, field, key in zip(people, fields, keys, strict=True):
@@ -72,14 +72,6 @@ async def _call(
         of = {key: plan.task or await _made(found, access, plan) for key, plan in plans.items()}
     wanted = [Wanted(of[key], person, new) for key, person, new in zip(keys, people, contacts, strict=True)]
     return await add(found, access, wanted, start={task.id for task in of.values()})
-
-
-def _turn(request: Request) -> asyncio.Lock:
-    state = request.app.state
-    if not hasattr(state, "twin24_daily"):
-        state.twin24_daily = asyncio.Lock()
-    lock: asyncio.Lock = state.twin24_daily
-    return lock
 
 
 def _key(found: Services, access: Access, person: SingleCall, field: str) -> str:

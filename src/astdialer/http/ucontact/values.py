@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -147,17 +147,7 @@ Row = Mapping[str, Any]
 
 async def members_of(found: Services, access: Access) -> list[Row]:
     """The agents as the engine sees them; a tenant's token sees those of its campaigns' queues. Raises Unavailable."""
-    return await _seen_of((await found.live.view())["agents"], found, access)
-
-
-async def _seen_of(rows: Sequence[Row], found: Services, access: Access, campaign: str = "") -> list[Row]:
-    """Those that the token sees; with a campaign only those on its Asterisk, if it has one: elsewhere the same
-    extension may be another agent's."""
-    if not access.tenant and not campaign:
-        return list(rows)
-    seen = await sight(found.store, await found.campaigns(access))
-    server = seen.campaigns[campaign] if campaign else ""
-    return [row for row in rows if (not access.tenant or seen.has(row)) and server in ("", row["server"])]
+    return await found.agents_seen(access, await found.live.view())
 
 
 def is_own(access: Access, interface: str) -> bool:
@@ -170,7 +160,10 @@ async def telephone_of(found: Services, access: Access, *texts: str, campaign: s
     an agent's own token, and without any text, of its own: the interface, and for a tenant, whose it is on one Asterisk
     alone, the server. For a call of a campaign the agent is one of its Asterisk. Raises NotFound, Unavailable, and
     Forbidden for another's telephone."""
-    rows = await _seen_of((await found.live.view())["agents"], found, access, campaign)
+    rows = await members_of(found, access)
+    if campaign:  # elsewhere the same extension may be another agent's; a campaign without a trunk is nowhere yet
+        server = (await sight(found.store, await found.campaigns(access))).campaigns[campaign]
+        rows = [row for row in rows if server in ("", row["server"])]
     wanted = [text for text in texts if text] or [access.agent]
     for text in wanted:
         for row in rows:
@@ -193,7 +186,7 @@ async def agentphone_of(found: Services, access: Access, text: str) -> str:
     if not text:
         return extension_of(access.agent) or access.agent
     view = await found.live.newest() or {"agents": ()}
-    rows = await _seen_of(view["agents"], found, access)
+    rows = await found.agents_seen(access, view)
     named = [profile.agent for profile in await found.store.agents() if profile.name == text]
     if access.tenant:
         named = [agent for agent in named if any(is_agent(agent, row["agent"]) for row in rows)]

@@ -14,7 +14,7 @@ from astdialer.domain.access import Access, Forbidden, Permission
 from astdialer.domain.agent import AgentProfile, is_agent
 from astdialer.domain.errors import NotFound, Unavailable
 from astdialer.engine import offers, orders, profiles
-from astdialer.engine.visible import Sight, sight
+from astdialer.engine.visible import sight
 from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.v1.attempts import HungUp
@@ -139,15 +139,7 @@ class OfferRow(Row):
 
 async def visible(found: Services, access: Access) -> Sequence[Mapping[str, Any]]:
     """The agents of the live view that a token may see. Raises Unavailable when no engine runs."""
-    rows: Sequence[Mapping[str, Any]] = (await found.live.view())["agents"]
-    if not access.tenant:
-        return rows
-    seen = await _sight(found, access)
-    return [row for row in rows if seen.has(row)]
-
-
-async def _sight(found: Services, access: Access) -> Sight:
-    return await sight(found.store, await found.campaigns(access))
+    return await found.agents_seen(access, await found.live.view())
 
 
 async def own(found: Services, access: Access, agent: str) -> str:
@@ -170,7 +162,7 @@ async def target(found: Services, access: Access, agent: str, campaign: str | No
     meant = await own(found, access, agent)
     if not access.tenant:
         return {"agent": meant}
-    seen = await _sight(found, access)
+    seen = await sight(found.store, await found.campaigns(access))
     for row in (await found.live.view())["agents"]:
         is_there = campaign is None or row["server"] == seen.campaigns[campaign]
         if is_there and seen.has(row) and is_agent(meant, row["agent"], row["name"]):

@@ -20,6 +20,7 @@ from astdialer.engine.directory import Directory
 from astdialer.engine.removal import remove_campaign
 from astdialer.http.services import Services
 from astdialer.http.tenants import check_settings
+from astdialer.http.turns import turn
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.answers import NAME, Said
 from astdialer.http.webitel3.auth import Found, OnceRoute, Reads, Writes
@@ -31,7 +32,6 @@ from astdialer.http.webitel3.naming import under_free_name
 from astdialer.http.webitel3.queries import listing
 from astdialer.http.webitel3.resources import routes_prefix
 from astdialer.http.webitel3.translate import House, Translation, placeholder, translate
-from astdialer.http.webitel3.turns import turn
 from astdialer.ports import ForeignObject
 
 router = APIRouter(prefix="/api/v2/dialer", tags=["webitel3"], route_class=OnceRoute)
@@ -81,7 +81,7 @@ async def change_dialer(request: Request, found: Found, access: Writes, dialer: 
     """Put every key that is given in the place of what was there; a running campaign follows within a second."""
     campaign = await campaign_of(found, access, dialer)
     changed = with_uuids(cleaned(await table_of(request)))
-    async with turn(KIND, campaign.id):
+    async with turn(NAME, KIND, campaign.id):
         await _change(found, access, await campaign_of(found, access, dialer), changed)
     return answers.updated()
 

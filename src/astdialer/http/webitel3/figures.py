@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from astdialer.domain.access import Access
 from astdialer.domain.agent import OUR_PAUSE, extension_of
 from astdialer.domain.campaign import Campaign
 from astdialer.engine import statistics
-from astdialer.engine.visible import sight
 from astdialer.http.services import Services
 from astdialer.http.webitel3 import ids
 from astdialer.ports import CampaignEvent
@@ -54,7 +53,7 @@ async def agent_rows(
     """Of each agent that is named, or has one of the skills: how it stands, and its day with this campaign."""
     wanted = {name.partition("@")[0] for name in agents}
     wanted |= {profile.agent for profile in await found.store.agents() if set(skills) & set(profile.skills)}
-    now = {row["agent"]: row for row in await _seen(found, access)}
+    now = {row["agent"]: row for row in await found.agents_seen(access, await found.live.newest() or {})}
     totals = await statistics.agent_totals(found.store, found.clock, found.zone, 1)
     days = {row["agent"]: row for row in totals if row["campaign"] == campaign.name}
     rows = []
@@ -62,15 +61,6 @@ async def agent_rows(
         if {interface, extension_of(interface)} & wanted:
             rows.append(_agent(interface, now.get(interface), days.get(interface)))
     return rows
-
-
-async def _seen(found: Services, access: Access) -> Sequence[Mapping[str, Any]]:
-    """The agents of the live view that a token may see: a tenant's are those of its own queues."""
-    rows: Sequence[Mapping[str, Any]] = (await found.live.newest() or {}).get("agents", ())
-    if not access.tenant:
-        return rows
-    visible = await sight(found.store, await found.campaigns(access))
-    return [row for row in rows if visible.has(row)]
 
 
 def _agent(interface: str, now: Any, day: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from astdialer.engine.contacts import main_number
 from astdialer.engine.members import add
 from astdialer.engine.removal import remove_contacts
 from astdialer.http.services import Services
+from astdialer.http.turns import turn
 from astdialer.http.webitel3 import answers, ids
 from astdialer.http.webitel3.aggregate import pipeline
 from astdialer.http.webitel3.answers import NAME, Said
@@ -32,7 +33,6 @@ from astdialer.http.webitel3.dialers import campaign_of, start
 from astdialer.http.webitel3.memberdocs import KIND, Known, created_on, frame_of, known_of, member_document, sent
 from astdialer.http.webitel3.people import BASE, Person, change_of, cleaned, new_person
 from astdialer.http.webitel3.queries import Document, Test, compiled, listing
-from astdialer.http.webitel3.turns import turn
 from astdialer.ports import ForeignObject
 
 logger = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ async def change_member(request: Request, found: Found, access: Loads, dialer: s
     """Put every key that is given in the place of the one that was there. Numbers keep what they have counted."""
     campaign, contact = await member_of(found, access, dialer, member, words=f"Member {member} not found")
     changed = cleaned(await table_of(request))
-    async with turn(KIND, contact.id):
+    async with turn(NAME, KIND, contact.id):
         await _change(found, campaign, contact, changed)
     return answers.updated()
 

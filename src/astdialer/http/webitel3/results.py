@@ -14,15 +14,15 @@ from astdialer.domain.errors import Conflict, InvalidSetting
 from astdialer.domain.typification import LONGEST_NEXT_S, Result
 from astdialer.engine import contacts as use_cases
 from astdialer.http.services import Services
+from astdialer.http.turns import turn
 from astdialer.http.webitel3 import answers, ids
-from astdialer.http.webitel3.answers import Said
+from astdialer.http.webitel3.answers import NAME, Said
 from astdialer.http.webitel3.auth import Found, Loads, OnceRoute
 from astdialer.http.webitel3.bodies import Table, body_of
 from astdialer.http.webitel3.memberdocs import KIND, Known, known_of
 from astdialer.http.webitel3.members import keep, member_of
 from astdialer.http.webitel3.people import TOKENS, dialable, zone_of_member
 from astdialer.http.webitel3.translate import UNTYPED
-from astdialer.http.webitel3.turns import turn
 
 router = APIRouter(prefix="/api/v2/dialer/{dialer}/members", tags=["webitel3"], route_class=OnceRoute)
 
@@ -127,6 +127,6 @@ def _e164(text: str, found: Services) -> str:
 
 async def _remember(found: Services, campaign: Campaign, contact: Contact, lines: Mapping[str, Any]) -> None:
     """The callback is shown in the line of its call."""
-    async with turn(KIND, contact.id):
+    async with turn(NAME, KIND, contact.id):
         (known,) = await known_of(found, [contact], calls=False)
         await keep(found, campaign, known, callbacks={**known.callbacks, **lines})

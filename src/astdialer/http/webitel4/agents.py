@@ -12,7 +12,6 @@ from astdialer.domain.access import Access, Forbidden, Permission
 from astdialer.domain.agent import OUR_PAUSE, AgentProfile, AgentStatus, is_agent
 from astdialer.domain.errors import InvalidSetting, NotFound, Unavailable
 from astdialer.engine import orders
-from astdialer.engine.visible import sight
 from astdialer.http.services import Services
 from astdialer.http.webitel4.ids import agent_number, extension
 from astdialer.http.webitel4.routes import SmallRoute
@@ -103,10 +102,7 @@ def require_own(access: Access, agent: str) -> None:
 
 async def agents_of(found: Services, access: Access) -> list[Agent]:
     """The agents of the queues of the token's campaigns; all, for a token of no tenant. Raises Unavailable."""
-    rows = (await found.live.view())["agents"]
-    if access.tenant:
-        seen = await sight(found.store, await found.campaigns(access))
-        rows = [row for row in rows if seen.has(row)]
+    rows = await found.agents_seen(access, await found.live.view())
     profiles = await found.store.agents()
     by_phone: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:

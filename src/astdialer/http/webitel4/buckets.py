@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter
 
 from astdialer.domain.access import Access
 from astdialer.domain.campaign import Campaign
 from astdialer.domain.errors import Conflict, InvalidSetting, NotFound
 from astdialer.domain.names import NAME, check_name
 from astdialer.http.services import Services
+from astdialer.http.turns import turn
 from astdialer.http.webitel4.queues import queue_of
 from astdialer.http.webitel4.routes import SmallIdempotentRoute
 from astdialer.http.webitel4.shapes import (
@@ -86,10 +86,10 @@ async def buckets_of(found: Services, tenant: str) -> Buckets:
     return Buckets(tenant, {each.id.removeprefix(f"{tenant}/"): each for each in stored})
 
 
-async def make(found: Services, turn: asyncio.Lock, tenant: str, ids: Collection[str]) -> Buckets:
+async def make(found: Services, tenant: str, ids: Collection[str]) -> Buckets:
     """The tenant's buckets with these ids. Those that nobody made are made, with their ids for names, so that members
     can be loaded before anybody sets buckets up. Raises InvalidSetting, and makes none, for what can be no name."""
-    async with turn:
+    async with turn(DIALECT, KIND):
         known = await buckets_of(found, tenant)
         names = {each.name for each in known.by_id.values()}
         unmade = [each for each in ids if each not in known.by_id and each not in names]
@@ -120,18 +120,6 @@ def _stored_id(tenant: str, bucket_id: str) -> str:
     return f"{tenant}/{bucket_id}" if tenant else bucket_id
 
 
-async def _turn(request: Request) -> asyncio.Lock:
-    """Whoever gives ids out takes turns."""
-    state = request.app.state
-    if not hasattr(state, "webitel4_turn"):
-        state.webitel4_turn = asyncio.Lock()
-    lock: asyncio.Lock = state.webitel4_turn
-    return lock
-
-
-Turn = Annotated[asyncio.Lock, Depends(_turn)]
-
-
 def _checked(name: str, key: str = "name") -> str:
     try:
         return check_name(name)
@@ -152,10 +140,10 @@ async def list_buckets(found: Found, access: Reader, pages: Pages, ids: Ids = No
 
 
 @router.post("/buckets")
-async def create_bucket(found: Found, access: Keeper, turn: Turn, body: BucketBody) -> dict[str, str]:
+async def create_bucket(found: Found, access: Keeper, body: BucketBody) -> dict[str, str]:
     """Make a bucket."""
     name = _checked(body.name)
-    async with turn:
+    async with turn(DIALECT, KIND):
         known = await buckets_of(found, access.tenant)
         if any(each.name == name for each in known.by_id.values()):
             raise Conflict(f"bucket {name!r} is there already")

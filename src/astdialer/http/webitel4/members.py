@@ -24,7 +24,7 @@ from astdialer.http.idempotency import IdempotentRoute
 from astdialer.http.services import Services
 from astdialer.http.webitel4 import incoming
 from astdialer.http.webitel4.agents import extensions
-from astdialer.http.webitel4.buckets import Buckets, Turn, buckets_of, make
+from astdialer.http.webitel4.buckets import Buckets, buckets_of, make
 from astdialer.http.webitel4.ids import whole
 from astdialer.http.webitel4.outgoing import member_view
 from astdialer.http.webitel4.queues import queue_of
@@ -84,7 +84,6 @@ async def _add(
     campaign: Campaign,
     members: Sequence[Member],
     *,
-    turn: asyncio.Lock,
     base: str = "",
 ) -> Sequence[int]:
     """All of them, or none; without ``base`` it is one alone. Raises InvalidSetting."""
@@ -92,7 +91,7 @@ async def _add(
     agent_ids, bucket_ids = await asyncio.to_thread(_ids, members)
     agents = await _agents(found, access, agent_ids)
     new = await asyncio.to_thread(incoming.new_contacts, found.read_number, members, agents, many=bool(base))
-    buckets = await make(found, turn, campaign.tenant, bucket_ids)
+    buckets = await make(found, campaign.tenant, bucket_ids)
     documents = await asyncio.to_thread(_placed, campaign, new, buckets, found.clock.now())
     return await add(found.store, found.clock, campaign, base or BASE, documents)
 
@@ -140,10 +139,10 @@ def _document(
 
 
 @router.post("")
-async def create_member(found: Found, access: Keeper, turn: Turn, queue_id: PathId, body: Member) -> dict[str, Any]:
+async def create_member(found: Found, access: Keeper, queue_id: PathId, body: Member) -> dict[str, Any]:
     """Add one member."""
     campaign = await queue_of(found, access, queue_id)
-    (contact_id,) = await _add(found, access, campaign, [body], turn=turn)
+    (contact_id,) = await _add(found, access, campaign, [body])
     (contact,) = await found.store.members(MemberSearch(campaign_id=campaign.id, ids=[contact_id]), 1)
     return await view(found, campaign, contact)
 
@@ -154,14 +153,12 @@ _BULK_BODY = {"requestBody": {"content": {"application/json": {"schema": _BULK}}
 
 
 @many.post("/bulk", openapi_extra=_BULK_BODY)
-async def create_members(
-    found: Found, access: Keeper, turn: Turn, queue_id: PathId, request: Request
-) -> dict[str, list[str]]:
+async def create_members(found: Found, access: Keeper, queue_id: PathId, request: Request) -> dict[str, list[str]]:
     """Add many members, all or none. A name of a file becomes the base's."""
     campaign = await queue_of(found, access, queue_id)
     body = await asyncio.to_thread(_bulk, await request.body())
     base = incoming.base_name(body.file_name) or BASE
-    ids = await _add(found, access, campaign, body.items, turn=turn, base=base)
+    ids = await _add(found, access, campaign, body.items, base=base)
     return {"ids": [str(contact_id) for contact_id in ids]}
 
 
@@ -212,7 +209,7 @@ async def show_member(found: Found, access: Reader, queue_id: PathId, member_id:
 
 @router.patch("/{member_id}")
 async def change_member(
-    found: Found, access: Keeper, *, turn: Turn, queue_id: PathId, member_id: PathId, body: MemberPatch
+    found: Found, access: Keeper, *, queue_id: PathId, member_id: PathId, body: MemberPatch
 ) -> dict[str, Any]:
     """Change what is given. ``stop_cause`` ends the member; an empty one lets it begin anew."""
     contact, campaign = await member_of(found, access, queue_id, member_id)
@@ -222,7 +219,7 @@ async def change_member(
     agents = await _agents(found, access, agent_ids)
     of_base = await base_zone(found.store, campaign, contact)
     change, kept = incoming.change_of(found.read_number, body, agents, known, contact, base_zone=of_base)
-    buckets = await make(found, turn, campaign.tenant, bucket_ids)
+    buckets = await make(found, campaign.tenant, bucket_ids)
     if bucket_ids:
         change = replace(change, bucket=buckets.name(bucket_ids[0]))
     changed = contact if change == Change() else await processing.change(found.store, found.clock, contact.id, change)
