@@ -33,6 +33,24 @@ class BadBody(AstdialerError):
     code = "bad_body"
 
 
+async def received(request: Request, idle_s: float) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises BadBody when it ends too soon, and HTTPException 408 when nothing comes for so
+    long."""
+    stream = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(idle_s):
+                piece = await anext(stream, None)
+        except TimeoutError:
+            raise HTTPException(408, f"nothing came for {idle_s:g} s") from None
+        except ClientDisconnect:
+            raise BadBody("the connection ended before the body did") from None
+        if piece is None:
+            return
+        if piece:
+            yield piece
+
+
 class FileBody:
     """The file of a request, to be read once. Its digest is left in ``request.state.digest``."""
 
@@ -52,31 +70,16 @@ class FileBody:
     async def _of_file(self) -> AsyncIterator[bytes]:
         kind, options = parse_options_header(self._request.headers.get("content-type", ""))
         if kind != _SHARED.encode():
-            async for piece in self._received():
+            async for piece in received(self._request, self._idle_s):
                 yield piece
             return
         form = _Form(options.get(b"boundary", b""))
-        async for piece in self._received():
+        async for piece in received(self._request, self._idle_s):
             for of_file in form.read(piece):
                 self.name = form.name
                 yield of_file
         form.end()
         self.name = form.name
-
-    async def _received(self) -> AsyncIterator[bytes]:
-        stream = aiter(self._request.stream())
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    piece = await anext(stream, None)
-            except TimeoutError:
-                raise HTTPException(408, f"nothing came for {self._idle_s:g} s") from None
-            except ClientDisconnect:
-                raise BadBody("the connection ended before the body did") from None
-            if piece is None:
-                return
-            if piece:
-                yield piece
 
 
 class _Form:
@@ -185,10 +188,10 @@ async def spooled(request: Request, spool: Path, idle_s: float) -> Spooled:
     """
     body, path = FileBody(request, idle_s), spool / str(uuid.uuid4())
     try:
-        file = await asyncio.to_thread(_create, path)
+        file = await asyncio.to_thread(new_file, path)
         try:
             size = await _written(body, file)
-            await asyncio.to_thread(_flush, file, spool)
+            await asyncio.to_thread(settle, file, spool)
         finally:
             file.close()
         if not size:
@@ -212,14 +215,15 @@ async def _written(body: FileBody, file: BinaryIO) -> int:
     return size + await asyncio.to_thread(file.write, bytes(waiting))
 
 
-def _create(path: Path) -> BinaryIO:
+def new_file(path: Path) -> BinaryIO:
     """A new file in the spool, which nobody but us may look into: it is people's data."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
     return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "wb")
 
 
-def _flush(file: BinaryIO, folder: Path) -> None:
+def settle(file: BinaryIO, folder: Path) -> None:
+    """It is on the disk when we say so, and its name too."""
     file.flush()
     os.fsync(file.fileno())
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response
-from starlette.requests import ClientDisconnect
 
 from astdialer.domain.access import Access, Permission
 from astdialer.domain.calendar import zone_of
@@ -20,9 +18,10 @@ from astdialer.domain.errors import InvalidSetting, Unavailable
 from astdialer.domain.names import base_of
 from astdialer.engine import uploads
 from astdialer.http.access import Needs
+from astdialer.http.bodies import new_file, received, settle
 from astdialer.http.problems import TooLarge
 from astdialer.http.services import Services, services
-from astdialer.http.ucontact.forms import CUT, FORM, JSON, Fields, Unreadable, content_type, many_fields_of
+from astdialer.http.ucontact.forms import FORM, JSON, Fields, Unreadable, content_type, many_fields_of
 from astdialer.http.ucontact.streaming import Base64Sink, FormReader
 from astdialer.http.ucontact.values import campaign_of, done, whole_number
 
@@ -30,7 +29,6 @@ router = APIRouter(prefix="/Dialers")
 Keeper = Annotated[Access, Depends(Needs(Permission.CONTACTS))]
 FILE = "fileb64"
 MOST_ROWS = 10**9
-FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
 @router.post("/uploadbase")
@@ -98,33 +96,21 @@ async def _received(request: Request, found: Services, path: Path) -> tuple[Fiel
     if kind not in (FORM, JSON, ""):
         raise HTTPException(415, f"Content-Type {kind[:80]}: expected {FORM}")
     try:
-        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        with _private(path) as file:
+        with new_file(path) as file:
             if kind == JSON:
                 return await _of_json(request, found, file)
             reader = FormReader(FILE, file, charset)
             fields = await reader.read(_chunks(request, found.settings.timeout_s))
-            await asyncio.to_thread(_settle, file, path.parent)
+            await asyncio.to_thread(settle, file, path.parent)
             return Fields(fields), reader.size
     except OSError as error:
         raise Unavailable(f"{path.parent}: {error.strerror or error}") from error
 
 
 async def _chunks(request: Request, idle_s: float) -> AsyncIterator[bytes]:
-    """The body as it comes; other requests are served between its pieces. Raises Unreadable when it ends too soon, and
-    HTTPException when nothing comes for so long."""
-    stream = aiter(request.stream())
-    while True:
-        try:
-            async with asyncio.timeout(idle_s):
-                chunk = await anext(stream, None)
-        except TimeoutError:
-            raise HTTPException(408, f"nothing came for {idle_s:g} s") from None
-        except ClientDisconnect:
-            raise Unreadable(CUT) from None
-        if chunk is None:
-            return
-        yield chunk
+    """The body as it comes; other requests are served between its pieces. Raises BadBody, and HTTPException 408."""
+    async for piece in received(request, idle_s):
+        yield piece
         await asyncio.sleep(0)
 
 
@@ -139,7 +125,7 @@ async def _of_json(request: Request, found: Services, file: BinaryIO) -> tuple[F
     if not isinstance(text, str):
         raise Unreadable(f"{FILE}: expected text")
     size = await asyncio.to_thread(_decoded, text, file)
-    await asyncio.to_thread(_settle, file, found.spool)
+    await asyncio.to_thread(settle, file, found.spool)
     return fields, size
 
 
@@ -149,19 +135,3 @@ def _decoded(text: str, file: BinaryIO) -> int:
     sink.write(text.encode("ascii", "replace"))
     sink.end()
     return sink.size
-
-
-def _private(path: Path) -> BinaryIO:
-    """A new file that nobody else may read."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb")
-
-
-def _settle(file: BinaryIO, folder: Path) -> None:
-    """It is on the disk when we say so, and its name too."""
-    file.flush()
-    os.fsync(file.fileno())
-    names = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(names)
-    finally:
-        os.close(names)
