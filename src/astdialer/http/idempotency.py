@@ -51,6 +51,8 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
     store, now = found.store, found.clock.now()
     await _forget(request, now)
     fingerprint = await _fingerprint(request)
+    if _is_upload(request):
+        request.state.digest = hashlib.sha256()  # of the file, as it comes
     kept = await store.begin_request(access.token_id, key, fingerprint, now)
     if kept:
         return await _again(request, kept, key, fingerprint)
@@ -65,7 +67,7 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
     if body is not None:  # what is streamed can't be said again: it stays as being done
         headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         if _is_upload(request):
-            headers[_DIGEST] = getattr(request.state, "digest", "")
+            headers[_DIGEST] = request.state.digest.hexdigest()
         await store.end_request(access.token_id, key, status=response.status_code, headers=headers, body=bytes(body))
     return response
 
@@ -88,7 +90,7 @@ async def _again(request: Request, kept: Kept, key: str, fingerprint: str) -> Re
     if _is_upload(request):
         async for _ in FileBody(request, services(request).settings.timeout_s).pieces():
             pass
-        if headers.pop(_DIGEST) != request.state.digest:
+        if headers.pop(_DIGEST) != request.state.digest.hexdigest():
             raise another
     return Response(kept.body, kept.status, {**headers, "idempotency-replayed": "true"})
 
